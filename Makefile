@@ -1,0 +1,45 @@
+# mmsearch: `make demo` shows it, `make test` checks it.
+.DEFAULT_GOAL := help
+SHELL := /bin/bash
+PYTHON ?= $(shell command -v python3.11 || command -v python3.12 || command -v python3)
+VENV := .venv
+BIN := $(VENV)/bin
+INSTALLED := $(VENV)/.installed
+NAME ?=
+
+.PHONY: help setup demo stop test lint test-fast test-real bench clean
+
+help: ## Show this list
+	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-10s %s\n", $$1, $$2}'
+
+setup: $(INSTALLED) ## Create the environment in .venv (done by the others when needed)
+
+$(INSTALLED): pyproject.toml docker/constraints.txt docker/torchvision_hook.py docker/install_torchvision_hook.py
+	@bash docker/setup.sh "$(PYTHON)" "$(VENV)"
+	@touch $@
+
+demo: $(INSTALLED) ## Start the embedded stack, index the sample catalog, publish results
+	@$(BIN)/python -m mmsearch_core.demo.run
+
+stop: ## End what `make demo` started, and nothing else
+	@if [ -x $(BIN)/python ]; then $(BIN)/python -m mmsearch_core.demo.stack stop; fi
+
+test: lint test-fast test-real ## All that CI runs
+
+lint: $(INSTALLED) ## Style, types, layers
+	@$(BIN)/ruff check .
+	@$(BIN)/ruff format --check .
+	@$(BIN)/mypy
+	@$(BIN)/lint-imports
+
+test-fast: $(INSTALLED) ## Unit and contract tests on fakes, DAG policy: seconds
+	@$(BIN)/python -m pytest -m "not integration and not scheduler"
+
+test-real: $(INSTALLED) ## The real parts, and the real scheduler from bucket to published results
+	@$(BIN)/python -m pytest -m "integration or scheduler"
+
+bench: $(INSTALLED) ## Ratios measured side by side; NAME=… runs one
+	@$(BIN)/python -m tests.bench $(NAME)
+
+clean: stop ## Remove the environment, the demo's state and all caches
+	@rm -rf $(VENV) .demo build .mypy_cache .ruff_cache .pytest_cache .import_linter_cache *.egg-info

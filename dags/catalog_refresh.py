@@ -1,0 +1,21 @@
+"""### Compare the catalog bucket with what is indexed
+
+Every night at 02:00, and by hand at any time. `compare` lists the bucket, joins the listing with the ledger and cuts
+what was added, changed or removed into batches. Each batch is one partition of the asset `catalog_batch`, and each
+partition starts one run of `index_catalog`.
+
+`compare` is **skipped** when nothing changed; its counts are in the XCom `report` all the same.
+"""
+
+from airflow.sdk import DAG, CronPartitionTimetable
+from mmsearch_airflow import DEFAULTS, StageOperator, catalog_batch
+
+with DAG(
+    "catalog_refresh",
+    doc_md=__doc__,
+    schedule=CronPartitionTimetable("0 2 * * *", timezone="UTC"),
+    max_active_runs=1,  # two comparisons at once would find the same changes
+    default_args=DEFAULTS,
+    tags=["mmsearch", "index"],
+):
+    StageOperator(stage="compare", arguments=["--run", "{{ run_id }}"], returns="batches", partitions=catalog_batch)

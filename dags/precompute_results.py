@@ -1,0 +1,34 @@
+"""### Precompute the results of popular queries
+
+Every night at 04:00, and by hand at any time. `mine` finds the popular queries in the query log and deals them out to
+shards. In each shard `standardize` turns them into standard queries, `retrieve` finds candidates and `judge` looks at
+every pair of query and picture. `publish` makes one generation of all and points `results/CURRENT` at it.
+
+`publish` runs only when every shard is judged: until then yesterday's generation stays.
+"""
+
+from airflow.sdk import DAG, CronPartitionTimetable, TriggerRule, task_group
+from mmsearch_airflow import DEFAULTS, GPU, StageOperator
+
+BATCH = "{{ ti.xcom_pull(task_ids='mine', key='report')['batch'] }}"
+
+with DAG(
+    "precompute_results",
+    doc_md=__doc__,
+    schedule=CronPartitionTimetable("0 4 * * *", timezone="UTC"),
+    max_active_runs=1,  # generations come one after the other
+    default_args=DEFAULTS,
+    tags=["mmsearch", "search"],
+):
+    mine = StageOperator(stage="mine", arguments=["--run", "{{ run_id }}"], returns="shards")
+    publish = StageOperator(stage="publish", arguments=[BATCH], trigger_rule=TriggerRule.NONE_FAILED)
+
+    @task_group(prefix_group_id=False)
+    def judge_shard(shard: str) -> None:
+        """Everything that happens to one shard of queries."""
+        standardize = StageOperator(stage="standardize", arguments=[shard], **GPU)
+        retrieve = StageOperator(stage="retrieve", arguments=[shard])
+        judge = StageOperator(stage="judge", arguments=[shard], **GPU)
+        standardize >> retrieve >> judge
+
+    judge_shard.expand(shard=mine.output) >> publish

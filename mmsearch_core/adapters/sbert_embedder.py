@@ -1,0 +1,64 @@
+"""SBERT through sentence-transformers: text in the space of passages."""
+
+import json
+from collections.abc import Sequence
+from functools import cached_property
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from mmsearch_core.adapters.model_name import model_name
+from mmsearch_core.errors import BadRecord, BadSettings, UnsupportedMedia
+from mmsearch_core.records.embedding import Vector
+from mmsearch_core.settings import Models
+
+
+class SbertEmbedder:
+    """Loads on the first item."""
+
+    space = "sbert"
+
+    def __init__(self, settings: Models) -> None:
+        self._settings = settings
+        self.name = model_name("models.sbert", settings.sbert, settings.sbert_revision)
+
+    @cached_property
+    def dimension(self) -> int:
+        pooling = Path(self._settings.sbert) / "1_Pooling" / "config.json"
+        modules = Path(self._settings.sbert) / "modules.json"
+        if pooling.is_file() and not any("Dense" in module["type"] for module in json.loads(modules.read_text())):
+            sizes = json.loads(pooling.read_text())
+            return int(sizes.get("word_embedding_dimension") or sizes["embedding_dimension"])
+        return int(self._model.get_sentence_embedding_dimension())
+
+    def embed(self, items: Sequence[str | bytes]) -> list[Vector | BadRecord]:
+        """All texts as one call; a picture comes back as an error."""
+        texts = [item for item in items if isinstance(item, str)]
+        options = {"normalize_embeddings": True, "show_progress_bar": False, "convert_to_numpy": True}
+        made = iter(self._model.encode(texts, batch_size=self._settings.batch, **options) if texts else [])
+        return [
+            np.asarray(next(made), dtype=np.float32)
+            if isinstance(item, str)
+            else UnsupportedMedia("SBERT embeds text, not pictures.")
+            for item in items
+        ]
+
+    @cached_property
+    def _model(self) -> Any:
+        from sentence_transformers import SentenceTransformer
+
+        try:
+            return SentenceTransformer(
+                self._settings.sbert,
+                revision=self._settings.sbert_revision,
+                device=self._settings.device,
+                trust_remote_code=False,
+                model_kwargs={"use_safetensors": True},
+            )
+        except (OSError, ValueError) as error:
+            reason = str(error).splitlines()[0]
+            raise BadSettings(
+                f"models.sbert ({self._settings.sbert}) cannot be loaded ({reason}): name a folder or a hub id "
+                "that this machine has or can fetch."
+            ) from error

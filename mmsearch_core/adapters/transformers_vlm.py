@@ -1,0 +1,144 @@
+"""Qwen3-VL through transformers: for laptops, CPUs and tests, and for whatever vLLM cannot load."""
+
+import io
+import json
+import re
+from collections.abc import Callable, Sequence
+from functools import cached_property
+from typing import Any, TypeVar
+
+from mmsearch_core.adapters.model_name import model_name
+from mmsearch_core.errors import BadRecord, BadSettings, UnusableAnswer
+from mmsearch_core.ports import Question
+from mmsearch_core.settings import Models
+
+Said = TypeVar("Said")
+
+# Chat-template marks in a shop's or a shopper's text must not become marks of ours
+MARKS = re.compile(r"<\|[^|<>]*\|>")
+
+
+class TransformersVLM:
+    """Loads on the first question; greedy, so equal questions have equal answers."""
+
+    def __init__(self, settings: Models) -> None:
+        self._settings = settings
+        self.name = model_name("models.vlm", settings.vlm, settings.vlm_revision)
+
+    def answer(self, questions: Sequence[Question]) -> list[str | BadRecord]:
+        """Generate under each question's JSON schema."""
+        return self._bisect(self._generate, questions)
+
+    def choose(self, questions: Sequence[Question], labels: tuple[str, str]) -> list[float | BadRecord]:
+        """Softmax over the two labels' logits at the first token of the answer."""
+        first, second = self._label_ids(labels)
+
+        def score(batch: Sequence[Question]) -> list[float]:
+            import torch
+
+            with torch.inference_mode():
+                logits = self._model(**self._inputs(batch), logits_to_keep=1).logits[:, -1].float()
+            return [float(p) for p in torch.softmax(logits[:, [first, second]], dim=-1)[:, 0]]
+
+        return self._bisect(score, questions)
+
+    def _generate(self, questions: Sequence[Question]) -> list[str]:
+        import torch
+        from xgrammar.contrib.hf import LogitsProcessor
+
+        inputs = self._inputs(questions)
+        grammars = [self._grammar(question) for question in questions]
+        with torch.inference_mode():
+            made = self._model.generate(
+                **inputs,
+                max_new_tokens=self._settings.max_new_tokens,
+                do_sample=False,
+                logits_processor=[LogitsProcessor(grammars)],
+            )
+        texts = self._processor.tokenizer.batch_decode(
+            made[:, inputs["input_ids"].shape[1] :], skip_special_tokens=True
+        )
+        return list(texts)
+
+    def _inputs(self, questions: Sequence[Question]) -> Any:
+        chats = [_chat(question) for question in questions]
+        inputs = self._processor.apply_chat_template(
+            chats, add_generation_prompt=True, tokenize=True, return_dict=True, return_tensors="pt", padding=True
+        )
+        return inputs.to(self._model.device)
+
+    def _bisect(
+        self, work: Callable[[Sequence[Question]], list[Said]], questions: Sequence[Question]
+    ) -> list[Said | BadRecord]:
+        """One bad question, or too large a batch, never costs the others."""
+        if not questions:
+            return []
+        try:
+            return list(work(questions))
+        except (ValueError, RuntimeError, IndexError) as error:
+            if len(questions) == 1:
+                return [UnusableAnswer(f"The model refused the question ({type(error).__name__}).")]
+        middle = len(questions) // 2
+        return self._bisect(work, questions[:middle]) + self._bisect(work, questions[middle:])
+
+    def _label_ids(self, labels: tuple[str, str]) -> tuple[int, int]:
+        ids = [self._processor.tokenizer.encode(label, add_special_tokens=False) for label in labels]
+        if any(len(tokens) != 1 for tokens in ids):
+            raise BadSettings(f"The labels {labels} are not single tokens for models.vlm: change prompts/judge.yaml.")
+        return ids[0][0], ids[1][0]
+
+    def _grammar(self, question: Question) -> Any:
+        schema = json.dumps(question.schema)
+        if schema not in self._grammars:
+            self._grammars[schema] = self._compiler.compile_json_schema(schema, any_whitespace=False)
+        return self._grammars[schema]
+
+    @cached_property
+    def _grammars(self) -> dict[str, Any]:
+        return {}
+
+    @cached_property
+    def _compiler(self) -> Any:
+        from xgrammar import GrammarCompiler, TokenizerInfo
+
+        vocabulary = self._model.config.get_text_config().vocab_size
+        return GrammarCompiler(TokenizerInfo.from_huggingface(self._processor.tokenizer, vocab_size=vocabulary))
+
+    @cached_property
+    def _processor(self) -> Any:
+        from transformers import AutoProcessor
+
+        processor = self._load(AutoProcessor.from_pretrained)
+        processor.tokenizer.padding_side = "left"
+        return processor
+
+    @cached_property
+    def _model(self) -> Any:
+        import torch
+        from transformers import Qwen3VLForConditionalGeneration
+
+        dtype = getattr(torch, self._settings.dtype)
+        model = self._load(Qwen3VLForConditionalGeneration.from_pretrained, dtype=dtype, use_safetensors=True)
+        return model.to(self._settings.device).eval()
+
+    def _load(self, loader: Callable[..., Any], **options: Any) -> Any:
+        try:
+            return loader(self._settings.vlm, revision=self._settings.vlm_revision, trust_remote_code=False, **options)
+        except (OSError, ValueError) as error:
+            reason = str(error).splitlines()[0]
+            raise BadSettings(
+                f"models.vlm ({self._settings.vlm}) cannot be loaded ({reason}): name a folder or a hub id "
+                "that this machine has or can fetch."
+            ) from error
+
+
+def _chat(question: Question) -> list[dict[str, Any]]:
+    from PIL import Image
+
+    content: list[dict[str, Any]] = [{"type": "text", "text": MARKS.sub(" ", question.text)}]
+    if question.picture is not None:
+        content.insert(0, {"type": "image", "image": Image.open(io.BytesIO(question.picture)).convert("RGB")})
+    return [
+        {"role": "system", "content": [{"type": "text", "text": question.system}]},
+        {"role": "user", "content": content},
+    ]

@@ -1,0 +1,85 @@
+"""What a model says, checked before it becomes a record. The shapes are those of the schemas in the prompt files."""
+
+from typing import Annotated, TypeVar
+
+from pydantic import BaseModel, ConfigDict, Field, StringConstraints, ValidationError
+
+from mmsearch_core.errors import UnusableAnswer
+from mmsearch_core.records.description import Description, SeenText
+from mmsearch_core.records.ids import SegmentId
+from mmsearch_core.records.query import Constraint, PopularQuery, StandardQuery
+
+Text = Annotated[str, StringConstraints(strip_whitespace=True, min_length=1, max_length=160)]
+Words = Annotated[tuple[Text, ...], Field(max_length=8)]
+Thousandths = Annotated[int, Field(ge=0, le=1000)]
+
+
+class _Answer(BaseModel):
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+
+class _SeenText(_Answer):
+    text: Text
+    box: tuple[Thousandths, Thousandths, Thousandths, Thousandths]
+
+
+A = TypeVar("A", bound=_Answer)
+
+
+class DescribeAnswer(_Answer):
+    """The answer to ``describe.yaml``."""
+
+    attributes: dict[str, Text]
+    caption: dict[str, Text]
+    keywords: dict[str, Words]
+    seen_text: tuple[_SeenText, ...]
+
+
+class _Constraint(_Answer):
+    attribute: Text
+    values: Annotated[tuple[Text, ...], Field(min_length=1, max_length=4)]
+    exclude: bool
+
+
+class StandardizeAnswer(_Answer):
+    """The answer to ``standardize.yaml``."""
+
+    constraints: tuple[_Constraint, ...]
+    wording: dict[str, Text]
+    keywords: dict[str, Words]
+
+
+def to_description(answer: bytes | str, segment: SegmentId) -> Description:
+    """The record; UnusableAnswer if the JSON does not fit."""
+    said = _read(DescribeAnswer, answer)
+    return Description(
+        segment_id=segment,
+        attributes=said.attributes,
+        caption=said.caption,
+        keywords=said.keywords,
+        seen_text=tuple(SeenText(text=seen.text, box=seen.box) for seen in said.seen_text),
+    )
+
+
+def to_standard_query(answer: bytes | str, query: PopularQuery) -> StandardQuery:
+    """The record; UnusableAnswer if the JSON does not fit."""
+    said = _read(StandardizeAnswer, answer)
+    return StandardQuery(
+        query_key=query.query_key,
+        text=query.text,
+        locale=query.locale,
+        wording=said.wording,
+        keywords=said.keywords,
+        constraints=tuple(
+            Constraint(attribute=c.attribute, values=c.values, exclude=c.exclude) for c in said.constraints
+        ),
+    )
+
+
+def _read(kind: type[A], answer: bytes | str) -> A:
+    try:
+        return kind.model_validate_json(answer)
+    except ValidationError as error:
+        first = error.errors()[0]
+        place = ".".join(str(part) for part in first["loc"]) or "the answer"
+        raise UnusableAnswer(f"The model's answer does not fit its schema at {place}: {first['msg']}.") from error

@@ -1,0 +1,186 @@
+"""``mmsearch``: look into the index and the results, and add to the catalog."""
+
+import json
+import re
+import sys
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+from rich.console import Console
+from rich.table import Table
+
+from mmsearch_core.errors import BadSettings, MMSearchError, PreconditionFailed, StageMissing, TryLater
+from mmsearch_core.ports import ObjectStore
+from mmsearch_core.records.query import StandardQuery, query_key
+from mmsearch_core.records.ranking import Candidate
+from mmsearch_core.serving.results import Results, read_current
+from mmsearch_core.settings import load_settings
+from mmsearch_core.stages.retrieve import Legs, sellable
+from mmsearch_core.wiring import Runtime
+
+app = typer.Typer(no_args_is_help=True, add_completion=False, pretty_exceptions_enable=False)
+Json = Annotated[bool, typer.Option("--json", help="Print JSON instead of a table.")]
+
+
+@app.callback()
+def _help() -> None:
+    """Search a shop's products, see what is published, and look after the catalog."""
+
+
+@app.command()
+def search(
+    text: Annotated[str, typer.Argument(help="What a shopper would type.")] = "",
+    image: Annotated[Path | None, typer.Option(help="Find products similar to this picture.")] = None,
+    limit: Annotated[int, typer.Option(min=1, max=50)] = 10,
+    as_json: Json = False,
+) -> None:
+    """Search the live index; nobody judges these results."""
+    if bool(text) == bool(image):
+        raise BadSettings("Give either words or --image FILE.")
+    runtime = Runtime(load_settings())
+    found = _search(runtime, text, image)[:limit]
+    hits = [_hit(candidate) for candidate in found]
+    current = read_current(runtime.work)
+    _show({"query": text or str(image), "generation": current.generation if current else None, "hits": hits}, as_json)
+
+
+@app.command()
+def results(
+    query: Annotated[str, typer.Argument(help="A popular query, as shoppers type it.")],
+    locale: Annotated[str, typer.Option(help="en or zh; guessed from the writing where it is not given.")] = "",
+    as_json: Json = False,
+) -> None:
+    """Show what is published for a query."""
+    published = Results(Runtime(load_settings()).work)
+    entry = published.look_up(query, locale or guess_locale(query))
+    if entry is None:
+        raise StageMissing(f"“{query}” is not among the published queries: try `mmsearch search` for a live answer.")
+    hits = [{name: hit[name] for name in ("product_id", "score", "verdict", "evidence")} for hit in entry["hits"]]
+    _show({"query": entry["query"], "generation": published.current.generation, "hits": hits}, as_json)
+
+
+@app.command()
+def status(as_json: Json = False) -> None:
+    """Show what is indexed, what failed, and what is published."""
+    runtime = Runtime(load_settings())
+    targets = [
+        {
+            "collection": target.collection,
+            "status": target.status,
+            "assets": runtime.ledger.counts(target.target_id),
+            "commit": runtime.ledger.commit_number(target.target_id),
+            "failures": [
+                {"key": key, "stage": failure.stage, "kind": failure.kind, "message": failure.message}
+                for key, failure in runtime.ledger.failures(target.target_id, limit=10)
+            ],
+        }
+        for target in runtime.ledger.targets()
+    ]
+    published = Results(runtime.work) if read_current(runtime.work) else None
+    report = {
+        "catalog": f"s3://{runtime.catalog.bucket}/{runtime.settings.catalog.pictures}",
+        "index": {"uri": runtime.settings.index.uri, "targets": targets},
+        "results": {
+            "generation": published.current.generation if published else None,
+            "counts": dict(published.manifest.counts) if published else {},
+            "index": published.manifest.index if published else None,
+        },
+    }
+    sys.stdout.write(json.dumps(report, ensure_ascii=False, indent=None if as_json else 2) + "\n")
+
+
+@app.command()
+def add(
+    files: Annotated[list[Path], typer.Argument(help="Pictures to upload to the catalog bucket.")],
+    product: Annotated[str, typer.Option(help="The product they show; each file's own name where not given.")] = "",
+    title: Annotated[str, typer.Option(help="The product's title, for a product that the feed does not know.")] = "",
+) -> None:
+    """Upload pictures to the catalog; the next refresh indexes them."""
+    missing = [str(file) for file in files if not file.is_file()]
+    if missing:
+        raise BadSettings(f"{missing[0]} is not a file: correct the name.")
+    runtime = Runtime(load_settings())
+    for file in files:
+        owner = product or re.sub(r"[^\w.-]+", "-", file.stem)
+        key = f"{runtime.settings.catalog.pictures}{owner}/{file.name}"
+        runtime.catalog.put(key, file.read_bytes())
+        known = _add_to_feed(runtime.catalog, runtime.settings.catalog.feed, owner, title or owner)
+        note = "" if known else " (new product, added to the feed)"
+        sys.stdout.write(f"s3://{runtime.catalog.bucket}/{key}{note}\n")
+
+
+def main() -> None:
+    """Run the command; an error of ours is one sentence and its exit code, 75 (try later) or 78 (change something)."""
+    try:
+        app()
+    except MMSearchError as error:
+        sys.stderr.write(f"{error}\n")
+        sys.exit(75 if isinstance(error, TryLater) else 78)
+
+
+def guess_locale(text: str) -> str:
+    """Zh where there is a Chinese character, else en."""
+    return "zh" if re.search(r"[\u4e00-\u9fff]", text) else "en"
+
+
+def _search(runtime: Runtime, text: str, image: Path | None) -> list[Candidate]:
+    target, settings = runtime.live_target(), runtime.settings.search
+    legs = Legs(runtime.index, runtime.clip, runtime.sbert, settings.per_leg)
+    key = query_key(text, guess_locale(text))
+    words = {language: (text,) for language in ("en", "zh")}
+    query = StandardQuery(query_key=key, text=text, locale=guess_locale(text), wording={"en": text}, keywords=words)
+    if image:
+        jpeg = _normalised(runtime, image)
+        found = {"clip": legs.near(target.collection, runtime.clip, [jpeg])[0]}
+    else:
+        found = legs.find(target.collection, [query])[0]
+    return sellable([query], [found], runtime.stores, target, settings)[0]
+
+
+def _normalised(runtime: Runtime, image: Path) -> bytes:
+    if not image.is_file():
+        raise BadSettings(f"{image} is not a file: correct the name.")
+    decoded = runtime.decoder.decode([("picture", image.read_bytes())])[0]
+    if isinstance(decoded, MMSearchError):
+        raise decoded
+    return decoded[0].jpeg
+
+
+def _hit(candidate: Candidate) -> dict[str, Any]:
+    return {
+        "product_id": candidate.product_id,
+        "score": candidate.fused,
+        "verdict": None,
+        "evidence": {"picture": candidate.picture, "where": str(candidate.where), "text": candidate.text, "reason": ""},
+    }
+
+
+def _add_to_feed(catalog: ObjectStore, feed: str, product: str, title: str) -> bool:
+    """Whether the feed knew the product; if not, it does now."""
+    while True:
+        there = catalog.head(feed)
+        data = (catalog.get(feed) or b"") if there else b""
+        lines = data.decode().splitlines()
+        if any(json.loads(line).get("product_id") == product for line in lines if line.startswith("{")):
+            return True
+        line = json.dumps({"product_id": product, "title": {"en": title}, "in_stock": True}, ensure_ascii=False)
+        try:
+            body = "\n".join([*lines, line, ""]).encode()
+            catalog.put(feed, body, if_match=there.etag if there else None, if_none_match=there is None)
+        except PreconditionFailed:
+            continue
+        return False
+
+
+def _show(found: dict[str, Any], as_json: bool) -> None:
+    if as_json:
+        sys.stdout.write(json.dumps(found, ensure_ascii=False) + "\n")
+        return
+    table = Table("", "product", "score", "verdict", "seen", title=f"{found['query']}")
+    for place, hit in enumerate(found["hits"], start=1):
+        seen = hit["evidence"]["text"].splitlines()
+        table.add_row(
+            str(place), hit["product_id"], f"{hit['score']:.3f}", hit["verdict"] or "–", seen[0] if seen else ""
+        )
+    Console().print(table)

@@ -1,0 +1,105 @@
+"""Errors, named by what the caller should do.
+
+MMSearchError
+├── BadRecord            write a Failure and go on
+│   ├── UnreadableMedia  the bytes are not what they claim to be
+│   ├── UnsupportedMedia a format we do not open
+│   ├── MediaTooLarge    over a limit of size or time
+│   ├── UnusableAnswer   the model said nothing that fits its schema
+│   ├── SourceChanged    the object is no longer what the plan saw
+│   └── KilledTheWorker  whoever touched this record died, more than once
+├── TryLater             exit 75: the scheduler retries
+│   ├── StoreAway  EngineAway  IndexAway  LedgerAway
+│   ├── Busy             somebody else holds the lease
+│   └── TooManyFailures  more than the allowed share of a shard: nobody is blamed before a retry
+└── StopEverything       exit 78: fail now, a retry cannot help
+    ├── BadSettings      a setting is missing, malformed or refused
+    ├── SchemaMismatch   the ledger or a collection is of another version
+    ├── ModelMismatch    a stage's recipe is not the plan's
+    └── StageMissing     the stage before has not run
+PreconditionFailed       a conditional write lost; part of the store's contract, always handled by the caller
+"""
+
+
+class MMSearchError(Exception):
+    """Every error of ours. Its text is one sentence that says what to do."""
+
+
+class BadRecord(MMSearchError):
+    """This record cannot be done; the others can."""
+
+
+class UnreadableMedia(BadRecord):
+    """The bytes are not what they claim to be."""
+
+
+class UnsupportedMedia(BadRecord):
+    """A format that we do not open."""
+
+
+class MediaTooLarge(BadRecord):
+    """Over a limit of pixels, bytes or time."""
+
+
+class UnusableAnswer(BadRecord):
+    """The model's answer does not fit its schema."""
+
+
+class SourceChanged(BadRecord):
+    """The object changed or went away after the plan was made; the next plan sees it."""
+
+
+class KilledTheWorker(BadRecord):
+    """Processes died on this record repeatedly."""
+
+
+class TryLater(MMSearchError):
+    """Something is away for now; the same command will work later."""
+
+
+class StoreAway(TryLater):
+    """The object store does not answer."""
+
+
+class EngineAway(TryLater):
+    """The model engine does not answer."""
+
+
+class IndexAway(TryLater):
+    """Milvus does not answer."""
+
+
+class LedgerAway(TryLater):
+    """The ledger's database does not answer."""
+
+
+class Busy(TryLater):
+    """Another process holds the lease."""
+
+
+class TooManyFailures(TryLater):
+    """So many records of a shard failed that the cause is likely not the records."""
+
+
+class StopEverything(MMSearchError):
+    """A person has to change something first."""
+
+
+class BadSettings(StopEverything):
+    """A setting is missing, malformed or refused by the other side."""
+
+
+class SchemaMismatch(StopEverything):
+    """A ledger or a collection was made by another version."""
+
+
+class ModelMismatch(StopEverything):
+    """The stage's recipe differs from the frozen plan."""
+
+
+class StageMissing(StopEverything):
+    """A file that an earlier stage writes is not there."""
+
+
+class PreconditionFailed(MMSearchError):
+    """A conditional write lost to somebody else's."""

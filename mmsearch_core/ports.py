@@ -1,0 +1,255 @@
+"""What the line needs from the outside, as small protocols. Every implementation, real or fake, passes the same
+contract tests (``tests/contracts``). All raise ``TryLater`` when the other side is away and ``StopEverything`` when it
+refuses for good; neither is repeated below."""
+
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any, Literal, Protocol
+
+from mmsearch_core.errors import BadRecord
+from mmsearch_core.records.asset import Asset, Kind, ObjectRef, Product
+from mmsearch_core.records.embedding import Vector
+from mmsearch_core.records.ids import AssetId, BatchId, Build, ProductId, RecipeId, TargetId
+from mmsearch_core.records.ranking import Judgement, Match
+from mmsearch_core.records.row import IndexRow
+from mmsearch_core.records.run import Failure, Target
+from mmsearch_core.records.segment import Where
+
+
+class ObjectStore(Protocol):
+    """One bucket. Keys are any UTF-8 text; listings promise no order."""
+
+    bucket: str
+
+    def list(self, prefix: str = "") -> Iterator[ObjectRef]:
+        """Every object under the prefix."""
+
+    def head(self, key: str) -> ObjectRef | None:
+        """The object as it is now, or None where there is none."""
+
+    def get(self, key: str, *, if_match: str | None = None) -> bytes | None:
+        """The bytes, or None where there is no object; PreconditionFailed if its ETag is not ``if_match``."""
+
+    def put(self, key: str, data: bytes, *, if_none_match: bool = False, if_match: str | None = None) -> str:
+        """Write and return the ETag. ``if_none_match``: only where nothing is; ``if_match``: only over that ETag.
+        Raises PreconditionFailed when the condition does not hold."""
+
+    def delete(self, key: str) -> None:
+        """Remove the object; no error where there is none."""
+
+
+class Memo(Protocol):
+    """What was already computed. Keys of the memo are (recipe, content); the first answer written stays."""
+
+    def get_many(self, recipe: RecipeId, keys: Sequence[str]) -> dict[str, bytes]:
+        """The known ones among ``keys``."""
+
+    def put_many(self, recipe: RecipeId, answers: Mapping[str, bytes]) -> dict[str, bytes]:
+        """Remember the answers; returns what stands now, which is another's answer where that came first."""
+
+    def judgements(self, recipe: RecipeId, query: str) -> list[Judgement]:
+        """Every judgement that was ever made for this query under this recipe."""
+
+    def add_judgements(self, recipe: RecipeId, query: str, judgements: Sequence[Judgement]) -> None:
+        """Fold judgements into the query's one object; an existing pair keeps its first judgement."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Decoded:
+    """A normalised picture (JPEG, RGB, upright, bounded) and the text that its place holds by itself."""
+
+    where: Where
+    jpeg: bytes
+    text: str = ""
+
+
+class Decoder(Protocol):
+    """Bytes of an asset to normalised pictures."""
+
+    def decode(self, items: Sequence[tuple[Kind, bytes]]) -> list[list[Decoded] | BadRecord]:
+        """One answer an item, in order; an item that cannot be opened comes back as its error."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Question:
+    """A prompt filled in: system and user text, at most one picture (JPEG), and the JSON schema of the answer."""
+
+    system: str
+    text: str
+    picture: bytes | None = None
+    schema: Mapping[str, Any] | None = None
+
+
+class VisionLanguageModel(Protocol):
+    """Qwen3-VL, behind whatever engine."""
+
+    @property
+    def name(self) -> str:
+        """Model and revision, for recipes."""
+
+    def answer(self, questions: Sequence[Question]) -> list[str | BadRecord]:
+        """JSON text that fits each question's schema, in order; an item that failed comes back as its error."""
+
+    def choose(self, questions: Sequence[Question], labels: tuple[str, str]) -> list[float | BadRecord]:
+        """The likelihood of the first label against the second as first token of the answer, 0 to 1."""
+
+
+class Embedder(Protocol):
+    """CLIP or SBERT: unit vectors of text (str) or of encoded pictures (bytes)."""
+
+    @property
+    def name(self) -> str:
+        """Model and revision, for recipes."""
+
+    @property
+    def space(self) -> str:
+        """What its vectors are called in files and in the index."""
+
+    @property
+    def dimension(self) -> int:
+        """Floats a vector."""
+
+    def embed(self, items: Sequence[str | bytes]) -> list[Vector | BadRecord]:
+        """One vector an item, shape (dimension,), in order; an item that failed comes back as its error."""
+
+
+class VectorIndex(Protocol):
+    """Milvus: collections of rows. Reads see every acknowledged write."""
+
+    def create(self, collection: str, dimensions: Mapping[str, int]) -> str:
+        """Make the collection with one vector field a space, unless it is there, and return its uuid."""
+
+    def uuid(self, collection: str) -> str | None:
+        """The uuid given at creation, or None where there is no such collection."""
+
+    def upsert(self, collection: str, rows: Sequence[IndexRow]) -> None:
+        """Write rows by primary key, beside older builds."""
+
+    def retire(self, collection: str, keep: Mapping[AssetId, Build | None]) -> int:
+        """Delete the rows of these assets that are of another build than the one to keep; returns how many."""
+
+    def search(self, collection: str, space: str, vectors: Sequence[Vector], limit: int) -> list[list[Match]]:
+        """The nearest rows to each vector by cosine similarity, best first; one batched call."""
+
+    def search_text(self, collection: str, language: str, texts: Sequence[str], limit: int) -> list[list[Match]]:
+        """The best rows for each text by BM25 in the language ("en", "zh"); a text without words finds nothing."""
+
+    def builds(self, collection: str) -> Iterator[tuple[str, AssetId, Build]]:
+        """(row id, asset, build) of every row."""
+
+    def resolve(self, alias: str) -> str | None:
+        """The collection that the alias names."""
+
+    def switch(self, alias: str, collection: str) -> None:
+        """Point the alias, made if need be, at the collection."""
+
+    def drop(self, collection: str) -> None:
+        """Remove the collection; no error where there is none."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Known:
+    """What the ledger holds of an asset in one target."""
+
+    asset_id: AssetId
+    bucket: str
+    key: str
+    product_id: ProductId
+    source_version: str
+    product_text: str  # Product.text_digest that the live build was made with
+    state: Literal["writing", "live", "failed", "waiting_for_product"]
+    live_build: Build | None
+    attempts: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Writing:
+    """An intention to make a build live: recorded before Milvus is touched."""
+
+    asset: Asset
+    build: Build
+    product_text: str
+    observed_at: datetime  # when the plan looked at the object
+
+
+class Ledger(Protocol):
+    """The commit record: for every asset and target what is live, and what is being written."""
+
+    def targets(self) -> list[Target]:
+        """Targets that are not retired, oldest first."""
+
+    def add_target(self, target: Target) -> Target:
+        """Record the target, or return the one already there under its id with its uuid set to ``target``'s; where
+        the uuid differs (the collection was lost) everything known of that target is forgotten."""
+
+    def go_live(self, target: TargetId) -> None:
+        """Mark this target live; the one that was live stays current as "building" until retired."""
+
+    def known(self, target: TargetId, *, prefix: str = "") -> Iterator[list[Known]]:
+        """Everything known under the key prefix, in batches; never all at once."""
+
+    def look_up(self, target: TargetId, assets: Sequence[AssetId]) -> dict[AssetId, Known]:
+        """What is known of these assets; unknown ones are left out."""
+
+    def begin(self, target: TargetId, writings: Sequence[Writing], *, token: int) -> set[AssetId]:
+        """One transaction: each asset's target build and state "writing", unless a later observation is known.
+        Returns the accepted ones. Here and below Busy is raised if ``token`` is not that of the current lease of
+        ``index:<target>``."""
+
+    def commit(self, target: TargetId, builds: Mapping[AssetId, Build], *, token: int) -> set[AssetId]:
+        """One transaction: these builds become live, each only if it is still the asset's target build; returns
+        those that did. The commit number rises by one."""
+
+    def forget(self, target: TargetId, assets: Sequence[AssetId], *, token: int) -> None:
+        """The assets are gone from the bucket: they are no longer known."""
+
+    def fail(self, target: TargetId, failures: Mapping[AssetId, tuple[Writing, Failure]], *, token: int) -> None:
+        """These could not be made: no live build, the failure kept, attempts counted for this source version."""
+
+    def wait_for_product(self, target: TargetId, assets: Sequence[Asset]) -> None:
+        """Remember pictures whose feed line has not come."""
+
+    def commit_number(self, target: TargetId) -> int:
+        """How many commits this target has seen."""
+
+    def put_products(self, products: Iterable[Product]) -> int:
+        """Record the feed; returns how many products are new or differ in any fact."""
+
+    def products(self, ids: Sequence[ProductId]) -> dict[ProductId, Product]:
+        """These products; unknown ones are left out."""
+
+    def product_texts(self) -> Iterator[list[tuple[ProductId, str]]]:
+        """(product, text digest) of all products, in batches."""
+
+    def open_batch(self, batch: BatchId, *, target: TargetId, source: str) -> None:
+        """Record that a batch was handed out; no effect where it is known."""
+
+    def close_batch(self, batch: BatchId, *, status: Literal["done", "failed"], counts: Mapping[str, int]) -> None:
+        """Record how a batch ended."""
+
+    def open_batches(self, target: TargetId) -> int:
+        """How many batches of the target were handed out and have not been closed."""
+
+    def take_lease(self, name: str, *, holder: str, seconds: float) -> int:
+        """A fencing token greater than any before it; the same holder renews and keeps its token while the lease
+        lasts; Busy while another holder's lease has not run out."""
+
+    def give_lease(self, name: str, *, holder: str) -> None:
+        """Give the lease back, if it is ours."""
+
+    def counts(self, target: TargetId) -> dict[str, int]:
+        """Assets by state, products, failures: for people."""
+
+    def failures(self, target: TargetId, *, limit: int) -> list[tuple[str, Failure]]:
+        """(key, failure) of assets that could not be made, newest first."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Stores:
+    """Where truth lies: the shop's bucket, our bucket, the commit record, the index."""
+
+    catalog: ObjectStore
+    work: ObjectStore
+    ledger: Ledger
+    index: VectorIndex

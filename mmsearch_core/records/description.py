@@ -1,0 +1,35 @@
+"""What Qwen3-VL says of a segment."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from mmsearch_core.records.ids import SegmentId
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SeenText:
+    """Text read in the picture; the box is x1, y1, x2, y2 in thousandths of width and height."""
+
+    text: str
+    box: tuple[int, int, int, int]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Description:
+    """Attributes by name; caption and keywords by language ("en", "zh")."""
+
+    segment_id: SegmentId
+    attributes: Mapping[str, str]
+    caption: Mapping[str, str]
+    keywords: Mapping[str, tuple[str, ...]]
+    seen_text: tuple[SeenText, ...] = ()
+
+    @property
+    def judged_text(self) -> str:
+        """How the judge reads this description: the caption, then each attribute by its name."""
+        return bracketed(self.caption.get("en", ""), [f"{name}: {value}" for name, value in self.attributes.items()])
+
+
+def bracketed(text: str, parts: list[str]) -> str:
+    """``text (part; part)``; without parts, the text alone. One form for descriptions and queries."""
+    return f"{text} ({'; '.join(parts)})" if parts else text

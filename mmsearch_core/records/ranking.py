@@ -1,0 +1,92 @@
+"""Evidence, opinion, decision: three types, so that scores of different scales never meet in one float."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Literal
+
+from mmsearch_core.records.ids import AssetId, GenerationId, PairId, PassageId, PixelsId, ProductId, QueryKey, SegmentId
+from mmsearch_core.records.segment import Where
+
+Verdict = Literal["相关", "不相关"]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Match:
+    """A row that one leg of retrieval found; the score is on that leg's own scale, higher is nearer."""
+
+    passage_id: PassageId
+    segment_id: SegmentId
+    asset_id: AssetId
+    build: str
+    where: Where
+    pixels: PixelsId
+    text: str
+    score: float
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Candidate:
+    """The best place found in one product for one query; ``ranks`` is its rank in each leg that found it, from 1."""
+
+    query_key: QueryKey
+    product_id: ProductId
+    asset_id: AssetId
+    segment_id: SegmentId
+    passage_id: PassageId
+    picture: str  # key in the catalog bucket
+    where: Where
+    pixels: PixelsId
+    text: str
+    ranks: Mapping[str, int]
+    fused: float  # reciprocal rank fusion
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Judgement:
+    """What ``judge`` (a model and prompt, or a person) thinks of one candidate: relevance from 0 to 1."""
+
+    pair_id: PairId
+    query_key: QueryKey
+    product_id: ProductId
+    segment_id: SegmentId
+    relevance: float
+    verdict: Verdict
+    reason: str
+    judge: str
+
+    def __post_init__(self) -> None:
+        if not 0 <= self.relevance <= 1:
+            raise ValueError(f"relevance lies between 0 and 1, not {self.relevance}")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Evidence:
+    """Why this product: the picture and the place in it, what was read there, and the judge's reason."""
+
+    asset_id: AssetId
+    picture: str
+    where: Where
+    text: str
+    reason: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Hit:
+    """A decision to show this product. ``verdict`` is None where nobody judged it."""
+
+    product_id: ProductId
+    score: float
+    verdict: Verdict | None
+    evidence: Evidence
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ResultSet:
+    """The finished answer to one query, as published in one generation."""
+
+    query_key: QueryKey
+    query: str
+    locale: str
+    aliases: tuple[QueryKey, ...]
+    generation: GenerationId
+    hits: tuple[Hit, ...]

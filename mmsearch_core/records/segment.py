@@ -1,0 +1,80 @@
+"""The searchable unit: a whole picture, a page of a document, or a span of a video."""
+
+from dataclasses import dataclass
+
+from mmsearch_core.records.ids import AssetId, PixelsId, ProductId, SegmentId, digest
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Whole:
+    """All of the asset."""
+
+    def __str__(self) -> str:
+        return "whole"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Page:
+    """One page of a document, counted from 1."""
+
+    number: int
+
+    def __post_init__(self) -> None:
+        if self.number < 1:
+            raise ValueError(f"pages are counted from 1, not {self.number}")
+
+    def __str__(self) -> str:
+        return f"page:{self.number}"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Span:
+    """A stretch of a video, in seconds from its start."""
+
+    start: float
+    end: float
+
+    def __post_init__(self) -> None:
+        if not 0 <= self.start < self.end:
+            raise ValueError(f"a span runs forward from 0: {self.start} to {self.end}")
+
+    def __str__(self) -> str:
+        return f"span:{self.start:.3f}-{self.end:.3f}"
+
+
+Where = Whole | Page | Span
+
+
+def parse_where(text: str) -> Where:
+    """The inverse of ``str(where)``; ValueError for anything else."""
+    kind, _, rest = text.partition(":")
+    if text == "whole":
+        return Whole()
+    if kind == "page":
+        return Page(number=int(rest))
+    if kind == "span":
+        start, _, end = rest.partition("-")
+        return Span(start=float(start), end=float(end))
+    raise ValueError(f"not a place in an asset: {text!r}")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Segment:
+    """A place in an asset with its normalised picture (``pixels`` names it in the store) and the text found there."""
+
+    segment_id: SegmentId
+    asset_id: AssetId
+    product_id: ProductId
+    where: Where
+    pixels: PixelsId
+    text: str = ""
+
+
+def segment_id(asset: AssetId, where: Where) -> SegmentId:
+    """The id of a place in an asset."""
+    return SegmentId(digest("segment", asset, str(where)))
+
+
+def pixels_id(*, source_sha256: str, where: Where, decode_recipe: str) -> PixelsId:
+    """The id of a normalised picture: equal bytes, decoded alike, have equal pixels."""
+    return PixelsId(digest("pixels", source_sha256, str(where), decode_recipe))

@@ -1,0 +1,1 @@
+"""How finished results are read. Needs the bucket, and nothing else of ours: no index, no model."""

@@ -1,0 +1,168 @@
+"""The knobs. Environment variables (``MMSEARCH_CATALOG__BUCKET=…``) win over one TOML file (``mmsearch.toml``, or the
+file that ``MMSEARCH_CONFIG`` names); everything is checked before any work starts."""
+
+import os
+from pathlib import Path
+from typing import Annotated, Literal
+
+from pydantic import BaseModel, ConfigDict, Field, SecretStr, ValidationError
+from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict, TomlConfigSettingsSource
+
+from mmsearch_core.errors import BadSettings
+
+MODELS = Path(__file__).parent / "models"
+Share = Annotated[float, Field(ge=0, le=1)]
+
+
+class Section(BaseModel):
+    """A group of knobs; an unknown name is an error, since it is most likely a typing mistake."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+
+class Store(Section):
+    """The S3 endpoint of all buckets. Without keys, boto3's own chain of credentials is asked."""
+
+    endpoint: str | None = None
+    region: str = "us-east-1"
+    access_key: str | None = None
+    secret_key: SecretStr | None = None
+
+
+class Catalog(Section):
+    """Where the shop's pictures and its feed lie."""
+
+    bucket: str = "catalog"
+    pictures: str = "pictures/"
+    feed: str = "products.jsonl"
+    # the first group of this pattern, matched against a key, is the product that the picture belongs to
+    product_pattern: str = r"^pictures/([^/]+)/"
+
+
+class Decode(Section):
+    """How pictures are normalised."""
+
+    longest_side: int = Field(default=768, ge=32)  # pixels
+    quality: int = Field(default=90, ge=1, le=100)
+    most_pixels: int = Field(default=50_000_000, gt=0)
+    most_bytes: int = Field(default=50_000_000, gt=0)
+
+
+class Work(Section):
+    """Where mmsearch keeps its runs, pixels, memo and results."""
+
+    bucket: str = "mmsearch"
+
+
+class QueryLog(Section):
+    """Where the shop's query log lies, as JSON lines."""
+
+    bucket: str = "catalog"
+    prefix: str = "queries/"
+    half_life_days: float = Field(default=7, gt=0)
+    popular: int = Field(default=200, gt=0)  # how many queries are precomputed
+    min_sessions: int = Field(default=2, gt=0)
+    pinned: tuple[str, ...] = ()
+
+
+class Index(Section):
+    """Milvus."""
+
+    uri: str = "http://127.0.0.1:19530"
+    token: SecretStr | None = None
+    alias: str = Field(default="mmsearch", pattern=r"^[A-Za-z_][A-Za-z0-9_]*$")
+
+
+class LedgerSettings(Section):
+    """The database of the ledger, as SQLAlchemy writes it."""
+
+    url: str = "sqlite:///mmsearch.db"
+
+
+class Models(Section):
+    """Each is a hub id or a folder. The defaults are the small models that travel with mmsearch."""
+
+    vlm: str = str(MODELS / "qwen3vl")
+    vlm_revision: str | None = None
+    clip: str = f"local-dir:{MODELS / 'clip'}"
+    sbert: str = str(MODELS / "sbert")
+    sbert_revision: str | None = None
+    device: str = "cpu"
+    dtype: Literal["float32", "bfloat16", "float16"] = "float32"
+    max_new_tokens: int = Field(default=512, gt=0)
+    batch: int = Field(default=16, gt=0)
+
+
+class Shards(Section):
+    """How work is cut and when a shard gives up."""
+
+    size: int = Field(default=200, gt=0)  # records a shard
+    most: int = Field(default=200, gt=0)  # shards a batch
+    failed_share: Share = 0.2
+    failed_at_least: int = Field(default=10, ge=0)  # so many failures are borne whatever their share
+    lease_seconds: float = Field(default=30, gt=0)
+
+
+class Search(Section):
+    """Retrieval and what is published."""
+
+    per_leg: int = Field(default=200, gt=0)
+    candidates: int = Field(default=50, gt=0)
+    hits: int = Field(default=50, gt=0)
+    min_hits: int = Field(default=8, ge=0)
+    rrf_k: int = Field(default=60, gt=0)  # Cormack, Clarke and Buettcher, SIGIR 2009
+    coverage: Share = 0.5  # of the popular queries need a hit, or nothing is published
+    buckets: int = Field(default=256, ge=1, le=4096)
+
+
+class Settings(BaseSettings):
+    """All knobs of mmsearch."""
+
+    model_config = SettingsConfigDict(
+        env_prefix="MMSEARCH_",
+        env_nested_delimiter="__",
+        extra="forbid",
+        frozen=True,
+        nested_model_default_partial_update=True,
+    )
+
+    store: Store = Store()
+    catalog: Catalog = Catalog()
+    decode: Decode = Decode()
+    work: Work = Work()
+    query_log: QueryLog = QueryLog()
+    index: Index = Index()
+    ledger: LedgerSettings = LedgerSettings()
+    models: Models = Models()
+    shards: Shards = Shards()
+    search: Search = Search()
+
+    @classmethod
+    def settings_customise_sources(
+        cls,
+        settings_cls: type[BaseSettings],
+        init_settings: PydanticBaseSettingsSource,
+        env_settings: PydanticBaseSettingsSource,
+        dotenv_settings: PydanticBaseSettingsSource,  # noqa: ARG003
+        file_secret_settings: PydanticBaseSettingsSource,  # noqa: ARG003
+    ) -> tuple[PydanticBaseSettingsSource, ...]:
+        """Arguments, then the environment, then the TOML file."""
+        named = os.environ.get("MMSEARCH_CONFIG")
+        if named and not Path(named).is_file():
+            raise BadSettings(f"MMSEARCH_CONFIG names {named}, which is not a file: correct or unset it.")
+        return init_settings, env_settings, TomlConfigSettingsSource(settings_cls, Path(named or "mmsearch.toml"))
+
+
+def load_settings() -> Settings:
+    """The settings of this process; BadSettings names the first setting that is wrong, and how."""
+    try:
+        return Settings()
+    except ValidationError as error:
+        first = error.errors()[0]
+        name = ".".join(str(part) for part in first["loc"])
+        variable = "MMSEARCH_" + "__".join(str(part) for part in first["loc"]).upper()
+        raise BadSettings(
+            f"Setting {name} is wrong ({first['msg']}): correct it in mmsearch.toml or {variable}."
+        ) from error
+    except ValueError as error:
+        raise BadSettings(f"The settings cannot be read ({error}): correct mmsearch.toml.") from error

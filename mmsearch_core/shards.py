@@ -1,0 +1,207 @@
+"""The one loop. A stage of a shard is: skip if my report with my fingerprint is there; else do it, write the outputs,
+write the report last. Retry, crash, backfill and re-run are then the same thing."""
+
+import time
+from collections import Counter
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from hashlib import sha256
+from typing import Any, Generic, TypeVar
+
+import structlog
+
+from mmsearch_core.codec import dump, from_json, load, to_json
+from mmsearch_core.errors import BadRecord, KilledTheWorker, ModelMismatch, StageMissing, TooManyFailures
+from mmsearch_core.ports import ObjectStore
+from mmsearch_core.records.run import Failure, Fingerprint, Plan, Recipe, ShardReport
+from mmsearch_core.settings import Shards
+from mmsearch_core.shard_lease import ShardLease
+
+In = TypeVar("In")
+Outcome = Sequence[Any] | BadRecord  # the records made of one input, or why there are none
+Tally = Counter[str]  # what a stage wants counted: calls_made, calls_saved, rows_written, …
+
+log = structlog.get_logger()
+
+
+def plan_key(batch: str) -> str:
+    """Where a batch's frozen plan lies."""
+    return f"runs/{batch}/plan.json"
+
+
+def shard_path(batch: str, number: int) -> str:
+    """The folder of a batch's shard."""
+    return f"runs/{batch}/shards/{number:05}"
+
+
+def read_plan(store: ObjectStore, batch: str) -> Plan:
+    """The frozen plan of a batch."""
+    data = store.get(plan_key(batch))
+    if data is None:
+        raise StageMissing(f"Batch {batch} has no plan: run the plan (or mine) stage first.")
+    return from_json(data, Plan)
+
+
+class Shard:
+    """A folder of work in the store: one Parquet file a kind of record, reports beside them."""
+
+    def __init__(self, store: ObjectStore, path: str) -> None:
+        self.store, self.path = store, path.rstrip("/")
+        parts = self.path.split("/")
+        if len(parts) != 4 or (parts[0], parts[2]) != ("runs", "shards"):
+            raise StageMissing(f"{path} is not a shard: name one like runs/<batch>/shards/00000.")
+        self.batch = parts[1]
+        self._files: dict[str, bytes] = {}
+
+    def data(self, name: str) -> bytes:
+        """The bytes of a file of the shard; StageMissing if it is not there."""
+        if name not in self._files:
+            found = self.store.get(f"{self.path}/{name}.parquet")
+            if found is None:
+                raise StageMissing(f"{self.path}/{name}.parquet is missing: run the stage that writes it first.")
+            self._files[name] = found
+        return self._files[name]
+
+    def read(self, name: str, record_type: Any) -> list[Any]:
+        """The records of a file."""
+        return load(self.data(name), record_type)
+
+    def write(self, name: str, records: Sequence[Any], record_type: Any) -> str:
+        """Write a file; returns the sha256 of its bytes."""
+        data = dump(records, record_type)
+        self.store.put(f"{self.path}/{name}.parquet", data)
+        self._files[name] = data
+        return sha256(data).hexdigest()
+
+    def report(self, stage: str) -> ShardReport | None:
+        """The stage's report, if it has finished here."""
+        data = self.store.get(f"{self.path}/reports/{stage}.json")
+        return from_json(data, ShardReport) if data else None
+
+    def failures(self, stage: str) -> list[Failure]:
+        """What the stage could not do."""
+        return self.read(f"failures/{stage}", Failure)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Stage(Generic[In]):
+    """What a stage is, apart from the loop. ``reads`` names each input file and the stage that writes it; ``writes``
+    names each output file and its record type, a different one each; ``work`` answers a batch with one outcome an item,
+    in order."""
+
+    recipe: Recipe
+    reads: Mapping[str, str]
+    writes: Mapping[str, Any]
+    items: Callable[[Shard], Sequence[In]]
+    id_of: Callable[[In], str]
+    work: Callable[[Sequence[In], Tally], Sequence[Outcome]]
+    batch: int
+
+    @property
+    def name(self) -> str:
+        """The stage's one name."""
+        return self.recipe.stage
+
+
+def run_stage(stage: Stage[Any], path: str, *, store: ObjectStore, settings: Shards) -> tuple[ShardReport, bool]:
+    """Do the stage on the shard, unless it is done; returns the report and whether it was there already."""
+    shard = Shard(store, path)
+    plan = read_plan(store, shard.batch)
+    check_recipe(stage.recipe, plan)
+    inputs = {**_input_digests(stage, shard), "index": f"{plan.collection}@{plan.commit}"}
+    fingerprint = str(Fingerprint(recipe=stage.recipe.recipe_id, inputs=inputs))
+    there = shard.report(stage.name)
+    if there is not None and there.fingerprint == fingerprint:
+        log.info(f"{stage.name}.skip", shard=path, reason="done before, with the same recipe and inputs")
+        return there, True
+    with ShardLease(store, f"{shard.path}/leases/{stage.name}.json", seconds=settings.lease_seconds) as lease:
+        report = _do(stage, shard, fingerprint, lease, settings)
+    log.info(f"{stage.name}.done", shard=path, read=report.read, failed=report.failed, **report.tally)
+    return report, False
+
+
+def check_recipe(recipe: Recipe, plan: Plan) -> None:
+    """ModelMismatch if what would run now is not what was planned."""
+    if plan.recipes.get(recipe.stage) != recipe.recipe_id:
+        raise ModelMismatch(
+            f"The model, prompt or settings of {recipe.stage} changed since batch {plan.batch} was planned: "
+            f"clear the run from its first task, so that it is planned again."
+        )
+
+
+def _input_digests(stage: Stage[Any], shard: Shard) -> dict[str, str]:
+    digests = {name: sha256(shard.data(name)).hexdigest() for name in stage.reads}
+    for name, writer in stage.reads.items():
+        if writer == "plan":  # frozen with the plan, which is there
+            continue
+        report = shard.report(writer)
+        if report is None or report.outputs.get(name) != digests[name]:
+            raise StageMissing(f"{shard.path}/{name}.parquet is not finished: run the stage {writer} first.")
+    return digests
+
+
+def _do(stage: Stage[Any], shard: Shard, fingerprint: str, lease: ShardLease, settings: Shards) -> ShardReport:
+    started = time.monotonic()
+    tally: Tally = Counter()
+    items = stage.items(shard)
+    loaded = time.monotonic()
+    made: dict[str, list[Any]] = {name: [] for name in stage.writes}
+    failures = []
+    file_of = {kind: name for name, kind in stage.writes.items()}
+    for item, outcome in _outcomes(stage, items, lease, tally):
+        if isinstance(outcome, BadRecord):
+            kind = type(outcome).__name__
+            failures.append(Failure(record_id=stage.id_of(item), stage=stage.name, kind=kind, message=str(outcome)))
+        else:
+            for record in outcome:
+                made[file_of[type(record)]].append(record)
+    _spend_failure_budget(stage.name, shard.path, failures, len(items), settings)
+    worked = time.monotonic()
+    lease.check()
+    outputs = {name: shard.write(name, made[name], kind) for name, kind in stage.writes.items()}
+    outputs[f"failures/{stage.name}"] = shard.write(f"failures/{stage.name}", failures, Failure)
+    lease.check()
+    report = ShardReport(
+        stage=stage.name,
+        shard=shard.path,
+        recipe=stage.recipe.recipe_id,
+        fingerprint=fingerprint,
+        read=len(items),
+        done=len(items) - len(failures),
+        failed=len(failures),
+        wrote={name: len(records) for name, records in made.items()},
+        outputs=outputs,
+        tally=dict(sorted(tally.items())),
+        timing={
+            "read_seconds": round(loaded - started, 3),
+            "work_seconds": round(worked - loaded, 3),
+            "write_seconds": round(time.monotonic() - worked, 3),
+        },
+    )
+    shard.store.put(f"{shard.path}/reports/{stage.name}.json", to_json(report))
+    return report
+
+
+def _outcomes(stage: Stage[Any], items: Sequence[Any], lease: ShardLease, tally: Tally) -> list[tuple[Any, Outcome]]:
+    """One outcome an item, in order; in caution one by one, leaving out what killed before."""
+    outcomes: list[tuple[Any, Outcome]] = []
+    size = 1 if lease.cautious else stage.batch
+    for start in range(0, len(items), size):
+        batch = items[start : start + size]
+        if lease.cautious and stage.id_of(batch[0]) in lease.note.quarantined:
+            died = KilledTheWorker(f"The process of {stage.name} died on it more than once: look at the source.")
+            outcomes.append((batch[0], died))
+            continue
+        if lease.cautious:
+            lease.about_to_touch(stage.id_of(batch[0]))
+        outcomes.extend(zip(batch, stage.work(batch, tally), strict=True))
+    return outcomes
+
+
+def _spend_failure_budget(stage: str, path: str, failures: Sequence[Failure], read: int, settings: Shards) -> None:
+    if len(failures) > max(settings.failed_at_least, settings.failed_share * read):
+        kinds = ", ".join(f"{count} {kind}" for kind, count in Counter(f.kind for f in failures).most_common(3))
+        raise TooManyFailures(
+            f"{len(failures)} of {read} records of {path} failed in {stage} ({kinds}), the first with: "
+            f"{failures[0].message} Nothing was charged to them: mend the cause, or raise shards.failed_share."
+        )

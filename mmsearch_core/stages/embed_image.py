@@ -1,0 +1,70 @@
+"""embed_image: a segment's pixels become a CLIP vector."""
+
+from collections.abc import Mapping, Sequence
+
+import numpy as np
+
+from mmsearch_core.errors import BadRecord, StageMissing
+from mmsearch_core.ports import Embedder, Memo, ObjectStore
+from mmsearch_core.records.embedding import Embedding, Vector
+from mmsearch_core.records.ids import PixelsId
+from mmsearch_core.records.run import Recipe
+from mmsearch_core.records.segment import Segment
+from mmsearch_core.shards import Outcome, Stage, Tally
+from mmsearch_core.stages.decode import pixels_key
+from mmsearch_core.stages.memoised import memoised
+
+
+def recipe(model: str) -> Recipe:
+    """What decides a picture's vector."""
+    return Recipe(stage="embed_image", version=1, model=model, settings={})
+
+
+def stage(*, work: ObjectStore, memo: Memo, embedder: Embedder, batch: int) -> Stage[Segment]:
+    """Embed each distinct picture once."""
+    how = recipe(embedder.name)
+
+    def ask(pixels: Sequence[str]) -> Mapping[str, bytes | BadRecord]:
+        return embed_all(embedder, pixels, [read_pixels(work, PixelsId(name)) for name in pixels])
+
+    def run(segments: Sequence[Segment], tally: Tally) -> list[Outcome]:
+        vectors = memoised(memo, how.recipe_id, [segment.pixels for segment in segments], ask, tally)
+        return [_outcome(vectors[segment.pixels], segment, embedder.space) for segment in segments]
+
+    return Stage(
+        recipe=how,
+        reads={"segments": "decode"},
+        writes={f"embeddings.{embedder.space}": Embedding},
+        items=lambda shard: shard.read("segments", Segment),
+        id_of=lambda segment: segment.segment_id,
+        work=run,
+        batch=batch,
+    )
+
+
+def read_pixels(work: ObjectStore, pixels: PixelsId) -> bytes:
+    """A normalised picture; StageMissing if housekeeping took it."""
+    found = work.get(pixels_key(pixels))
+    if found is None:
+        raise StageMissing(f"{pixels_key(pixels)} is missing: clear the run from decode.")
+    return found
+
+
+def embed_all(embedder: Embedder, keys: Sequence[str], items: Sequence[str | bytes]) -> dict[str, bytes | BadRecord]:
+    """Vectors in the memo's form, by key."""
+    vectors = embedder.embed(items)
+    return {
+        key: vector if isinstance(vector, BadRecord) else vector.astype("<f4").tobytes()
+        for key, vector in zip(keys, vectors, strict=True)
+    }
+
+
+def to_vector(data: bytes) -> Vector:
+    """The inverse of the memo's form."""
+    return np.frombuffer(data, dtype="<f4").astype(np.float32)
+
+
+def _outcome(said: bytes | BadRecord, segment: Segment, space: str) -> Outcome:
+    if isinstance(said, BadRecord):
+        return said
+    return [Embedding(record_id=segment.segment_id, space=space, vector=to_vector(said))]

@@ -1,0 +1,119 @@
+"""plan: the hints of a batch, each looked at again, minus what the ledger knows: a frozen list of shards."""
+
+import importlib.metadata
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from datetime import UTC, datetime
+from typing import Any, TypeVar
+
+import structlog
+
+from mmsearch_core.codec import dump, from_json, to_json
+from mmsearch_core.errors import StageMissing
+from mmsearch_core.ports import Known, Stores
+from mmsearch_core.records.asset import Asset, Change, Product, Removal, asset_id
+from mmsearch_core.records.ids import BatchId
+from mmsearch_core.records.run import Plan, Target
+from mmsearch_core.settings import Settings
+from mmsearch_core.shards import plan_key, shard_path
+from mmsearch_core.stages.catalog import ProductOf, kind_of
+from mmsearch_core.stages.compare import Manifest, manifest_key
+
+log = structlog.get_logger()
+
+LOOKERS = 16
+T = TypeVar("T")
+
+
+def run(*, batch: BatchId, target: Target, stores: Stores, settings: Settings) -> dict[str, Any]:
+    """Freeze the plan of the batch, unless it is frozen with these recipes already; returns the task's report."""
+    there = stores.work.get(plan_key(batch))
+    plan = from_json(there, Plan) if there else None
+    if plan is None or (plan.recipes, plan.target_id) != (target.recipes, target.target_id):
+        changes, counts = _look(batch, target, stores, ProductOf(settings.catalog.product_pattern))
+        plan = _freeze(batch, target, stores, cut(changes, settings.shards.size), counts)
+    log.info("plan.done", batch=batch, shards=len(plan.shards), **plan.counts)
+    return {"stage": "plan", "batch": batch, "shards": sorted(plan.shards), "counts": dict(plan.counts)}
+
+
+def versions() -> dict[str, str]:
+    """The versions that stand in plans and manifests."""
+    return {name: importlib.metadata.version(name) for name in ("mmsearch", "pillow", "pyarrow", "pymilvus")}
+
+
+def cut(things: Sequence[T], size: int) -> list[Sequence[T]]:
+    """``things`` in pieces of ``size``, the last one shorter."""
+    return [things[start : start + size] for start in range(0, len(things), size)]
+
+
+def _look(batch: BatchId, target: Target, stores: Stores, product_of: ProductOf) -> tuple[list[Change], dict[str, int]]:
+    catalog, ledger = stores.catalog, stores.ledger
+    data = stores.work.get(manifest_key(batch))
+    if data is None:
+        raise StageMissing(f"Batch {batch} has no manifest: run the compare stage first, or correct the batch's name.")
+    keys = from_json(data, Manifest).keys
+    with ThreadPoolExecutor(LOOKERS) as lookers:
+        seen = list(lookers.map(catalog.head, keys))
+    ids = [asset_id(catalog.bucket, key) for key in keys]
+    known = ledger.look_up(target.target_id, ids)
+    owners = {key: product_of(key) for key in keys}
+    products = ledger.products([owner for owner in owners.values() if owner])
+    changes: list[Change] = []
+    waiting: list[Asset] = []
+    counts: Counter[str] = Counter()
+    for key, found, name in zip(keys, seen, ids, strict=True):
+        was, owner = known.get(name), owners[key]
+        if found is None:
+            verdict = "removed" if was else "gone_before_indexed"
+            changes += [Removal(asset_id=name, bucket=catalog.bucket, key=key)] if was else []
+        else:
+            asset = Asset(asset_id=name, product_id=owner or "", kind=kind_of(key), source=found)  # type: ignore[arg-type]
+            product = products.get(owner) if owner else None
+            verdict = _verdict(asset, product, was)
+            changes += [asset] if verdict in ("added", "changed") else []
+            waiting += [asset] if verdict == "waiting_for_product" else []
+        counts[verdict] += 1
+    ledger.wait_for_product(target.target_id, waiting)
+    return changes, dict(counts)
+
+
+def _verdict(asset: Asset, product: Product | None, was: Known | None) -> str:
+    if product is None:
+        return "waiting_for_product"
+    if was is None or was.state == "waiting_for_product":
+        return "added"
+    same = (was.source_version, was.product_id) == (asset.source.version, asset.product_id)
+    if same and was.state == "failed":
+        return "failed_before"
+    if same and was.state == "live" and was.product_text == product.text_digest:
+        return "unchanged"
+    return "changed"
+
+
+def _freeze(
+    batch: BatchId, target: Target, stores: Stores, pieces: Sequence[Sequence[Change]], counts: Mapping[str, int]
+) -> Plan:
+    work, ledger = stores.work, stores.ledger
+    shards = {}
+    for number, piece in enumerate(pieces):
+        path = shard_path(batch, number)
+        owners = {change.product_id for change in piece if isinstance(change, Asset)}
+        products = sorted(ledger.products(list(owners)).values(), key=lambda product: product.product_id)
+        work.put(f"{path}/changes.parquet", dump(piece, Change))
+        work.put(f"{path}/products.parquet", dump(products, Product))
+        shards[path] = len(piece)
+    plan = Plan(
+        batch=batch,
+        line="index",
+        target_id=target.target_id,
+        collection=target.collection,
+        made_at=datetime.now(UTC),
+        commit=ledger.commit_number(target.target_id),
+        recipes=target.recipes,
+        shards=shards,
+        counts=dict(counts),
+        versions=versions(),
+    )
+    work.put(plan_key(batch), to_json(plan))
+    return plan

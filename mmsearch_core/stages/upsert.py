@@ -1,0 +1,222 @@
+"""upsert: the rows of new builds go into the index beside the old ones, one ledger commit makes them live, then the
+old rows go. A crash anywhere leaves the old truth or the new."""
+
+import uuid
+from collections import defaultdict
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+
+from mmsearch_core.errors import BadRecord, SourceChanged
+from mmsearch_core.ports import Ledger, Stores, Writing
+from mmsearch_core.records.asset import Asset, Change, Product, Removal
+from mmsearch_core.records.embedding import Embedding, Vector
+from mmsearch_core.records.ids import AssetId, Build, PassageId, RecipeId, SegmentId, TargetId
+from mmsearch_core.records.row import IndexRow, Passage, build_id, row_id
+from mmsearch_core.records.run import Failure, Plan, Recipe
+from mmsearch_core.records.segment import Segment
+from mmsearch_core.shards import Outcome, Shard, Stage, Tally, read_plan
+
+BUILDING = ("decode", "describe", "embed_text", "embed_image")  # the stages whose recipes decide a row
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Work:
+    """One change with all that was made of it; ``failure`` says why an asset has no rows."""
+
+    change: Change
+    rows: Sequence[IndexRow]
+    product_text: str
+    failure: Failure | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Parts:
+    """What the rows of a shard are put together from."""
+
+    passages: Mapping[SegmentId, Sequence[Passage]]
+    pictures: Mapping[str, Mapping[str, Vector]]  # space, segment
+    texts: Mapping[str, Mapping[str, Vector]]  # space, passage
+
+
+def recipe() -> Recipe:
+    """Nothing here decides what a row says; the version stands for the shape of rows."""
+    return Recipe(stage="upsert", version=1, settings={})
+
+
+def stage(
+    *, stores: Stores, picture_space: str, text_space: str, batch: int = 100, lease_seconds: float = 60
+) -> Stage[Work]:
+    """Bring the shard's changes into the index. One writer at a time a target, by a lease with a fencing token."""
+    holder = uuid.uuid4().hex
+
+    def run(items: Sequence[Work], tally: Tally) -> list[Outcome]:
+        plan = plans[0]
+        with _writer(stores.ledger, plan.target_id, holder, lease_seconds) as token:
+            return Commit(stores, plan, token).apply(items, tally)
+
+    plans: list[Plan] = []
+
+    def items(shard: Shard) -> list[Work]:
+        plans[:] = [read_plan(stores.work, shard.batch)]
+        return _assemble(shard, plans[0], picture_space, text_space)
+
+    return Stage(
+        recipe=recipe(),
+        reads={
+            "changes": "plan",
+            "products": "plan",
+            "segments": "decode",
+            "failures/decode": "decode",
+            "passages": "embed_text",
+            f"embeddings.{text_space}": "embed_text",
+            f"embeddings.{picture_space}": "embed_image",
+        },
+        writes={"rows": IndexRow},
+        items=items,
+        id_of=lambda item: item.change.asset_id,
+        work=run,
+        batch=batch,
+    )
+
+
+@contextmanager
+def _writer(ledger: Ledger, target: TargetId, holder: str, seconds: float) -> Iterator[int]:
+    token = ledger.take_lease(f"index:{target}", holder=holder, seconds=seconds)
+    try:
+        yield token
+    finally:
+        ledger.give_lease(f"index:{target}", holder=holder)
+
+
+class Commit:
+    """The commit protocol for one batch of changes."""
+
+    def __init__(self, stores: Stores, plan: Plan, token: int) -> None:
+        self._catalog, self._ledger, self._index = stores.catalog, stores.ledger, stores.index
+        self._plan, self._token = plan, token
+
+    def apply(self, items: Sequence[Work], tally: Tally) -> list[Outcome]:
+        """One outcome a change: its rows, none for a removal, or why not."""
+        made = {a.change.asset_id: a for a in items if isinstance(a.change, Asset)}
+        gone = {a.change.asset_id: a for a in items if isinstance(a.change, Removal)}
+        outcomes: dict[AssetId, Outcome] = {}
+        self._remove(gone, outcomes, tally)
+        self._write(made, outcomes, tally)
+        return [outcomes[item.change.asset_id] for item in items]
+
+    def _remove(self, gone: Mapping[AssetId, Work], outcomes: dict[AssetId, Outcome], tally: Tally) -> None:
+        back = {asset for asset, item in gone.items() if self._catalog.head(item.change.key)}  # type: ignore[union-attr]
+        away: dict[AssetId, Build | None] = {asset: None for asset in gone if asset not in back}
+        if away:
+            # rows first: a crash in between leaves the asset known and not listed, which the next refresh removes
+            tally["rows_removed"] += self._index.retire(self._plan.collection, away)
+            self._ledger.forget(self._plan.target_id, list(away), token=self._token)
+        outcomes.update({asset: [] for asset in away})
+        outcomes.update({asset: SourceChanged("The object is back: the next refresh takes it up.") for asset in back})
+
+    def _write(self, made: Mapping[AssetId, Work], outcomes: dict[AssetId, Outcome], tally: Tally) -> None:
+        target, collection = self._plan.target_id, self._plan.collection
+        writings = {asset: self._writing(item) for asset, item in made.items()}
+        accepted = self._ledger.begin(target, list(writings.values()), token=self._token) if writings else set()
+        rows = [row for asset, item in made.items() if asset in accepted for row in item.rows]
+        if rows:
+            self._index.upsert(collection, rows)
+        tally["rows_written"] += len(rows)
+        same = {asset for asset in accepted if self._unchanged(made[asset].change)}
+        good = {asset: writings[asset].build for asset in same if not made[asset].failure}
+        live = self._ledger.commit(target, good, token=self._token) if good else set()
+        bad = {asset: (writings[asset], failure) for asset in same if (failure := made[asset].failure)}
+        keep: dict[AssetId, Build | None] = {asset: good[asset] for asset in live} | dict.fromkeys(bad)
+        if keep:
+            tally["rows_removed"] += self._index.retire(collection, keep)
+        if bad:
+            self._ledger.fail(target, bad, token=self._token)
+        for asset, item in made.items():
+            outcomes[asset] = self._outcome(item, settled=asset in live or asset in bad)
+
+    def _writing(self, item: Work) -> Writing:
+        asset = item.change
+        assert isinstance(asset, Asset)
+        build = build_of(asset, item.product_text, self._plan.recipes)
+        return Writing(asset=asset, build=build, product_text=item.product_text, observed_at=self._plan.made_at)
+
+    def _unchanged(self, change: Change) -> bool:
+        assert isinstance(change, Asset)
+        now = self._catalog.head(change.source.key)
+        return now is not None and now.version == change.source.version
+
+    @staticmethod
+    def _outcome(item: Work, *, settled: bool) -> Outcome:
+        if not settled:
+            return SourceChanged("The object changed while it was indexed: the next refresh takes it up.")
+        if item.failure:
+            return _again(item.failure)
+        return list(item.rows)
+
+
+def build_of(asset: Asset, product_text: str, recipes: Mapping[str, RecipeId]) -> Build:
+    """The build that this asset, with these words of the feed, has under these recipes."""
+    return build_id(asset.source.version, product_text, {name: recipes[name] for name in BUILDING})
+
+
+def _again(failure: Failure) -> BadRecord:
+    return BadRecord(f"{failure.stage}: {failure.message}")
+
+
+def _assemble(shard: Shard, plan: Plan, picture_space: str, text_space: str) -> list[Work]:
+    segments: dict[AssetId, list[Segment]] = defaultdict(list)
+    for segment in shard.read("segments", Segment):
+        segments[segment.asset_id].append(segment)
+    passages: dict[SegmentId, list[Passage]] = defaultdict(list)
+    for passage in shard.read("passages", Passage):
+        passages[passage.segment_id].append(passage)
+    parts = Parts(
+        passages=passages,
+        pictures={picture_space: _vectors(shard, picture_space)},
+        texts={text_space: _vectors(shard, text_space)},
+    )
+    products = {p.product_id: p for p in shard.read("products", Product)}
+    failures = {failure.record_id: failure for failure in shard.failures("decode")}
+    items = []
+    for change in shard.read("changes", Change):
+        if isinstance(change, Removal):
+            items.append(Work(change=change, rows=[], product_text="", failure=None))
+            continue
+        product = products.get(change.product_id)
+        text = product.text_digest if product else ""
+        build = build_of(change, text, plan.recipes)
+        rows = [row for segment in segments[change.asset_id] for row in _rows(segment, build, parts)]
+        failure = None if rows else failures.get(change.asset_id) or _no_rows(change)
+        items.append(Work(change=change, rows=rows, product_text=text, failure=failure))
+    return items
+
+
+def _rows(segment: Segment, build: Build, parts: Parts) -> list[IndexRow]:
+    return [
+        IndexRow(
+            row_id=row_id(passage.passage_id, build),
+            passage_id=passage.passage_id,
+            segment_id=segment.segment_id,
+            asset_id=segment.asset_id,
+            product_id=segment.product_id,
+            build=build,
+            where=passage.where,
+            pixels=segment.pixels,
+            text=passage.text,
+            vectors={
+                **{space: vectors.get(segment.segment_id) for space, vectors in parts.pictures.items()},
+                **{space: vectors.get(PassageId(passage.passage_id)) for space, vectors in parts.texts.items()},
+            },
+        )
+        for passage in parts.passages[segment.segment_id]
+    ]
+
+
+def _vectors(shard: Shard, space: str) -> dict[str, Vector]:
+    return {e.record_id: e.vector for e in shard.read(f"embeddings.{space}", Embedding)}
+
+
+def _no_rows(asset: Asset) -> Failure:
+    message = f"Nothing could be embedded of {asset.source.key}."
+    return Failure(record_id=asset.asset_id, stage="embed_text", kind="UnusableAnswer", message=message)

@@ -1,0 +1,156 @@
+"""Settings to a running whole: the only place that picks implementations. Everything is made when first asked for."""
+
+from collections.abc import Callable, Mapping
+from functools import cached_property
+from typing import Any
+
+from mmsearch_core.adapters.milvus_index import MilvusIndex
+from mmsearch_core.adapters.object_memo import ObjectMemo
+from mmsearch_core.adapters.open_clip_embedder import OpenClipEmbedder
+from mmsearch_core.adapters.pillow_decoder import PillowDecoder
+from mmsearch_core.adapters.s3_store import S3Store
+from mmsearch_core.adapters.sbert_embedder import SbertEmbedder
+from mmsearch_core.adapters.sql_ledger import SqlLedger
+from mmsearch_core.adapters.transformers_vlm import TransformersVLM
+from mmsearch_core.errors import ModelMismatch, StageMissing
+from mmsearch_core.ports import Decoder, Embedder, Ledger, Memo, ObjectStore, Stores, VectorIndex, VisionLanguageModel
+from mmsearch_core.records.ids import RecipeId, TargetId, digest
+from mmsearch_core.records.run import Recipe, Target
+from mmsearch_core.settings import Settings
+from mmsearch_core.shards import Stage
+from mmsearch_core.stages import decode, describe, embed_image, embed_text, judge, retrieve, standardize, upsert
+
+
+class Runtime:
+    """All parts, wired. Tests hand in fakes by setting the attributes before they are first used."""
+
+    def __init__(self, settings: Settings) -> None:
+        self.settings = settings
+
+    @cached_property
+    def catalog(self) -> ObjectStore:
+        return S3Store(bucket=self.settings.catalog.bucket, settings=self.settings.store)
+
+    @cached_property
+    def work(self) -> ObjectStore:
+        return S3Store(bucket=self.settings.work.bucket, settings=self.settings.store)
+
+    @cached_property
+    def query_log(self) -> ObjectStore:
+        return S3Store(bucket=self.settings.query_log.bucket, settings=self.settings.store)
+
+    @cached_property
+    def ledger(self) -> Ledger:
+        return SqlLedger(self.settings.ledger.url)
+
+    @cached_property
+    def index(self) -> VectorIndex:
+        token = self.settings.index.token
+        return MilvusIndex(self.settings.index.uri, token.get_secret_value() if token else None)
+
+    @cached_property
+    def memo(self) -> Memo:
+        return ObjectMemo(self.work)
+
+    @cached_property
+    def decoder(self) -> Decoder:
+        return PillowDecoder(self.settings.decode)
+
+    @cached_property
+    def vlm(self) -> VisionLanguageModel:
+        return TransformersVLM(self.settings.models)
+
+    @cached_property
+    def clip(self) -> Embedder:
+        return OpenClipEmbedder(self.settings.models)
+
+    @cached_property
+    def sbert(self) -> Embedder:
+        return SbertEmbedder(self.settings.models)
+
+    @cached_property
+    def stores(self) -> Stores:
+        return Stores(catalog=self.catalog, work=self.work, ledger=self.ledger, index=self.index)
+
+    @cached_property
+    def index_recipes(self) -> Mapping[str, RecipeId]:
+        """What decides the index."""
+        recipes = (
+            decode.recipe(self.settings.decode),
+            describe.recipe(self.vlm.name),
+            embed_text.recipe(self.sbert.name),
+            embed_image.recipe(self.clip.name),
+            upsert.recipe(),
+        )
+        return {recipe.stage: recipe.recipe_id for recipe in recipes}
+
+    @cached_property
+    def search_recipes(self) -> Mapping[str, Recipe]:
+        """What decides the results, given the index."""
+        recipes = (
+            standardize.recipe(self.vlm.name),
+            retrieve.recipe(self.settings.search, self.clip.name, self.sbert.name),
+            judge.recipe(self.vlm.name),
+        )
+        return {recipe.stage: recipe for recipe in recipes}
+
+    def target(self) -> Target:
+        """The target of today's recipes, made if it is new; a collection that was lost is made again, empty."""
+        target_id = TargetId(digest("target", *(f"{k}={v}" for k, v in sorted(self.index_recipes.items())))[:16])
+        collection = f"{self.settings.index.alias}_{target_id}"
+        uuid = self.index.uuid(collection)
+        if uuid is None:
+            spaces = {embedder.space: embedder.dimension for embedder in (self.clip, self.sbert)}
+            uuid = self.index.create(collection, spaces)
+        return self.ledger.add_target(
+            Target(
+                target_id=target_id,
+                collection=collection,
+                collection_uuid=uuid,
+                recipes=dict(self.index_recipes),
+                status="building",
+            )
+        )
+
+    def live_target(self) -> Target:
+        """The target that searches use; its vectors have to be of the models of today's settings."""
+        live = next((target for target in self.ledger.targets() if target.status == "live"), None)
+        if live is None:
+            raise StageMissing("There is no index yet: run catalog_refresh first.")
+        for stage in ("embed_text", "embed_image"):
+            if live.recipes[stage] != self.index_recipes[stage]:
+                raise ModelMismatch(
+                    f"The index was built with another model for {stage} than the settings name: "
+                    "run catalog_refresh to build a new one, or set models back."
+                )
+        return live
+
+    def stage(self, name: str) -> Stage[Any]:
+        """A stage that works on shards, ready for the loop."""
+        batch = self.settings.models.batch
+        work, memo, stores = self.work, self.memo, self.stores
+        makers: dict[str, Callable[[], Stage[Any]]] = {
+            "decode": lambda: decode.stage(
+                catalog=self.catalog, work=work, decoder=self.decoder, settings=self.settings.decode
+            ),
+            "describe": lambda: describe.stage(work=work, memo=memo, model=self.vlm, batch=batch),
+            "embed_text": lambda: embed_text.stage(memo=memo, embedder=self.sbert, batch=batch),
+            "embed_image": lambda: embed_image.stage(work=work, memo=memo, embedder=self.clip, batch=batch),
+            "upsert": lambda: upsert.stage(stores=stores, picture_space=self.clip.space, text_space=self.sbert.space),
+            "standardize": lambda: standardize.stage(memo=memo, model=self.vlm, batch=batch),
+            "retrieve": lambda: retrieve.stage(
+                stores=stores,
+                clip=self.clip,
+                sbert=self.sbert,
+                target=self.live_target(),
+                settings=self.settings.search,
+            ),
+            "judge": lambda: judge.stage(
+                work=work,
+                memo=memo,
+                model=self.vlm,
+                describe=self.live_target().recipes["describe"],
+                batch=4 * batch,  # a judgement is one token long
+            ),
+        }
+        return makers[name]()

@@ -1,0 +1,24 @@
+"""What every DAG of mmsearch shares: how tasks are tried again, the pools they wait in, and the asset between DAGs."""
+
+from datetime import timedelta
+from typing import Any
+
+from airflow.sdk import Asset
+
+# A retry costs little, since a stage that is done is skipped; so it comes soon, and not for ever.
+DEFAULTS: dict[str, Any] = {
+    "owner": "mmsearch",
+    "retries": 3,
+    "retry_delay": timedelta(seconds=20),
+    "retry_exponential_backoff": 2.0,
+    "max_retry_delay": timedelta(minutes=5),
+    "execution_timeout": timedelta(hours=1),
+}
+
+# The pools are in docker/pools.json. A pool counts tasks: give `gpu` as many slots as there are GPUs.
+GPU: dict[str, Any] = {"pool": "gpu", "execution_timeout": timedelta(hours=3)}
+# One writer at a time: rows of a build are live only after the commit that follows them.
+INDEX: dict[str, Any] = {"pool": "index"}
+
+# One partition a batch, so that a batch has a run of its own and none is lost when several come at once.
+catalog_batch = Asset(name="catalog_batch", uri="mmsearch://catalog_batch")

@@ -1,0 +1,17 @@
+"""close: add up a batch's reports, hold them against the ledger, let the index go live."""
+
+from typing import Any
+
+from mmsearch_core.records.ids import BatchId
+from mmsearch_core.stages import close
+from mmsearch_core.wiring import Runtime
+from tasks._command import command
+
+
+def work(runtime: Runtime, batch: str) -> dict[str, Any]:
+    """Fails by itself where a report is missing."""
+    return close.run(batch=BatchId(batch), alias=runtime.settings.index.alias, stores=runtime.stores)
+
+
+if __name__ == "__main__":
+    command(__doc__, "batch", work)

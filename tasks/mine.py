@@ -1,0 +1,23 @@
+"""mine: the query log becomes tonight's popular queries."""
+
+from typing import Any
+
+from mmsearch_core.stages import mine
+from mmsearch_core.wiring import Runtime
+from tasks._command import command
+
+
+def work(runtime: Runtime, run_id: str) -> dict[str, Any]:
+    """Mine under the name of the run, for the index that is live."""
+    return mine.run(
+        run_id=run_id,
+        target=runtime.live_target(),
+        recipes=runtime.search_recipes,
+        stores=runtime.stores,
+        query_log=runtime.query_log,
+        settings=runtime.settings,
+    )
+
+
+if __name__ == "__main__":
+    command(__doc__, "--run", work)

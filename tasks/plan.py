@@ -1,0 +1,17 @@
+"""plan: a batch of hints becomes a frozen list of shards."""
+
+from typing import Any
+
+from mmsearch_core.records.ids import BatchId
+from mmsearch_core.stages import plan
+from mmsearch_core.wiring import Runtime
+from tasks._command import command
+
+
+def work(runtime: Runtime, batch: str) -> dict[str, Any]:
+    """Plan for the target of today's recipes."""
+    return plan.run(batch=BatchId(batch), target=runtime.target(), stores=runtime.stores, settings=runtime.settings)
+
+
+if __name__ == "__main__":
+    command(__doc__, "batch", work)

@@ -1,0 +1,111 @@
+"""What every DAG of mmsearch keeps to."""
+
+import json
+import subprocess
+import sys
+from collections import Counter
+from pathlib import Path
+from typing import Any
+
+import pytest
+from airflow.dag_processing.dagbag import DagBag
+from airflow.sdk import DAG
+from airflow.serialization.serialized_objects import DagSerialization
+
+ROOT = Path(__file__).parents[2]
+FILES = sorted((ROOT / "dags").glob("*.py"))
+HEAVY = {"torch", "pymilvus", "fastapi", "mmsearch_core", "tasks", "transformers", "pandas", "boto3"}
+
+
+@pytest.fixture(scope="module")
+def bag() -> DagBag:
+    """All DAGs, parsed once."""
+    return DagBag(str(ROOT / "dags"))
+
+
+@pytest.fixture(scope="module")
+def dags(bag: DagBag) -> list[DAG]:
+    """All DAGs."""
+    return list(bag.dags.values())
+
+
+@pytest.fixture(scope="module")
+def tasks(dags: list[DAG]) -> list[Any]:
+    """All tasks of all DAGs."""
+    return [task for dag in dags for task in dag.tasks]
+
+
+def test_every_file_is_imported_and_holds_the_one_dag_it_is_named_after(bag: DagBag) -> None:
+    assert bag.import_errors == {}
+    assert {Path(dag.fileloc).stem: dag.dag_id for dag in bag.dags.values()} == {f.stem: f.stem for f in FILES}
+
+
+def test_every_dag_says_what_it_is_for_and_whose_it_is(dags: list[DAG]) -> None:
+    for dag in dags:
+        assert dag.doc_md, dag.dag_id
+        assert dag.doc_md.startswith("### "), dag.dag_id
+        assert "mmsearch" in dag.tags, dag.dag_id
+        assert not dag.catchup, dag.dag_id
+        assert dag.max_active_runs <= 4, dag.dag_id
+        assert all(not param.schema.get("required") for param in dag.params.values()), dag.dag_id
+
+
+def test_every_task_has_an_owner_and_a_limit_and_is_tried_again_soon(tasks: list[Any]) -> None:
+    for task in tasks:
+        assert task.owner == "mmsearch", task
+        assert 1 <= task.retries <= 5, task
+        assert task.retry_delay.total_seconds() <= 60, task
+        assert task.retry_exponential_backoff, task
+        assert task.execution_timeout, task
+
+
+def test_every_pool_is_in_the_file_that_creates_them(tasks: list[Any]) -> None:
+    known = json.loads((ROOT / "docker/pools.json").read_text())
+    assert {task.pool for task in tasks} - {"default_pool"} == set(known)
+    assert known["index"]["slots"] == 1
+
+
+def test_whatever_runs_a_model_waits_for_the_gpu(tasks: list[Any]) -> None:
+    on_gpu = {"describe", "embed_text", "embed_image", "standardize", "judge"}
+    assert {task.task_id for task in tasks if task.pool == "gpu"} == on_gpu
+
+
+def test_every_stage_is_the_task_of_its_name_exactly_once(tasks: list[Any]) -> None:
+    stages = {path.stem for path in (ROOT / "tasks").glob("[!_]*.py")}
+    assert Counter(task.task_id for task in tasks) == Counter(task.stage for task in tasks)
+    assert {task.task_id for task in tasks if task.task_id != task.stage} == set()
+    assert Counter(task.stage for task in tasks) == Counter(stages)
+
+
+def test_every_asset_that_is_filled_starts_something(dags: list[DAG], tasks: list[Any]) -> None:
+    filled = {outlet.name for task in tasks for outlet in task.outlets}
+    heard = {dag.timetable.asset_condition.name for dag in dags if getattr(dag.timetable, "asset_condition", None)}
+    assert filled == heard == {"catalog_batch"}
+
+
+def test_two_parses_serialise_alike(dags: list[DAG]) -> None:
+    """Else every parse would be a new version of the DAG."""
+    again = DagBag(str(ROOT / "dags")).dags
+    for dag in dags:
+        first, second = (json.dumps(DagSerialization.to_dict(d), sort_keys=True) for d in (dag, again[dag.dag_id]))
+        assert first == second, dag.dag_id
+
+
+def test_dag_files_load_little_beyond_airflows_sdk() -> None:
+    """Measured by what gets loaded, since a busy machine makes a clock lie."""
+    code = f"""
+import json, runpy, sys
+sys.path.insert(0, {str(ROOT / "plugins")!r})
+from airflow.sdk import DAG, Asset, BaseOperator, Context, CronPartitionTimetable, PartitionedAssetTimetable
+from airflow.sdk import TriggerRule, task_group
+from airflow.sdk.exceptions import AirflowException
+before = set(sys.modules)
+for file in {[str(file) for file in FILES]!r}:
+    runpy.run_path(file)
+print(json.dumps([sorted(set(sys.modules) - before), sorted(sys.modules)]))
+"""
+    result = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    added, loaded = json.loads(result.stdout.splitlines()[-1])
+    assert [name for name in loaded if name.partition(".")[0] in HEAVY] == []
+    assert {name.partition(".")[0] for name in added} - set(sys.stdlib_module_names) <= {"airflow", "mmsearch_airflow"}
+    assert len(added) < 80

@@ -1,0 +1,11 @@
+"""Airflow reads its home when it is first imported, so the home is chosen before that."""
+
+import os
+import sys
+import tempfile
+from pathlib import Path
+
+os.environ.setdefault("AIRFLOW_HOME", tempfile.mkdtemp(prefix="airflow-home-"))
+os.environ.setdefault("AIRFLOW__CORE__LOAD_EXAMPLES", "False")
+os.environ.setdefault("AIRFLOW__CORE__UNIT_TEST_MODE", "True")
+sys.path.insert(0, str(Path(__file__).parents[2] / "plugins"))
