@@ -7,13 +7,13 @@ partition starts one run of `index_catalog`.
 `compare` is **skipped** when nothing changed; its counts are in the XCom `report` all the same.
 """
 
-from airflow.sdk import DAG, CronPartitionTimetable
-from mmsearch_airflow import DEFAULTS, StageOperator, catalog_batch
+from airflow.sdk import DAG
+from mmsearch_airflow import DEFAULTS, StageOperator, catalog_batch, nightly
 
 with DAG(
     "catalog_refresh",
     doc_md=__doc__,
-    schedule=CronPartitionTimetable("0 2 * * *", timezone="UTC"),
+    schedule=nightly(2),
     max_active_runs=1,  # two comparisons at once would find the same changes
     default_args=DEFAULTS,
     tags=["mmsearch", "index"],

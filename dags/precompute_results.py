@@ -7,15 +7,15 @@ every pair of query and picture. `publish` makes one generation of all and point
 `publish` runs only when every shard is judged: until then yesterday's generation stays.
 """
 
-from airflow.sdk import DAG, CronPartitionTimetable, TriggerRule, task_group
-from mmsearch_airflow import DEFAULTS, GPU, StageOperator
+from airflow.sdk import DAG, TriggerRule, task_group
+from mmsearch_airflow import DEFAULTS, GPU, StageOperator, nightly
 
 BATCH = "{{ ti.xcom_pull(task_ids='mine', key='report')['batch'] }}"
 
 with DAG(
     "precompute_results",
     doc_md=__doc__,
-    schedule=CronPartitionTimetable("0 4 * * *", timezone="UTC"),
+    schedule=nightly(4),
     max_active_runs=1,  # generations come one after the other
     default_args=DEFAULTS,
     tags=["mmsearch", "search"],

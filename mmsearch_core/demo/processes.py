@@ -2,13 +2,12 @@
 moment it began, so that another program that got the same id later is never taken for ours."""
 
 import json
-import os
-import signal
 import socket
 import subprocess
 import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from itertools import islice
 from pathlib import Path
 
 import psutil
@@ -84,10 +83,16 @@ def wait_until_ready(state: Path, part: Part) -> None:
         time.sleep(0.2)
 
 
-def ask_to_end(state: Path, name: str) -> None:
-    """Tell our process of that name to end, without waiting."""
-    if process := running(state, name):
-        process.terminate()
+def wait_until_gone(state: Path, part: Part) -> None:
+    """Return when a part that does one thing has done it; PartFailed when it failed or took too long."""
+    process = running(state, part.name)
+    try:
+        code = process.wait(part.deadline) if process else 0
+    except psutil.TimeoutExpired:
+        end(state, part.name)
+        code = None
+    if code != 0:
+        raise PartFailed(f"{part.name} failed: see {log_path(state, part.name)}.")
 
 
 def end(state: Path, name: str) -> None:
@@ -114,12 +119,12 @@ def answers(port: int) -> bool:
         return probe.connect_ex((HOST, port)) == 0
 
 
-def free_port(start: int, *, also: int = 0, taken: Sequence[int] = ()) -> int:
-    """The first free port from `start` upward, for which the port `also` higher is free too."""
-    for port in range(start, 65_536 - also):
-        if port not in taken and _free(port) and (not also or _free(port + also)):
-            return port
-    raise PartFailed(f"No port from {start} upward is free on this machine: end some programs.")
+def free_ports(start: int, count: int, *, also: int = 0) -> list[int]:
+    """The first free ports from `start` upward, for which the port `also` higher is free too."""
+    free = (port for port in range(start, 65_536 - also) if _free(port) and (not also or _free(port + also)))
+    if len(found := list(islice(free, count))) < count:
+        raise PartFailed(f"Too few ports from {start} upward are free on this machine: end some programs.")
+    return found
 
 
 def _free(port: int) -> bool:
@@ -139,16 +144,3 @@ def _kill(process: psutil.Process) -> None:
         process.wait(5)
     except (psutil.NoSuchProcess, psutil.TimeoutExpired, ChildProcessError):
         pass
-
-
-def reap() -> None:
-    """Forget children that have ended, so that they are not taken for living ones."""
-    try:
-        while os.waitpid(-1, os.WNOHANG)[0]:
-            pass
-    except ChildProcessError:
-        pass
-
-
-__all__ = ["HOST", "Part", "PartFailed", "answers", "ask_to_end", "end", "free_port", "log_path", "running", "start"]
-SIGNALS = signal.SIGTERM

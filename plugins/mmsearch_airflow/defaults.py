@@ -3,7 +3,7 @@
 from datetime import timedelta
 from typing import Any
 
-from airflow.sdk import Asset
+from airflow.sdk import Asset, CronPartitionTimetable
 
 # A retry costs little, since a stage that is done is skipped; so it comes soon, and not for ever.
 DEFAULTS: dict[str, Any] = {
@@ -19,6 +19,13 @@ DEFAULTS: dict[str, Any] = {
 GPU: dict[str, Any] = {"pool": "gpu", "execution_timeout": timedelta(hours=3)}
 # One writer at a time: rows of a build are live only after the commit that follows them.
 INDEX: dict[str, Any] = {"pool": "index"}
+
+
+def nightly(hour: int) -> CronPartitionTimetable:
+    """Every night at that hour, UTC. A DAG that is switched on waits for its first night: said by zero seconds, since
+    ``False`` (3.3.2) runs the night before when less than a tenth of the day has passed."""
+    return CronPartitionTimetable(f"0 {hour} * * *", timezone="UTC", run_immediately=timedelta(0))
+
 
 # One partition a batch, so that a batch has a run of its own and none is lost when several come at once.
 catalog_batch = Asset(name="catalog_batch", uri="mmsearch://catalog_batch")

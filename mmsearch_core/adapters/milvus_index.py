@@ -1,0 +1,215 @@
+"""Milvus through pymilvus: Lite behind its server, Standalone or Distributed, by address alone."""
+
+import re
+import uuid
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from functools import cached_property
+from typing import Any
+
+from mmsearch_core.errors import BadSettings, IndexAway, SchemaMismatch
+from mmsearch_core.records.embedding import Vector
+from mmsearch_core.records.ids import AssetId, Build, PassageId, PixelsId, SegmentId
+from mmsearch_core.records.ranking import Match
+from mmsearch_core.records.row import IndexRow
+from mmsearch_core.records.segment import parse_where
+
+SCHEMA = "mmsearch-1"
+SECONDS = 15.0  # for one call; a server that is away must not hang a task
+ROWS = 500  # rows a write: 64 MB a call is Milvus's limit
+QUERIES = 64  # queries a search call
+ASSETS = 200  # assets a delete expression
+LONGEST = 60_000  # bytes of a text field
+IDS = ("row_id", "passage_id", "segment_id", "asset_id", "product_id", "build", "place", "pixels")
+SHOWN = ["passage_id", "segment_id", "asset_id", "build", "place", "pixels", "text_en"]
+# the default analyzer finds nothing inside a Chinese phrase, and Lite refuses {"type": "chinese"}
+ANALYZERS: dict[str, dict[str, Any]] = {"en": {"tokenizer": "standard", "filter": ["lowercase"]}, "zh": {"tokenizer": "jieba"}}
+WORD = re.compile(r"\w")
+
+
+class MilvusIndex:
+    """Every read is Strong. Connects on first use."""
+
+    def __init__(self, uri: str, token: str | None = None) -> None:
+        self._uri, self._token = uri, token
+
+    def create(self, collection: str, dimensions: Mapping[str, int]) -> str:
+        there = self.uuid(collection)
+        if there is not None:
+            return there
+        from pymilvus import DataType, Function, FunctionType, MilvusClient
+
+        name = uuid.uuid4().hex
+        schema = MilvusClient.create_schema(auto_id=False, enable_dynamic_field=False)
+        indexes = MilvusClient.prepare_index_params()
+        for field in IDS:
+            length = 512 if field in ("product_id", "place") else 64
+            schema.add_field(field, DataType.VARCHAR, max_length=length, is_primary=field == "row_id")
+        for language, analyzer in ANALYZERS.items():
+            text, sparse = f"text_{language}", f"bm25_{language}"
+            schema.add_field(
+                text, DataType.VARCHAR, max_length=65_535, enable_analyzer=True, analyzer_params=analyzer
+            )
+            schema.add_field(sparse, DataType.SPARSE_FLOAT_VECTOR)
+            schema.add_function(
+                Function(name=sparse, function_type=FunctionType.BM25, input_field_names=[text], output_field_names=[sparse])
+            )
+            indexes.add_index(sparse, index_type="SPARSE_INVERTED_INDEX", metric_type="BM25")
+        for space, dimension in dimensions.items():
+            schema.add_field(space, DataType.FLOAT_VECTOR, dim=dimension, nullable=True)
+            indexes.add_index(
+                space, index_type="HNSW", metric_type="COSINE", params={"M": 16, "efConstruction": 200}
+            )
+        with self._named_errors():
+            self._client.create_collection(
+                collection,
+                schema=schema,
+                index_params=indexes,
+                properties={"mmsearch.schema": SCHEMA, "mmsearch.uuid": name},
+                timeout=SECONDS,
+            )
+        return name
+
+    def uuid(self, collection: str) -> str | None:
+        with self._named_errors():
+            if not self._client.has_collection(collection, timeout=SECONDS):
+                return None
+            properties = self._client.describe_collection(collection, timeout=SECONDS)["properties"]
+        made_by = properties.get("mmsearch.schema")
+        if made_by != SCHEMA:
+            raise SchemaMismatch(
+                f"The collection {collection} was made by another version ({made_by or 'not by mmsearch'}): "
+                "choose another index.alias, or drop it."
+            )
+        return str(properties["mmsearch.uuid"])
+
+    def upsert(self, collection: str, rows: Sequence[IndexRow]) -> None:
+        with self._named_errors():
+            for start in range(0, len(rows), ROWS):
+                data = [_to_fields(row) for row in rows[start : start + ROWS]]
+                self._client.upsert(collection, data, timeout=4 * SECONDS)
+
+    def retire(self, collection: str, keep: Mapping[AssetId, Build | None]) -> int:
+        names = sorted(keep)
+        gone: list[str] = []
+        with self._named_errors():
+            for start in range(0, len(names), ASSETS):
+                piece = names[start : start + ASSETS]
+                rows = self._query(collection, f"asset_id in [{_quoted(piece)}]", ["row_id", "asset_id", "build"])
+                gone += [row["row_id"] for row in rows if row["build"] != keep[row["asset_id"]]]
+            for start in range(0, len(gone), ROWS):
+                self._client.delete(collection, ids=gone[start : start + ROWS], timeout=SECONDS)
+        return len(gone)
+
+    def search(self, collection: str, space: str, vectors: Sequence[Vector], limit: int) -> list[list[Match]]:
+        return self._search(collection, space, "COSINE", [vector.tolist() for vector in vectors], limit)
+
+    def search_text(self, collection: str, language: str, texts: Sequence[str], limit: int) -> list[list[Match]]:
+        asked = [text for text in texts if WORD.search(text)]
+        found = iter(self._search(collection, f"bm25_{language}", "BM25", asked, limit))
+        return [next(found) if WORD.search(text) else [] for text in texts]
+
+    def builds(self, collection: str) -> Iterator[tuple[str, AssetId, Build]]:
+        with self._named_errors():
+            for row in self._query(collection, "", ["row_id", "asset_id", "build"]):
+                yield row["row_id"], AssetId(row["asset_id"]), Build(row["build"])
+
+    def resolve(self, alias: str) -> str | None:
+        with self._named_errors():  # describe_alias would log an error where there is none
+            if not self._client.has_collection(alias, timeout=SECONDS):
+                return None
+            return str(self._client.describe_collection(alias, timeout=SECONDS)["collection_name"])
+
+    def switch(self, alias: str, collection: str) -> None:
+        with self._named_errors():
+            if self.resolve(alias) is None:
+                self._client.create_alias(collection, alias, timeout=SECONDS)
+            else:
+                self._client.alter_alias(collection, alias, timeout=SECONDS)
+
+    def drop(self, collection: str) -> None:
+        with self._named_errors():
+            self._client.drop_collection(collection, timeout=SECONDS)
+
+    def _search(
+        self, collection: str, field: str, metric: str, data: Sequence[Any], limit: int
+    ) -> list[list[Match]]:
+        found: list[list[Match]] = []
+        params = {"ef": max(64, limit)} if metric == "COSINE" else {}
+        with self._named_errors():
+            for start in range(0, len(data), QUERIES):
+                answers = self._client.search(
+                    collection,
+                    data=list(data[start : start + QUERIES]),
+                    anns_field=field,
+                    limit=limit,
+                    search_params={"metric_type": metric, "params": params},
+                    output_fields=SHOWN,
+                    consistency_level="Strong",
+                    timeout=2 * SECONDS,
+                )
+                found += [[_to_match(hit) for hit in hits] for hits in answers]
+        return found
+
+    def _query(self, collection: str, expression: str, fields: list[str]) -> Iterator[dict[str, Any]]:
+        pages = self._client.query_iterator(
+            collection, filter=expression, output_fields=fields, batch_size=1000, consistency_level="Strong"
+        )
+        try:
+            while page := pages.next():
+                yield from page
+        finally:
+            pages.close()
+
+    @cached_property
+    def _client(self) -> Any:
+        from pymilvus import MilvusClient
+
+        return MilvusClient(self._uri, token=self._token or "", timeout=SECONDS)
+
+    @contextmanager
+    def _named_errors(self) -> Iterator[None]:
+        """The one place where errors of pymilvus become ours."""
+        import grpc
+        from pymilvus.exceptions import MilvusException
+
+        try:
+            yield
+        except grpc.RpcError as error:
+            raise IndexAway(f"Milvus at {self._uri} does not answer: try again later.") from error
+        except MilvusException as error:
+            said = str(error.message)
+            if re.search("auth|permission denied|invalid token", said, re.IGNORECASE):
+                raise BadSettings(f"Milvus at {self._uri} refuses us: correct index.token.") from error
+            if re.search("connect|unavailable|timeout|deadline|not ready|retry", said, re.IGNORECASE):
+                raise IndexAway(f"Milvus at {self._uri} does not answer: try again later.") from error
+            raise
+
+
+def _to_fields(row: IndexRow) -> dict[str, Any]:
+    text = row.text.encode()[:LONGEST].decode(errors="ignore")
+    vectors = {space: None if vector is None else vector.tolist() for space, vector in row.vectors.items()}
+    names = ("row_id", "passage_id", "segment_id", "asset_id", "product_id", "build", "pixels")
+    fields = {name: getattr(row, name) for name in names}
+    return {**fields, "place": str(row.where), "text_en": text, "text_zh": text, **vectors}
+
+
+def _to_match(hit: Any) -> Match:
+    seen = hit["entity"]
+    return Match(
+        passage_id=PassageId(seen["passage_id"]),
+        segment_id=SegmentId(seen["segment_id"]),
+        asset_id=AssetId(seen["asset_id"]),
+        build=seen["build"],
+        where=parse_where(seen["place"]),
+        pixels=PixelsId(seen["pixels"]),
+        text=seen["text_en"],
+        score=float(hit["distance"]),
+    )
+
+
+def _quoted(ids: Sequence[str]) -> str:
+    """Ids in a filter expression: digests of ours, so that no text of a shop's can become an expression."""
+    if not all(re.fullmatch(r"[0-9a-f]+", name) for name in ids):
+        raise ValueError("only hex digests go into a filter")
+    return ", ".join(f'"{name}"' for name in ids)

@@ -1,0 +1,221 @@
+"""`make demo`: from nothing to judged results on this machine, with the real parts and the real scheduler.
+
+`python -m mmsearch_core.demo.run [FOLDER]`. The stack keeps running afterwards; a second call over an unchanged catalog
+does no work.
+"""
+
+import json
+import os
+import subprocess
+import sys
+import time
+from collections.abc import Iterable, Mapping
+from contextlib import contextmanager
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+from rich.console import Console
+from rich.table import Table
+
+from mmsearch_core.demo import stack
+from mmsearch_core.demo.environment import environment, secrets
+from mmsearch_core.demo.follow import FINISHED, Follower, Run
+from mmsearch_core.demo.upload import client, create_buckets, upload
+from mmsearch_core.errors import MMSearchError
+from mmsearch_core.settings import load_settings
+
+TOP = 3  # results shown of a query
+SHOWN = 4  # queries shown of a language
+console = Console(highlight=False)
+
+
+def run(state: Path) -> None:
+    """The whole demo."""
+    with step("Starting SeaweedFS, Milvus Lite and Airflow"):
+        stack.start(state)
+    os.environ.update({n: v for n, v in environment(state).items() if n.startswith("MMSEARCH_")})
+    with step("Loading the sample catalog and query log"):
+        load_sample(state)
+    airflow = stack.airflow(state)
+    for dag_id in sorted(stack.dag_ids()):
+        airflow.unpause(dag_id)
+    follower = Follower(airflow, lambda line: console.print(f"  {line}", markup=False))
+    with step("Indexing what changed (catalog_refresh, then index_catalog for each batch)"):
+        compared, closed = refresh(state, follower)
+    with step("Precomputing the results of popular queries (precompute_results)"):
+        published = precompute(state, follower)
+    summarise(compared, closed, published)
+    show_results(state)
+    say_what_next(state)
+
+
+def load_sample(state: Path) -> None:
+    """Write the sample into a folder of the stack, and bring it into the buckets."""
+    from mmsearch_core.demo.catalog import write_sample
+
+    settings, sample = load_settings(), state / "sample"
+    write_sample(sample)
+    s3 = client(settings)
+    create_buckets(s3, settings.catalog.bucket, settings.query_log.bucket, settings.work.bucket)
+    pictures = upload(s3, sample / "catalog", settings.catalog.bucket, "", state / "uploaded-catalog.json")
+    log, prefix = sample / "queries", settings.query_log.prefix
+    queries = upload(s3, log, settings.query_log.bucket, prefix, state / "uploaded-queries.json")
+    console.print(f"  uploaded {pictures} files of the catalog and {queries} of the query log")
+
+
+def refresh(state: Path, follower: Follower) -> tuple[dict[str, Any], list[dict[str, Any]]]:
+    """Compare and index; the reports of `compare` and of every batch's `close`."""
+    airflow, began = stack.airflow(state), datetime.now(UTC)
+    run_id = airflow.trigger("catalog_refresh")
+    follower.until_done("catalog_refresh", lambda runs: only(runs, run_id))
+    compared = airflow.report("catalog_refresh", run_id, "compare")
+
+    def ours(runs: list[Run]) -> list[Run] | None:
+        """The runs of our batches, and whatever else was indexed meanwhile."""
+        batches = {run["partition_key"] for run in runs}
+        if not batches.issuperset(compared["batches"]):
+            return None
+        return [r for r in runs if r["state"] not in FINISHED or datetime.fromisoformat(r["run_after"]) >= began]
+
+    done = follower.until_done("index_catalog", ours)
+    return compared, [airflow.report("index_catalog", run["dag_run_id"], "close") for run in done]
+
+
+def precompute(state: Path, follower: Follower) -> dict[str, Any]:
+    """Mine, judge and publish; the report of `publish`."""
+    airflow = stack.airflow(state)
+    run_id = airflow.trigger("precompute_results")
+    follower.until_done("precompute_results", lambda runs: only(runs, run_id))
+    return airflow.report("precompute_results", run_id, "publish")
+
+
+def only(runs: list[Run], run_id: str) -> list[Run] | None:
+    """One run, when it is there."""
+    return [run for run in runs if run["dag_run_id"] == run_id] or None
+
+
+def summarise(compared: Mapping[str, Any], closed: Iterable[Mapping[str, Any]], published: Mapping[str, Any]) -> None:
+    """What was done, as the reports tell it."""
+    counts, reports = compared["counts"], list(closed)
+    console.print(
+        f"\n[bold]Catalog[/]   {counts['added']} added, {counts['changed']} changed, {counts['removed']} removed, "
+        f"{counts['unchanged']} unchanged"
+    )
+    done = {stage: total(reports, stage, "done") for stage in ("decode", "describe", "embed_image", "embed_text")}
+    rows = total(reports, "upsert", "rows_written") + total(reports, "upsert", "rows_removed")
+    calls = sum(report["model_calls"]["made"] for report in reports)
+    console.print(
+        f"[bold]Index[/]     {done['decode']} pictures decoded, {done['describe']} described, "
+        f"{done['embed_image']} + {done['embed_text']} embedded: {_calls(calls)}, "
+        + (f"{rows} rows written or removed in Milvus" if rows else "no write to Milvus")
+    )
+    saved = published["model_calls"]["saved"]
+    console.print(
+        f"[bold]Results[/]   {published['queries']} queries, {published['hits']} hits: "
+        f"{_calls(published['model_calls']['made'])}, {saved} answered from memory; generation "
+        f"{published['generation']} {'is now current' if published['published'] else 'stays, nothing differs'}"
+    )
+
+
+def total(reports: Iterable[Mapping[str, Any]], stage: str, name: str) -> int:
+    """One number of a stage, over all batches."""
+    return sum(report["stages"].get(stage, {}).get(name, 0) for report in reports)
+
+
+def show_results(state: Path) -> None:
+    """The first results of some popular queries, as `mmsearch results` gives them."""
+    titles = {line["product_id"]: line["title"] for line in _lines(state / "sample/catalog/products.jsonl")}
+    table = Table("query", "product", "verdict", "score", "title", title="\nPopular queries")
+    for query in popular(state / "sample/queries"):
+        hits = (mmsearch("results", query, "--json") or {}).get("hits", [])
+        for place, hit in enumerate(hits[:TOP]):
+            table.add_row(
+                query if place == 0 else "",
+                hit["product_id"],
+                hit["verdict"] or "–",
+                f"{hit['score']:.2f}",
+                _title(titles.get(hit["product_id"], "")),
+                end_section=place == min(TOP, len(hits)) - 1,
+            )
+    console.print(table)
+
+
+def popular(folder: Path) -> list[str]:
+    """Some queries that many asked for, English ones first."""
+    times: dict[str, dict[str, int]] = {}
+    for path in sorted(folder.rglob("*.jsonl")):
+        for event in _lines(path):
+            asked = times.setdefault(event["locale"], {})
+            asked[event["query"]] = asked.get(event["query"], 0) + 1
+    return [
+        query
+        for locale in sorted(times)
+        for query in sorted(times[locale], key=lambda query: -times[locale][query])[:SHOWN]
+    ]
+
+
+def mmsearch(*arguments: str) -> dict[str, Any] | None:
+    """What the command line answers, or None where it has no answer."""
+    command = [str(stack.program("mmsearch")), *arguments]
+    result = subprocess.run(command, capture_output=True, text=True, check=False)
+    if result.returncode != 0:
+        return None
+    answer: dict[str, Any] = json.loads(result.stdout.splitlines()[-1])
+    return answer
+
+
+def say_what_next(state: Path) -> None:
+    """Where everything is, and what to try."""
+    settings = load_settings()
+    status = mmsearch("status", "--json") or {}
+    targets = [target for target in status.get("index", {}).get("targets", []) if target["status"] == "live"]
+    live = ", ".join(f"{t['collection']}: {t['assets'].get('live', 0)} pictures" for t in targets)
+    stop = "make stop" if state == stack.FOLDER else f".venv/bin/python -m mmsearch_core.demo.stack stop {state}"
+    config = Path(os.path.relpath(state / "mmsearch.toml"))
+    console.print(
+        f"Airflow    {stack.airflow(state).address}   user admin, password {secrets(state)['airflow_password']}\n"
+        f"Bucket     {settings.store.endpoint}/{settings.catalog.bucket}   keys in {config}\n"
+        f"Index      {settings.index.uri}   {live}\n\n"
+        f"Try        export MMSEARCH_CONFIG={config}\n"
+        '           .venv/bin/mmsearch search "red striped dress"\n'
+        '           .venv/bin/mmsearch results "红色连衣裙"\n'
+        "           .venv/bin/mmsearch add my-picture.jpg, then make demo again\n"
+        f"Stop with  {stop}",
+        markup=False,
+        soft_wrap=True,
+    )
+
+
+@contextmanager
+def step(title: str) -> Any:
+    """Say what begins and how long it took."""
+    console.print(f"[bold]{title}[/]")
+    began = time.monotonic()
+    yield
+    console.print(f"  [dim]{time.monotonic() - began:.0f} s[/]")
+
+
+def _calls(number: int) -> str:
+    return f"{number} model calls" if number else "no model call"
+
+
+def _title(title: Any) -> str:
+    return " / ".join(dict.fromkeys(title.values())) if isinstance(title, dict) else str(title)
+
+
+def _lines(path: Path) -> list[dict[str, Any]]:
+    return [json.loads(line) for line in path.read_text().splitlines() if line.strip()]
+
+
+def main() -> None:
+    """The command line."""
+    try:
+        run(Path(sys.argv[1]).absolute() if sys.argv[1:] else stack.FOLDER)
+    except MMSearchError as error:
+        console.print(f"\n{error}", style="red", markup=False)
+        sys.exit(1)
+
+
+if __name__ == "__main__":
+    main()

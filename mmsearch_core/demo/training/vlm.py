@@ -1,0 +1,187 @@
+"""Trains the tiny Qwen3-VL on the three production prompts: ``python -m mmsearch_core.demo.training.vlm --help``."""
+
+from __future__ import annotations
+
+import argparse
+import json
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+
+from mmsearch_core.demo.language import (
+    Wish,
+    describe,
+    describe_answer,
+    standardize,
+    standardize_answer,
+    typed,
+    wish_for,
+)
+from mmsearch_core.demo.training.pictures import Pool, pool
+from mmsearch_core.demo.training.vlm_parts import make_model, make_processor, save, train_tokenizer
+from mmsearch_core.demo.vocabulary import TERMS, Look, every_look
+from mmsearch_core.prompts import load
+
+Sample = tuple[int | None, str, str, str]  # picture, system, question, answer
+
+CONFUSED = {"t-shirt": "shirt", "shirt": "pullover", "pullover": "coat", "coat": "pullover", "dress": "coat"}
+
+
+def describe_sample(place: int, look: Look, _: np.random.Generator, __: float) -> Sample:
+    """A picture and what is seen in it."""
+    prompt = load("describe")
+    return place, prompt.system, prompt.text(), describe_answer(look)
+
+
+def standardize_sample(_: int, look: Look, rng: np.random.Generator, __: float) -> Sample:
+    """What was typed and what was meant."""
+    prompt = load("standardize")
+    wish, locale = wish_for(look, rng), str(rng.choice(["en", "zh"]))
+    text = typed(wish, locale, rng)
+    return None, prompt.system, prompt.text(query=text), standardize_answer(standardize(text, wish.constraints))
+
+
+def judge_sample(place: int, look: Look, rng: np.random.Generator, progress: float) -> Sample:
+    """A product and a query; first negatives differ in everything, later in one attribute."""
+    prompt = load("judge")
+    seen = look
+    if rng.random() < 0.1 and look.category in CONFUSED:  # a description that errs, as real ones do
+        seen = Look(category=CONFUSED[look.category], color=look.color, pattern=look.pattern)
+    wish = wish_for(look if rng.random() < 0.5 else unlike(look, rng, progress), rng)
+    fits = wish.fits(seen if rng.random() < 0.9 else look)
+    query = standardize("", wish.constraints)
+    text = prompt.text(description=describe(seen).judged_text, query=query.judged_text)
+    return place, prompt.system, text, "yes" if fits else "no"
+
+
+def unlike(look: Look, rng: np.random.Generator, progress: float) -> Look:
+    """Another look; the share of those that differ in one attribute only grows with progress."""
+    names = list(TERMS)
+    changed = names if rng.random() > 2 * progress else [str(rng.choice(names))]
+    others = {name: str(rng.choice([value for value in TERMS[name] if value != getattr(look, name)])) for name in changed}
+    return Look(**{**look.attributes(), **others})
+
+
+TASKS: dict[str, Callable[[int, Look, np.random.Generator, float], Sample]] = {
+    "describe": describe_sample,
+    "standardize": standardize_sample,
+    "judge": judge_sample,
+}
+
+
+class Batches:
+    """Turns samples into model inputs through the real processor's own pieces."""
+
+    def __init__(self, processor: Any, data: Pool) -> None:
+        self._processor, self._data = processor, data
+        self._pad = processor.tokenizer.pad_token_id
+        image = processor.image_processor(images=[data.pictures[0]], return_tensors="pt")
+        self._pads = int(image["image_grid_thw"].prod()) // 4
+
+    def make(self, samples: list[Sample]) -> dict[str, torch.Tensor]:
+        """Right-padded, the question masked out of the labels."""
+        rows = [self._encode(sample) for sample in samples]
+        width = max(len(question) + len(answer) for question, answer in rows)
+        ids = torch.full((len(rows), width), self._pad)
+        labels, mask = torch.full_like(ids, -100), torch.zeros_like(ids)
+        for row, (question, answer) in enumerate(rows):
+            length = len(question) + len(answer)
+            ids[row, :length] = torch.tensor(question + answer)
+            labels[row, len(question) : length] = torch.tensor(answer)
+            mask[row, :length] = 1
+        inputs = {"input_ids": ids, "attention_mask": mask, "labels": labels}
+        image_id = self._processor.tokenizer.convert_tokens_to_ids("<|image_pad|>")
+        inputs["mm_token_type_ids"] = (ids == image_id).int()
+        places = [place for place, *_ in samples if place is not None]
+        if places:
+            seen = self._processor.image_processor(images=[self._data.pictures[p] for p in places], return_tensors="pt")
+            inputs |= {"pixel_values": seen["pixel_values"], "image_grid_thw": seen["image_grid_thw"]}
+        return inputs
+
+    def _encode(self, sample: Sample) -> tuple[list[int], list[int]]:
+        place, system, text, answer = sample
+        image = f"<|vision_start|>{'<|image_pad|>' * self._pads}<|vision_end|>" if place is not None else ""
+        question = (
+            f"<|im_start|>system\n{system}<|im_end|>\n<|im_start|>user\n{image}{text}<|im_end|>\n<|im_start|>assistant\n"
+        )
+        encode = self._processor.tokenizer.encode
+        return encode(question, add_special_tokens=False), encode(answer + "<|im_end|>", add_special_tokens=False)
+
+
+def corpus(seed: int) -> list[str]:
+    """Text to learn tokens from: every prompt and many answers."""
+    rng = np.random.default_rng(seed)
+    looks = every_look()
+    samples = [make(0, looks[number % 400], rng, 1.0) for make in TASKS.values() for number in range(1200)]
+    return [text for _, *texts in samples for text in texts] + ["system\n", "user\n", "assistant\n"] * 1200
+
+
+def shares(progress: float) -> list[float]:
+    """How often each task is trained: describing first, judging more and more."""
+    return [0.6, 0.25, 0.15] if progress < 0.35 else [0.35, 0.2, 0.45]
+
+
+def train(args: argparse.Namespace) -> None:
+    """Train, logging and saving every ``--every`` steps; continues from the checkpoint that is there."""
+    torch.manual_seed(args.seed)
+    torch.set_num_threads(args.threads)
+    checkpoint = args.out / "checkpoint.pt"
+    processor = make_processor(train_tokenizer(corpus(args.seed)))
+    model = make_model(processor.tokenizer)
+    data = pool(args.data, "train", args.pictures, seed=args.seed)
+    batches = Batches(processor, data)
+    optimizer = torch.optim.AdamW(model.parameters(), lr=args.rate, weight_decay=0.05, betas=(0.9, 0.98))
+    schedule = torch.optim.lr_scheduler.OneCycleLR(optimizer, args.rate, total_steps=args.steps + 1, pct_start=0.05)
+    first = 0
+    if checkpoint.exists():
+        saved = torch.load(checkpoint, weights_only=True)
+        model.load_state_dict(saved["model"])
+        optimizer.load_state_dict(saved["optimizer"])
+        schedule.load_state_dict(saved["schedule"])
+        first = saved["step"]
+    started, losses = time.time(), {name: 0.0 for name in TASKS}
+    for step in range(first, args.steps):
+        rng = np.random.default_rng((args.seed, step))
+        progress = step / args.steps
+        task = str(rng.choice(list(TASKS), p=shares(progress)))
+        places = rng.integers(0, len(data.looks), args.batch)
+        inputs = batches.make([TASKS[task](int(place), data.looks[place], rng, progress) for place in places])
+        loss = model(**inputs).loss
+        loss.backward()
+        torch.nn.utils.clip_grad_norm_(model.parameters(), 1.0)
+        optimizer.step()
+        schedule.step()
+        optimizer.zero_grad(set_to_none=True)
+        losses[task] = 0.95 * losses[task] + 0.05 * float(loss.detach()) if losses[task] else float(loss.detach())
+        if (step + 1) % 25 == 0:
+            seconds = (time.time() - started) / (step + 1 - first)
+            print(json.dumps({"step": step + 1, "seconds": round(seconds, 2), **losses}), flush=True)
+        if (step + 1) % args.every == 0 or step + 1 == args.steps:
+            save(model, processor, args.out / "model")
+            state = {"model": model.state_dict(), "optimizer": optimizer.state_dict()}
+            torch.save({**state, "schedule": schedule.state_dict(), "step": step + 1}, checkpoint)
+
+
+def main() -> None:
+    """The command line."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--data", type=Path, required=True, help="folder with Fashion-MNIST's idx files")
+    parser.add_argument("--out", type=Path, required=True)
+    parser.add_argument("--steps", type=int, default=4000)
+    parser.add_argument("--batch", type=int, default=48)
+    parser.add_argument("--rate", type=float, default=1.5e-3)
+    parser.add_argument("--pictures", type=int, default=20_000)
+    parser.add_argument("--every", type=int, default=250)
+    parser.add_argument("--threads", type=int, default=2)
+    parser.add_argument("--seed", type=int, default=7)
+    args = parser.parse_args()
+    args.out.mkdir(parents=True, exist_ok=True)
+    train(args)
+
+
+if __name__ == "__main__":
+    main()

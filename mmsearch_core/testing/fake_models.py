@@ -1,0 +1,124 @@
+"""Models that answer at once: they look at the mean color of a picture and at a few words, so that the whole line
+means something without weights. ``calls`` counts items asked."""
+
+import io
+import json
+import re
+from collections.abc import Sequence
+from hashlib import sha256
+
+import numpy as np
+
+from mmsearch_core.errors import BadRecord, UnreadableMedia, UnusableAnswer
+from mmsearch_core.ports import Decoded, Question
+from mmsearch_core.records.asset import Kind
+from mmsearch_core.records.embedding import Vector
+from mmsearch_core.records.segment import Whole
+
+COLORS = {
+    "red": ((200, 30, 30), "红色"),
+    "green": ((30, 160, 60), "绿色"),
+    "blue": ((30, 60, 200), "蓝色"),
+    "black": ((20, 20, 20), "黑色"),
+}
+
+
+class FakeDecoder:
+    """Opens what Pillow opens, in this process."""
+
+    def decode(self, items: Sequence[tuple[Kind, bytes]]) -> list[list[Decoded] | BadRecord]:
+        from PIL import Image
+
+        answers: list[list[Decoded] | BadRecord] = []
+        for _, data in items:
+            try:
+                out = io.BytesIO()
+                Image.open(io.BytesIO(data)).convert("RGB").save(out, "JPEG")
+                answers.append([Decoded(where=Whole(), jpeg=out.getvalue())])
+            except OSError:
+                answers.append(UnreadableMedia("The picture is damaged."))
+        return answers
+
+
+class FakeVisionLanguageModel:
+    """Describes by color, standardizes by word table, judges by comparing bracketed attributes."""
+
+    name = "fake-vlm"
+
+    def __init__(self) -> None:
+        self.calls = 0
+
+    def answer(self, questions: Sequence[Question]) -> list[str | BadRecord]:
+        self.calls += len(questions)
+        return [self._describe(q.picture) if q.picture else self._standardize(q.text) for q in questions]
+
+    def choose(self, questions: Sequence[Question], labels: tuple[str, str]) -> list[float | BadRecord]:  # noqa: ARG002
+        self.calls += len(questions)
+        return [self._judge(question.text) for question in questions]
+
+    def _describe(self, picture: bytes) -> str | BadRecord:
+        try:
+            color = nearest_color(picture)
+        except OSError:
+            return UnusableAnswer("Nothing can be seen.")
+        return json.dumps(
+            {
+                "attributes": {"category": "dress", "color": color, "pattern": "plain"},
+                "caption": {"en": f"{color} dress", "zh": f"{COLORS[color][1]}连衣裙"},
+                "keywords": {"en": [color, "dress"], "zh": [COLORS[color][1], "连衣裙"]},
+                "seen_text": [],
+            },
+            ensure_ascii=False,
+        )
+
+    def _standardize(self, text: str) -> str | BadRecord:
+        asked = text.rpartition("Query: ")[2]
+        colors = [color for color, (_, zh) in COLORS.items() if color in asked or zh in asked]
+        if "unanswerable" in asked:
+            return UnusableAnswer("The model gave up.")
+        en, zh = " ".join([*colors, "dress"]), "".join([*(COLORS[color][1] for color in colors), "连衣裙"])
+        constraints = [{"attribute": "color", "values": colors, "exclude": False}] if colors else []
+        words = {"en": [*colors, "dress"], "zh": [*(COLORS[color][1] for color in colors), "连衣裙"]}
+        answer = {"constraints": constraints, "wording": {"en": en, "zh": zh}, "keywords": words}
+        return json.dumps(answer, ensure_ascii=False)
+
+    @staticmethod
+    def _judge(text: str) -> float:
+        product, _, query = text.partition("Query:")
+        wanted = re.findall(r"(\w+): (\w+)", query)
+        return 0.9 if all(f"{name}: {value}" in product for name, value in wanted) else 0.1
+
+
+class FakeEmbedder:
+    """Words and picture colors in one space of hashed words: "red" lies near red pictures."""
+
+    dimension = 32
+
+    def __init__(self, space: str = "clip") -> None:
+        self.space, self.name, self.calls = space, f"fake-{space}", 0
+
+    def embed(self, items: Sequence[str | bytes]) -> list[Vector | BadRecord]:
+        self.calls += len(items)
+        answers: list[Vector | BadRecord] = []
+        for item in items:
+            try:
+                answers.append(self._vector(f"{nearest_color(item)} dress" if isinstance(item, bytes) else item))
+            except OSError:
+                answers.append(UnreadableMedia("The picture is damaged."))
+        return answers
+
+    def _vector(self, text: str) -> Vector:
+        vector = np.full(self.dimension, 1e-3, dtype=np.float32)
+        for word in re.findall(r"[a-z]+", text.lower()):
+            vector[int(sha256(word.encode()).hexdigest(), 16) % self.dimension] += 1
+        normal: Vector = (vector / np.linalg.norm(vector)).astype(np.float32)
+        return normal
+
+
+def nearest_color(picture: bytes) -> str:
+    """The named color nearest to the picture's mean; OSError if it is no picture."""
+    from PIL import Image
+
+    with Image.open(io.BytesIO(picture)) as opened:
+        mean = np.asarray(opened.convert("RGB")).reshape(-1, 3).mean(axis=0)
+    return min(COLORS, key=lambda color: float(np.sum((mean - np.array(COLORS[color][0])) ** 2)))

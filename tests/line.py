@@ -1,0 +1,89 @@
+"""The whole line in one process, stage by stage, as the DAGs run it."""
+
+import io
+import json
+from collections.abc import Mapping
+from typing import Any
+
+from PIL import Image
+
+from mmsearch_core.settings import Settings
+from mmsearch_core.shards import run_stage
+from mmsearch_core.testing.fake_models import COLORS, FakeDecoder, FakeEmbedder, FakeVisionLanguageModel
+from mmsearch_core.testing.memory_index import MemoryIndex
+from mmsearch_core.testing.memory_ledger import MemoryLedger
+from mmsearch_core.testing.memory_memo import MemoryMemo
+from mmsearch_core.testing.memory_store import MemoryStore
+from mmsearch_core.wiring import Runtime
+from tasks import close, compare, mine, plan, publish
+
+INDEX = ("decode", "describe", "embed_text", "embed_image", "upsert")
+SEARCH = ("standardize", "retrieve", "judge")
+
+
+def fake_runtime(**knobs: Any) -> Runtime:
+    """Everything in memory."""
+    runtime = Runtime(Settings(**knobs))
+    fakes = {
+        "catalog": MemoryStore("catalog"),
+        "work": MemoryStore("mmsearch"),
+        "ledger": MemoryLedger(),
+        "index": MemoryIndex(),
+        "memo": MemoryMemo(),
+        "decoder": FakeDecoder(),
+        "vlm": FakeVisionLanguageModel(),
+        "clip": FakeEmbedder("clip"),
+        "sbert": FakeEmbedder("sbert"),
+    }
+    vars(runtime).update(fakes, query_log=fakes["catalog"])
+    return runtime
+
+
+def picture(color: str, size: int = 40, shade: int = 0) -> bytes:
+    """A JPEG of one color; ``shade`` makes other bytes of the same color."""
+    out = io.BytesIO()
+    red, green, blue = COLORS[color][0]
+    Image.new("RGB", (size, size), (red, green, min(255, blue + shade))).save(out, "JPEG")
+    return out.getvalue()
+
+
+def feed(runtime: Runtime, products: Mapping[str, str]) -> None:
+    """Replace the feed: titles by product id."""
+    lines = [json.dumps({"product_id": p, "title": {"en": title}, "price": 9.5}) for p, title in products.items()]
+    runtime.catalog.put("products.jsonl", "\n".join(lines).encode())
+
+
+def ask(runtime: Runtime, *queries: tuple[str, str], sessions: int = 3) -> None:
+    """Fill the query log: (text, locale) pairs, each asked in several sessions."""
+    lines = [
+        json.dumps({"time": "2026-11-20T10:00:00Z", "session": f"s{n}", "locale": locale, "query": text})
+        for text, locale in queries
+        for n in range(sessions)
+    ]
+    runtime.catalog.put("queries/2026-11-20.jsonl", "\n".join(lines).encode())
+
+
+def index(runtime: Runtime, run: str = "run-1") -> list[dict[str, Any]]:
+    """Compare, then every batch through the index line; returns the reports of ``close``."""
+    return [index_batch(runtime, batch) for batch in compare.work(runtime, run)["batches"]]
+
+
+def index_batch(runtime: Runtime, batch: str) -> dict[str, Any]:
+    """One batch through the index line."""
+    for shard in plan.work(runtime, batch)["shards"]:
+        do(runtime, shard, *INDEX)
+    return close.work(runtime, batch)
+
+
+def search(runtime: Runtime, run: str = "run-1") -> dict[str, Any]:
+    """The search line; returns the report of ``publish``."""
+    mined = mine.work(runtime, run)
+    for shard in mined["shards"]:
+        do(runtime, shard, *SEARCH)
+    return publish.work(runtime, mined["batch"])
+
+
+def do(runtime: Runtime, shard: str, *stages: str) -> None:
+    """These stages of one shard, in order."""
+    for stage in stages:
+        run_stage(runtime.stage(stage), shard, store=runtime.work, settings=runtime.settings.shards)

@@ -1,0 +1,98 @@
+"""One stack for all tests of this folder. Which `tasks` its stages come from is a link that a test may turn."""
+
+import os
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+import pytest
+
+from mmsearch_core.demo import processes, stack
+from mmsearch_core.demo.airflow_api import Airflow
+from mmsearch_core.demo.environment import ROOT, environment
+from mmsearch_core.demo.follow import FINISHED, Follower, Run
+
+SMALL = {"MMSEARCH_SHARDS__SIZE": "12", "MMSEARCH_QUERY_LOG__POPULAR": "6", "MMSEARCH_SEARCH__CANDIDATES": "10"}
+
+
+@dataclass(frozen=True)
+class Stack:
+    """A running stack."""
+
+    state: Path
+    home: Path
+    airflow: Airflow
+    follower: Follower
+
+    def use_tasks(self, folder: Path) -> None:
+        """Let the stages be the commands of this folder."""
+        (self.home / "tasks").unlink(missing_ok=True)
+        (self.home / "tasks").symlink_to(folder)
+
+    def refresh(self, *, expect: str = "success") -> tuple[Run, list[Run]]:
+        """Run `catalog_refresh` and the batches that it makes; all runs, finished."""
+        before = {run["dag_run_id"] for run in self.airflow.runs("index_catalog")}
+        run_id = self.airflow.trigger("catalog_refresh")
+        (run,) = self.follower.until_done("catalog_refresh", lambda runs: _only(runs, run_id))
+        batches = self.airflow.report("catalog_refresh", run_id, "compare")["batches"]
+
+        def ours(runs: list[Run]) -> list[Run] | None:
+            new = [run for run in runs if run["dag_run_id"] not in before]
+            done = len(new) == len(batches) and all(run["state"] in FINISHED for run in new)
+            return [run | {"state": "success"} for run in new] if done else None  # the tests look at the tasks
+
+        self.follower.until_done("index_catalog", ours)
+        new = [run for run in self.airflow.runs("index_catalog") if run["dag_run_id"] not in before]
+        assert [run["state"] for run in new] == [expect] * len(batches)
+        return run, new
+
+    def tries(self, run: Run) -> dict[tuple[str, int], tuple[str, int]]:
+        """State and number of the last try of every task of a run, by task and map index."""
+        tasks = self.airflow.tasks(run["dag_id"], run["dag_run_id"])
+        return {(t["task_id"], t["map_index"]): (t["state"], t["try_number"]) for t in tasks}
+
+
+@pytest.fixture(scope="session")
+def running(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stack]:
+    """Start a stack on free ports, switch the DAGs on, and stop everything afterwards."""
+    state, home = tmp_path_factory.mktemp("stack"), tmp_path_factory.mktemp("home")
+    s3, milvus, airflow = processes.free_ports(21_000, 1) + processes.free_ports(22_000, 2)
+    with pytest.MonkeyPatch.context() as patch:
+        for name, port in {"S3": s3, "MILVUS": milvus, "AIRFLOW": airflow}.items():
+            patch.setenv(f"MMSEARCH_DEMO_{name}_PORT", str(port))
+        for name, value in {"MMSEARCH_HOME": str(home), **SMALL}.items():
+            patch.setenv(name, value)
+        try:
+            stack.start(state)
+            for name, value in environment(state).items():
+                if name.startswith("MMSEARCH_"):
+                    patch.setenv(name, value)
+            client = stack.airflow(state)
+            for dag_id in stack.dag_ids():
+                client.unpause(dag_id)
+            yield Stack(state, home, client, Follower(client, print, patience=600))
+        finally:
+            family = [p for name in stack.PARTS if (p := processes.running(state, name))]
+            family += [child for process in family for child in process.children(recursive=True)]
+            stack.stop(state)
+            assert not [process for process in family if process.is_running()]
+
+
+@pytest.fixture
+def checkout() -> Path:
+    """The repository."""
+    return ROOT
+
+
+def _only(runs: list[Run], run_id: str) -> list[Run] | None:
+    return [run for run in runs if run["dag_run_id"] == run_id] or None
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """These tests take minutes."""
+    for item in items:
+        if "running" in getattr(item, "fixturenames", ()):
+            item.add_marker(pytest.mark.timeout(900))
+
+
+os.environ.setdefault("NO_PROXY", processes.HOST)  # nothing here leaves this machine
