@@ -147,7 +147,7 @@ def test_a_stage_that_is_done_is_skipped_and_one_that_is_early_says_so(shop: Run
 
 
 def test_a_model_that_changed_after_the_plan_stops_the_stage(shop: Runtime) -> None:
-    """"Clear from plan" is said before any work."""
+    """ "Clear from plan" is said before any work."""
     batch = compare.work(shop, "run")["batches"][0]
     shard = plan.work(shop, batch)["shards"][0]
     shop.vlm.name = "another-vlm"  # type: ignore[misc]

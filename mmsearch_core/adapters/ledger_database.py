@@ -7,7 +7,14 @@ from typing import Any, TypeVar
 
 from sqlalchemy import Connection, Engine, Table, create_engine, event, insert, select
 from sqlalchemy.dialects import postgresql, sqlite
-from sqlalchemy.exc import ArgumentError, DBAPIError, IntegrityError, NoSuchModuleError, OperationalError, ProgrammingError
+from sqlalchemy.exc import (
+    ArgumentError,
+    DBAPIError,
+    IntegrityError,
+    NoSuchModuleError,
+    OperationalError,
+    ProgrammingError,
+)
 from sqlalchemy.exc import TimeoutError as PoolTimeout
 
 from mmsearch_core.adapters.ledger_schema import SCHEMA_VERSION, meta, tables
@@ -86,10 +93,16 @@ class LedgerDatabase:
             raise
         except (OperationalError, PoolTimeout) as error:
             if "authentication" in str(error) or "unable to open database file" in str(error):
-                raise BadSettings(f"The ledger's database refuses ({_first_line(error)}): correct ledger.url.") from error
-            raise LedgerAway(f"The ledger's database does not answer ({_first_line(error)}): try again later.") from error
+                raise BadSettings(
+                    f"The ledger's database refuses ({_first_line(error)}): correct ledger.url."
+                ) from error
+            raise LedgerAway(
+                f"The ledger's database does not answer ({_first_line(error)}): try again later."
+            ) from error
         except ProgrammingError as error:
-            raise SchemaMismatch(f"The ledger's tables are not ours ({_first_line(error)}): correct ledger.url.") from error
+            raise SchemaMismatch(
+                f"The ledger's tables are not ours ({_first_line(error)}): correct ledger.url."
+            ) from error
         except DBAPIError as error:
             raise LedgerAway(f"The ledger's database failed ({_first_line(error)}): try again later.") from error
 

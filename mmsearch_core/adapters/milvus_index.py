@@ -23,7 +23,10 @@ LONGEST = 60_000  # bytes of a text field
 IDS = ("row_id", "passage_id", "segment_id", "asset_id", "product_id", "build", "place", "pixels")
 SHOWN = ["passage_id", "segment_id", "asset_id", "build", "place", "pixels", "text_en"]
 # the default analyzer finds nothing inside a Chinese phrase, and Lite refuses {"type": "chinese"}
-ANALYZERS: dict[str, dict[str, Any]] = {"en": {"tokenizer": "standard", "filter": ["lowercase"]}, "zh": {"tokenizer": "jieba"}}
+ANALYZERS: dict[str, dict[str, Any]] = {
+    "en": {"tokenizer": "standard", "filter": ["lowercase"]},
+    "zh": {"tokenizer": "jieba"},
+}
 WORD = re.compile(r"\w")
 
 
@@ -47,19 +50,17 @@ class MilvusIndex:
             schema.add_field(field, DataType.VARCHAR, max_length=length, is_primary=field == "row_id")
         for language, analyzer in ANALYZERS.items():
             text, sparse = f"text_{language}", f"bm25_{language}"
-            schema.add_field(
-                text, DataType.VARCHAR, max_length=65_535, enable_analyzer=True, analyzer_params=analyzer
-            )
+            schema.add_field(text, DataType.VARCHAR, max_length=65_535, enable_analyzer=True, analyzer_params=analyzer)
             schema.add_field(sparse, DataType.SPARSE_FLOAT_VECTOR)
             schema.add_function(
-                Function(name=sparse, function_type=FunctionType.BM25, input_field_names=[text], output_field_names=[sparse])
+                Function(
+                    name=sparse, function_type=FunctionType.BM25, input_field_names=[text], output_field_names=[sparse]
+                )
             )
             indexes.add_index(sparse, index_type="SPARSE_INVERTED_INDEX", metric_type="BM25")
         for space, dimension in dimensions.items():
             schema.add_field(space, DataType.FLOAT_VECTOR, dim=dimension, nullable=True)
-            indexes.add_index(
-                space, index_type="HNSW", metric_type="COSINE", params={"M": 16, "efConstruction": 200}
-            )
+            indexes.add_index(space, index_type="HNSW", metric_type="COSINE", params={"M": 16, "efConstruction": 200})
         with self._named_errors():
             self._client.create_collection(
                 collection,
@@ -87,7 +88,21 @@ class MilvusIndex:
         with self._named_errors():
             for start in range(0, len(rows), ROWS):
                 data = [_to_fields(row) for row in rows[start : start + ROWS]]
-                self._client.upsert(collection, data, timeout=4 * SECONDS)
+                spaces = list(rows[start].vectors)
+                if all(any(fields[space] is not None for fields in data) for space in spaces):
+                    self._client.upsert(collection, data, timeout=4 * SECONDS)
+                else:
+                    self._upsert_with_filler(collection, data, spaces)
+
+    def _upsert_with_filler(self, collection: str, data: list[dict[str, Any]], spaces: list[str]) -> None:
+        """Lite refuses a call in which no row has a vector of some space: one row more has them all, and goes again.
+        Nobody is shown it meanwhile, since its asset is in no ledger."""
+        fields = self._client.describe_collection(collection, timeout=SECONDS)["fields"]
+        sizes = {field["name"]: field["params"]["dim"] for field in fields if field["name"] in spaces}
+        filler = {**dict.fromkeys((*IDS, "text_en", "text_zh"), "f"), "place": "whole"}
+        filler |= {space: [1.0] + [0.0] * (size - 1) for space, size in sizes.items()}
+        self._client.upsert(collection, [*data, filler], timeout=4 * SECONDS)
+        self._client.delete(collection, ids=[filler["row_id"]], timeout=SECONDS)
 
     def retire(self, collection: str, keep: Mapping[AssetId, Build | None]) -> int:
         names = sorted(keep)
@@ -131,9 +146,7 @@ class MilvusIndex:
         with self._named_errors():
             self._client.drop_collection(collection, timeout=SECONDS)
 
-    def _search(
-        self, collection: str, field: str, metric: str, data: Sequence[Any], limit: int
-    ) -> list[list[Match]]:
+    def _search(self, collection: str, field: str, metric: str, data: Sequence[Any], limit: int) -> list[list[Match]]:
         found: list[list[Match]] = []
         params = {"ef": max(64, limit)} if metric == "COSINE" else {}
         with self._named_errors():

@@ -80,7 +80,10 @@ class S3Store:
 
     def create(self) -> None:
         """Make the bucket, unless it is there."""
-        if self._ask_for(lambda: self._client.head_bucket(Bucket=self.bucket), absent=ABSENT | {"NoSuchBucket"}) is None:
+        if (
+            self._ask_for(lambda: self._client.head_bucket(Bucket=self.bucket), absent=ABSENT | {"NoSuchBucket"})
+            is None
+        ):
             self._ask(lambda: self._client.create_bucket(Bucket=self.bucket))
 
     def probe(self) -> None:
@@ -142,11 +145,15 @@ class S3Store:
         if status == 409 and code == "ConditionalRequestConflict":
             return Conflict(f"{self.bucket}: two writes met.")
         if code == "NoSuchBucket":
-            return BadSettings(f"The bucket {self.bucket} is not there: create it, or correct its name in the settings.")
+            return BadSettings(
+                f"The bucket {self.bucket} is not there: create it, or correct its name in the settings."
+            )
         if code in ABSENT:
             return KeyError(code)
         if code in REFUSED or status in (401, 403):
-            return BadSettings(f"The store refuses access to {self.bucket} ({code}): correct store.access_key and secret_key.")
+            return BadSettings(
+                f"The store refuses access to {self.bucket} ({code}): correct store.access_key and secret_key."
+            )
         if status >= 500 or code in ("SlowDown", "RequestTimeout", "Throttling", "RequestTimeTooSkewed"):
             return StoreAway(f"The store is busy or broken ({code}): try again later.")
         return BadSettings(f"The store refused a request to {self.bucket} ({code}): check the [store] settings.")
@@ -154,5 +161,7 @@ class S3Store:
     def _unanswered(self, error: Exception) -> MMSearchError:
         name = type(error).__name__
         if "Credential" in name or "Profile" in name or "ParamValidation" in name or "InvalidRegion" in name:
-            return BadSettings(f"The store cannot be asked ({name}): set store.access_key and secret_key, or correct them.")
+            return BadSettings(
+                f"The store cannot be asked ({name}): set store.access_key and secret_key, or correct them."
+            )
         return StoreAway(f"The store at {self._settings.endpoint or 'AWS'} does not answer ({name}): try again later.")

@@ -165,7 +165,7 @@ class SqlLedger:
             with self._database.writing() as connection:
                 there = select(products.c.product_id, products.c.facts_digest)
                 ids = [product.product_id for product in piece]
-                known = dict(connection.execute(there.where(products.c.product_id.in_(ids))).tuples().all())
+                known = {name: facts for name, facts in connection.execute(there.where(products.c.product_id.in_(ids)))}
                 new = [product for product in piece if known.get(product.product_id) != product.facts_digest]
                 self._database.upsert(connection, products, [_product_row(product) for product in new])
                 changed += len(new)

@@ -63,7 +63,11 @@ class TransformersVLM:
     def _inputs(self, questions: Sequence[Question]) -> Any:
         chats = [_chat(question) for question in questions]
         inputs = self._processor.apply_chat_template(
-            chats, add_generation_prompt=True, tokenize=True, return_dict=True, return_tensors="pt", padding=True
+            chats,
+            add_generation_prompt=True,
+            tokenize=True,
+            return_dict=True,
+            processor_kwargs={"padding": True, "return_tensors": "pt"},
         )
         return inputs.to(self._model.device)
 

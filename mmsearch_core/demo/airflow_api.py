@@ -12,7 +12,7 @@ class Airflow:
     def __init__(self, address: str, user: str, password: str) -> None:
         self.address = address
         self._account = {"username": user, "password": password}
-        self._http = httpx.Client(base_url=address, timeout=30)
+        self._http = httpx.Client(base_url=address, timeout=30, trust_env=False)
 
     def answers(self) -> bool:
         """Whether the API server takes requests."""

@@ -50,13 +50,19 @@ def secrets(state: Path) -> dict[str, str]:
 
 def environment(state: Path) -> dict[str, str]:
     """The variables of mmsearch and of Airflow that belong to this stack."""
+    return {**settings_environment(state), **airflow_settings(state.absolute())}
+
+
+def settings_environment(state: Path) -> dict[str, str]:
+    """The variables of mmsearch; no proxy of this machine's network stands between the parts."""
     state = state.absolute()
     settings = {
         f"MMSEARCH_{section}__{name}".upper(): value
         for section, values in mmsearch_settings(state).items()
         for name, value in values.items()
     }
-    return {**settings, "MMSEARCH_CONFIG": str(state / "mmsearch.toml"), **airflow_settings(state)}
+    direct = ",".join(filter(None, [os.environ.get("NO_PROXY"), os.environ.get("no_proxy"), HOST]))
+    return {**settings, "MMSEARCH_CONFIG": str(state / "mmsearch.toml"), "NO_PROXY": direct, "no_proxy": direct}
 
 
 def mmsearch_settings(state: Path) -> dict[str, dict[str, str]]:

@@ -25,24 +25,25 @@ class Follower:
         self._seen: dict[tuple[str, str, int], tuple[str, int]] = {}
 
     def until_done(self, dag_id: str, wanted: Callable[[list[Run]], list[Run] | None]) -> list[Run]:
-        """Wait until the runs that `wanted` picks are finished (None: they are not all there yet); the runs.
+        """As `until_finished`; RunFailed where one of the runs failed."""
+        runs = self.until_finished(dag_id, wanted)
+        for run in runs:
+            if run["state"] == "failed":
+                raise RunFailed(self._why(dag_id, run))
+        return runs
 
-        RunFailed where one of them failed.
-        """
+    def until_finished(self, dag_id: str, wanted: Callable[[list[Run]], list[Run] | None]) -> list[Run]:
+        """Wait until the runs that `wanted` picks are finished (None: they are not all there yet); the runs."""
         deadline = time.monotonic() + self._patience
         while True:
             runs = wanted(self._airflow.runs(dag_id))
             for run in runs or []:
                 self._tell(dag_id, run)
             if runs is not None and all(run["state"] in FINISHED for run in runs):
-                break
+                return runs
             if time.monotonic() > deadline:
                 raise RunFailed(f"{dag_id} was not done after {self._patience / 60:.0f} minutes: look at Airflow.")
             time.sleep(POLL_SECONDS)
-        for run in runs:
-            if run["state"] == "failed":
-                raise RunFailed(self._why(dag_id, run))
-        return runs
 
     def _tell(self, dag_id: str, run: Run) -> None:
         for task in self._airflow.tasks(dag_id, run["dag_run_id"]):

@@ -9,9 +9,11 @@ import os
 import subprocess
 import sys
 import time
+from collections import defaultdict
 from collections.abc import Iterable, Mapping
 from contextlib import contextmanager
 from datetime import UTC, datetime
+from itertools import islice
 from pathlib import Path
 from typing import Any
 
@@ -19,7 +21,7 @@ from rich.console import Console
 from rich.table import Table
 
 from mmsearch_core.demo import stack
-from mmsearch_core.demo.environment import environment, secrets
+from mmsearch_core.demo.environment import secrets, settings_environment
 from mmsearch_core.demo.follow import FINISHED, Follower, Run
 from mmsearch_core.demo.upload import client, create_buckets, upload
 from mmsearch_core.errors import MMSearchError
@@ -34,7 +36,7 @@ def run(state: Path) -> None:
     """The whole demo."""
     with step("Starting SeaweedFS, Milvus Lite and Airflow"):
         stack.start(state)
-    os.environ.update({n: v for n, v in environment(state).items() if n.startswith("MMSEARCH_")})
+    os.environ.update(settings_environment(state))
     with step("Loading the sample catalog and query log"):
         load_sample(state)
     airflow = stack.airflow(state)
@@ -46,7 +48,7 @@ def run(state: Path) -> None:
     with step("Precomputing the results of popular queries (precompute_results)"):
         published = precompute(state, follower)
     summarise(compared, closed, published)
-    show_results(state)
+    show_results(state / "sample/queries")
     say_what_next(state)
 
 
@@ -123,36 +125,27 @@ def total(reports: Iterable[Mapping[str, Any]], stage: str, name: str) -> int:
     return sum(report["stages"].get(stage, {}).get(name, 0) for report in reports)
 
 
-def show_results(state: Path) -> None:
-    """The first results of some popular queries, as `mmsearch results` gives them."""
-    titles = {line["product_id"]: line["title"] for line in _lines(state / "sample/catalog/products.jsonl")}
-    table = Table("query", "product", "verdict", "score", "title", title="\nPopular queries")
-    for query in popular(state / "sample/queries"):
-        hits = (mmsearch("results", query, "--json") or {}).get("hits", [])
-        for place, hit in enumerate(hits[:TOP]):
-            table.add_row(
-                query if place == 0 else "",
-                hit["product_id"],
-                hit["verdict"] or "–",
-                f"{hit['score']:.2f}",
-                _title(titles.get(hit["product_id"], "")),
-                end_section=place == min(TOP, len(hits)) - 1,
-            )
+def show_results(folder: Path) -> None:
+    """The first results of popular queries, as `mmsearch results` gives them."""
+    table = Table("query", "product", "verdict", "score", "seen in the picture", title="\nPopular queries")
+    for queries in popular(folder).values():
+        answered = ((query, answer["hits"]) for query in queries if (answer := mmsearch("results", query, "--json")))
+        for query, hits in islice(answered, SHOWN):
+            for place, hit in enumerate(hits[:TOP], start=1):
+                seen = hit["evidence"]["text"].splitlines()
+                row = (hit["product_id"], hit["verdict"] or "–", f"{hit['score']:.2f}", seen[0] if seen else "")
+                table.add_row(query if place == 1 else "", *row, end_section=place == min(TOP, len(hits)))
     console.print(table)
 
 
-def popular(folder: Path) -> list[str]:
-    """Some queries that many asked for, English ones first."""
-    times: dict[str, dict[str, int]] = {}
-    for path in sorted(folder.rglob("*.jsonl")):
-        for event in _lines(path):
-            asked = times.setdefault(event["locale"], {})
-            asked[event["query"]] = asked.get(event["query"], 0) + 1
-    return [
-        query
-        for locale in sorted(times)
-        for query in sorted(times[locale], key=lambda query: -times[locale][query])[:SHOWN]
-    ]
+def popular(folder: Path) -> dict[str, list[str]]:
+    """The queries of a log by language, those of most people first."""
+    people: defaultdict[str, defaultdict[str, set[str]]] = defaultdict(lambda: defaultdict(set))
+    for path in folder.rglob("*.jsonl"):
+        for line in path.read_text().splitlines():
+            event = json.loads(line)
+            people[event["locale"]][event["query"]].add(event["session"])
+    return {locale: sorted(asked, key=lambda q: (-len(asked[q]), q)) for locale, asked in sorted(people.items())}
 
 
 def mmsearch(*arguments: str) -> dict[str, Any] | None:
@@ -198,14 +191,6 @@ def step(title: str) -> Any:
 
 def _calls(number: int) -> str:
     return f"{number} model calls" if number else "no model call"
-
-
-def _title(title: Any) -> str:
-    return " / ".join(dict.fromkeys(title.values())) if isinstance(title, dict) else str(title)
-
-
-def _lines(path: Path) -> list[dict[str, Any]]:
-    return [json.loads(line) for line in path.read_text().splitlines() if line.strip()]
 
 
 def main() -> None:

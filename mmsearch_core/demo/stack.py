@@ -111,7 +111,7 @@ def store_part(state: Path, used: Ports, own: Mapping[str, str]) -> Part:
     (state / "store").mkdir(exist_ok=True)
     return Part(
         name="store",
-        command=[str(program("weed")), "mini", *(f"-{flag}={value}" for flag, value in flags.items())],
+        command=[str(program("weed")), "-logdir=logs", "mini", *(f"-{flag}={value}" for flag, value in flags.items())],
         environment={
             **own,
             "AWS_ACCESS_KEY_ID": keys["s3_access_key"],
@@ -195,7 +195,7 @@ def inherited() -> dict[str, str]:
 def responds(address: str) -> bool:
     """Whether a web server answers there, whatever it says."""
     try:
-        httpx.get(address, timeout=2)
+        httpx.get(address, timeout=2, trust_env=False)
     except httpx.HTTPError:
         return False
     return True

@@ -25,6 +25,7 @@ log = structlog.get_logger()
 ROBOT_QUERIES = 100  # a session that asks more on one day is not a person
 LONGEST = 100  # characters
 QUERIES_A_SHARD = 100
+SHORTEST_MERGED = 5  # characters; of two short words one edit apart both are likely meant
 
 
 def run(
@@ -145,11 +146,11 @@ def _merge_typing_errors(
     known = Counter(word for text, _ in heavy for word in text.split())
     aliases: dict[tuple[str, str], set[str]] = defaultdict(set)
     for text, locale in sorted(weights, key=lambda asked: (weights[asked], asked)):
-        others = [
-            other for other, where in heavy if where == locale and weights[other, locale] > 5 * weights[text, locale]
-        ]
-        if len(text) < 5 or not any(known[word] <= ((text, locale) in heavy) for word in text.split()):
-            continue
+        mistyped = any(known[word] <= ((text, locale) in heavy) for word in text.split())
+        if len(text) < SHORTEST_MERGED or not text.isascii() or not mistyped:
+            continue  # one Chinese character more or less is another word, not a typing error
+        enough = 5 * weights[text, locale]
+        others = [other for other, where in heavy if where == locale and weights[other, locale] > enough]
         found = extractOne(text, others, scorer=OSA.distance, score_cutoff=1)
         if found:
             aliases[found[0], locale].add(text)

@@ -5,7 +5,8 @@ import sys
 import tempfile
 from pathlib import Path
 
-os.environ.setdefault("AIRFLOW_HOME", tempfile.mkdtemp(prefix="airflow-home-"))
+HOME = tempfile.TemporaryDirectory(prefix="airflow-home-")  # removed when the tests end
+os.environ.setdefault("AIRFLOW_HOME", HOME.name)
 os.environ.setdefault("AIRFLOW__CORE__LOAD_EXAMPLES", "False")
 os.environ.setdefault("AIRFLOW__CORE__UNIT_TEST_MODE", "True")
 sys.path.insert(0, str(Path(__file__).parents[2] / "plugins"))

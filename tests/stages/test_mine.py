@@ -48,6 +48,12 @@ def test_a_typing_error_becomes_an_alias_and_a_real_word_does_not() -> None:
     assert "red drees" not in found
 
 
+def test_chinese_queries_one_character_apart_are_two_queries() -> None:
+    """红色连衣裙 is a red dress, 紫色连衣裙 a purple one."""
+    events = asked("红色连衣裙", 20, locale="zh") + asked("紫色连衣裙", 2, locale="zh")
+    assert texts(events) == ["红色连衣裙", "紫色连衣裙"]
+
+
 def test_spelling_is_normalised_and_pinned_queries_are_always_in() -> None:
     """Width, case and spaces do not matter."""
     events = asked("Red  DRESS", 2) + asked("red dress", 2, name="t") + asked("红色连衣裙", 3, locale="zh")

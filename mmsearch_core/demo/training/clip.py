@@ -31,7 +31,7 @@ def write_config(folder: Path, vocabulary: int) -> None:
                 "width": 128,
                 "heads": 4,
                 "layers": 3,
-                "hf_tokenizer_name": str(folder),
+                "hf_tokenizer_name": "the folder itself",
                 "tokenizer_kwargs": {"clean": "whitespace"},
                 "pad_id": 0,
                 "pool_type": "argmax",
@@ -71,7 +71,7 @@ def train(args: argparse.Namespace) -> None:
     write_config(args.out, vocabulary)
     config = json.loads((args.out / "open_clip_config.json").read_text())["model_cfg"]
     model = open_clip.CLIP(**config)
-    tokenizer = open_clip.HFTokenizer(str(args.out), context_length=24, clean="whitespace")
+    tokenizer = open_clip.get_tokenizer(f"local-dir:{args.out}")
     data = pool(args.data, "train", args.pictures, seed=args.seed + 1, side=SIDE)
     pixels = torch.from_numpy(data.pictures).permute(0, 3, 1, 2)
     optimizer = torch.optim.AdamW(model.parameters(), lr=args.rate, weight_decay=0.1, betas=(0.9, 0.98))
@@ -87,7 +87,9 @@ def train(args: argparse.Namespace) -> None:
         same = sameness(looks)
         logits = logits.masked_fill(same & ~torch.eye(len(looks), dtype=torch.bool), -1e4)
         truth = torch.arange(len(looks))
-        loss = (torch.nn.functional.cross_entropy(logits, truth) + torch.nn.functional.cross_entropy(logits.T, truth)) / 2
+        loss = (
+            torch.nn.functional.cross_entropy(logits, truth) + torch.nn.functional.cross_entropy(logits.T, truth)
+        ) / 2
         loss.backward()
         optimizer.step()
         schedule.step()

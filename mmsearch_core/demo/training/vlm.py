@@ -62,7 +62,9 @@ def unlike(look: Look, rng: np.random.Generator, progress: float) -> Look:
     """Another look; the share of those that differ in one attribute only grows with progress."""
     names = list(TERMS)
     changed = names if rng.random() > 2 * progress else [str(rng.choice(names))]
-    others = {name: str(rng.choice([value for value in TERMS[name] if value != getattr(look, name)])) for name in changed}
+    others = {
+        name: str(rng.choice([value for value in TERMS[name] if value != getattr(look, name)])) for name in changed
+    }
     return Look(**{**look.attributes(), **others})
 
 
@@ -105,9 +107,7 @@ class Batches:
     def _encode(self, sample: Sample) -> tuple[list[int], list[int]]:
         place, system, text, answer = sample
         image = f"<|vision_start|>{'<|image_pad|>' * self._pads}<|vision_end|>" if place is not None else ""
-        question = (
-            f"<|im_start|>system\n{system}<|im_end|>\n<|im_start|>user\n{image}{text}<|im_end|>\n<|im_start|>assistant\n"
-        )
+        question = f"<|im_start|>system\n{system}<|im_end|>\n<|im_start|>user\n{image}{text}<|im_end|>\n<|im_start|>assistant\n"
         encode = self._processor.tokenizer.encode
         return encode(question, add_special_tokens=False), encode(answer + "<|im_end|>", add_special_tokens=False)
 

@@ -1,0 +1,207 @@
+"""What every ledger promises, held against MemoryLedger and a SQLite file."""
+
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+
+import pytest
+
+from mmsearch_core.adapters.sql_ledger import SqlLedger
+from mmsearch_core.errors import BadSettings, Busy, SchemaMismatch
+from mmsearch_core.ports import Ledger, Writing
+from mmsearch_core.records.asset import Asset, ObjectRef, Product, asset_id
+from mmsearch_core.records.ids import BatchId, Build, ProductId, RecipeId, TargetId
+from mmsearch_core.records.run import Failure, Target
+from mmsearch_core.testing.memory_ledger import MemoryLedger
+
+NOW = datetime(2026, 11, 23, 2, tzinfo=UTC)
+T = TargetId("t")
+TARGET = Target(target_id=T, collection="c", collection_uuid="u1", recipes={"decode": RecipeId("r")}, status="building")
+
+
+@pytest.fixture(params=["memory", "sqlite"])
+def ledger(request: pytest.FixtureRequest, tmp_path: Path) -> Ledger:
+    """A ledger of each kind that knows the target."""
+    made: Ledger = MemoryLedger() if request.param == "memory" else SqlLedger(f"sqlite:///{tmp_path / 'ledger.db'}")
+    made.add_target(TARGET)
+    return made
+
+
+def asset(name: str, version: str = "v1") -> Asset:
+    key = f"pictures/p/{name}.jpg"
+    source = ObjectRef(bucket="b", key=key, etag=version, size=1, last_modified=NOW)
+    return Asset(asset_id=asset_id("b", key), product_id=ProductId("p"), kind="picture", source=source)
+
+
+def writing(name: str, build: str, *, seconds: float = 0) -> Writing:
+    observed = NOW + timedelta(seconds=seconds)
+    return Writing(asset=asset(name), build=Build(build), product_text="text", observed_at=observed)
+
+
+def token(ledger: Ledger) -> int:
+    return ledger.take_lease(f"index:{T}", holder="me", seconds=60)
+
+
+def make_live(ledger: Ledger, name: str, build: str, *, seconds: float = 0) -> None:
+    ledger.begin(T, [writing(name, build, seconds=seconds)], token=token(ledger))
+    assert ledger.commit(T, {asset(name).asset_id: Build(build)}, token=token(ledger)) == {asset(name).asset_id}
+
+
+def test_a_build_is_writing_until_committed_and_the_old_one_stays_live(ledger: Ledger) -> None:
+    """A reader never sees a hole."""
+    make_live(ledger, "a", "b1")
+    name = asset("a").asset_id
+    ledger.begin(T, [writing("a", "b2", seconds=1)], token=token(ledger))
+    known = ledger.look_up(T, [name])[name]
+    assert (known.state, known.live_build) == ("writing", "b1")
+    ledger.commit(T, {name: Build("b2")}, token=token(ledger))
+    known = ledger.look_up(T, [name])[name]
+    assert (known.state, known.live_build, known.source_version) == ("live", "b2", "v1:1")
+
+
+def test_a_build_that_was_superseded_does_not_become_live(ledger: Ledger) -> None:
+    """The first writer's commit returns nothing, and the asset stays dirty."""
+    name = asset("a").asset_id
+    ledger.begin(T, [writing("a", "b1")], token=token(ledger))
+    ledger.begin(T, [writing("a", "b2", seconds=1)], token=token(ledger))
+    assert ledger.commit(T, {name: Build("b1")}, token=token(ledger)) == set()
+    assert ledger.look_up(T, [name])[name].state == "writing"
+
+
+def test_an_older_observation_is_not_accepted(ledger: Ledger) -> None:
+    """A plan that looked earlier never overwrites one that looked later."""
+    make_live(ledger, "a", "b2", seconds=10)
+    assert ledger.begin(T, [writing("a", "b1", seconds=5)], token=token(ledger)) == set()
+    assert ledger.look_up(T, [asset("a").asset_id])[asset("a").asset_id].state == "live"
+
+
+def test_a_lease_has_one_holder_and_its_tokens_rise(ledger: Ledger) -> None:
+    """An outdated token writes nothing."""
+    first = ledger.take_lease(f"index:{T}", holder="one", seconds=60)
+    assert ledger.take_lease(f"index:{T}", holder="one", seconds=60) == first
+    with pytest.raises(Busy):
+        ledger.take_lease(f"index:{T}", holder="two", seconds=60)
+    ledger.give_lease(f"index:{T}", holder="two")  # not theirs to give
+    with pytest.raises(Busy):
+        ledger.take_lease(f"index:{T}", holder="two", seconds=60)
+    ledger.give_lease(f"index:{T}", holder="one")
+    second = ledger.take_lease(f"index:{T}", holder="two", seconds=60)
+    assert second > first
+    with pytest.raises(Busy, match="taken over"):
+        ledger.begin(T, [writing("a", "b1")], token=first)
+
+
+def test_a_lease_runs_out(ledger: Ledger) -> None:
+    """A dead holder blocks nobody for long."""
+    first = ledger.take_lease("x", holder="dead", seconds=-1)
+    assert ledger.take_lease("x", holder="next", seconds=60) > first
+
+
+def test_failures_are_kept_with_reason_and_count(ledger: Ledger) -> None:
+    """And the asset has no live build."""
+    make_live(ledger, "a", "b1")
+    name = asset("a").asset_id
+    failure = Failure(record_id=name, stage="decode", kind="UnreadableMedia", message="The picture is damaged.")
+    for attempt in (1, 2):
+        new = writing("a", f"b{attempt + 1}", seconds=attempt)
+        ledger.begin(T, [new], token=token(ledger))
+        ledger.fail(T, {name: (new, failure)}, token=token(ledger))
+        known = ledger.look_up(T, [name])[name]
+        assert (known.state, known.live_build, known.attempts) == ("failed", None, attempt)
+    assert ledger.failures(T, limit=5) == [("pictures/p/a.jpg", failure)]
+    make_live(ledger, "a", "b9", seconds=9)
+    assert ledger.failures(T, limit=5) == []
+
+
+def test_what_is_forgotten_is_not_known(ledger: Ledger) -> None:
+    """Known assets are given in batches, under a prefix; look-ups leave unknown ones out."""
+    for name in ("a", "b", "c"):
+        make_live(ledger, name, "b1")
+    ledger.forget(T, [asset("b").asset_id], token=token(ledger))
+    keys = {known.key for batch in ledger.known(T, prefix="pictures/p/") for known in batch}
+    assert keys == {"pictures/p/a.jpg", "pictures/p/c.jpg"}
+    assert list(ledger.known(T, prefix="pictures/%")) == []
+    assert set(ledger.look_up(T, [asset("a").asset_id, asset("b").asset_id])) == {asset("a").asset_id}
+
+
+def test_commits_are_counted(ledger: Ledger) -> None:
+    """A result set names the commit it was made from."""
+    before = ledger.commit_number(T)
+    make_live(ledger, "a", "b1")
+    assert ledger.commit_number(T) == before + 1
+
+
+def test_a_lost_collection_is_forgotten(ledger: Ledger) -> None:
+    """Another uuid under the same name."""
+    make_live(ledger, "a", "b1")
+    assert ledger.add_target(TARGET) == TARGET
+    assert ledger.look_up(T, [asset("a").asset_id])
+    again = Target(**{**{f: getattr(TARGET, f) for f in TARGET.__slots__}, "collection_uuid": "u2"})
+    assert ledger.add_target(again).collection_uuid == "u2"
+    assert ledger.look_up(T, [asset("a").asset_id]) == {}
+
+
+def test_one_target_is_live(ledger: Ledger) -> None:
+    """The one before stays, as one that can be gone back to."""
+    other = Target(target_id=TargetId("t2"), collection="c2", collection_uuid="u", recipes={}, status="building")
+    ledger.add_target(other)
+    ledger.go_live(T)
+    ledger.go_live(other.target_id)
+    assert {target.target_id: target.status for target in ledger.targets()} == {"t": "building", "t2": "live"}
+
+
+def test_the_feed_is_recorded_and_changes_are_counted(ledger: Ledger) -> None:
+    """A price is a change of facts and not of text."""
+    product = Product(product_id=ProductId("p"), title={"en": "Lumen", "zh": "流明"}, facts={"brand": "L"}, price=1.5)
+    assert ledger.put_products([product]) == 1
+    assert ledger.put_products([product]) == 0
+    assert ledger.products([ProductId("p"), ProductId("q")]) == {"p": product}
+    texts = list(ledger.product_texts())
+    dearer = Product(**{**{f: getattr(product, f) for f in product.__slots__}, "price": 2.5})
+    assert ledger.put_products([dearer]) == 1
+    assert list(ledger.product_texts()) == texts == [[("p", product.text_digest)]]
+
+
+def test_a_picture_that_waits_is_known_as_waiting(ledger: Ledger) -> None:
+    """Until its product comes."""
+    ledger.wait_for_product(T, [asset("a")])
+    assert ledger.look_up(T, [asset("a").asset_id])[asset("a").asset_id].state == "waiting_for_product"
+    assert ledger.counts(T)["waiting_for_product"] == 1
+    make_live(ledger, "a", "b1")
+    assert ledger.counts(T)["live"] == 1
+
+
+def test_batches_are_open_until_closed(ledger: Ledger) -> None:
+    """Handing one out twice is once."""
+    for _ in range(2):
+        ledger.open_batch(BatchId("b"), target=T, source="test")
+    assert ledger.open_batches(T) == 1
+    ledger.close_batch(BatchId("b"), status="done", counts={"live": 1})
+    assert ledger.open_batches(T) == 0
+
+
+def test_many_assets_are_looked_up_in_pieces(ledger: Ledger) -> None:
+    """More than fit one statement."""
+    writings = [writing(str(number), "b1") for number in range(1200)]
+    assert len(ledger.begin(T, writings, token=token(ledger))) == 1200
+    names = [w.asset.asset_id for w in writings]
+    assert len(ledger.look_up(T, names)) == 1200
+    assert len(ledger.commit(T, dict.fromkeys(names, Build("b1")), token=token(ledger))) == 1200
+
+
+def test_a_ledger_of_another_version_is_refused(tmp_path: Path) -> None:
+    """Before anything is written."""
+    from sqlalchemy import create_engine, text
+
+    url = f"sqlite:///{tmp_path / 'ledger.db'}"
+    SqlLedger(url).targets()
+    with create_engine(url).begin() as connection:
+        connection.execute(text("UPDATE meta SET value = '999' WHERE name = 'schema'"))
+    with pytest.raises(SchemaMismatch, match="schema 999"):
+        SqlLedger(url).targets()
+
+
+def test_a_wrong_address_names_the_setting() -> None:
+    """Exit 78."""
+    for url in ("sqlite:////no/such/folder/ledger.db", "nonsense", "oracle+nothing://x"):
+        with pytest.raises(BadSettings, match=r"ledger\.url"):
+            SqlLedger(url).targets()
