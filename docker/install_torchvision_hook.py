@@ -1,4 +1,4 @@
-"""Puts torchvision_hook.py into this interpreter's site-packages, only where torch is a CPU build and torchvision is not.
+"""Puts torchvision_hook.py into this interpreter's site-packages, where torch is a CPU build and torchvision is not.
 
 Run with the environment's own python. Safe to repeat; takes the hook out again where it is no longer needed.
 """
@@ -13,6 +13,7 @@ HERE = Path(__file__).parent
 SITE = Path(sysconfig.get_paths()["purelib"])
 HOOK = SITE / "torchvision_hook.py"
 START = SITE / "mmsearch_torchvision.pth"
+NEEDED = "m.version('torchvision'); assert torch.version.cuda is None"
 
 
 def imports(code: str) -> bool:
@@ -24,7 +25,7 @@ def main() -> None:
     """Decide as if no hook were there, then install it or leave it out."""
     START.unlink(missing_ok=True)
     HOOK.unlink(missing_ok=True)
-    if not imports("import torch; assert torch.version.cuda is None; import importlib.metadata as m; m.version('torchvision')"):
+    if not imports(f"import torch, importlib.metadata as m; {NEEDED}"):
         print("torchvision hook: not needed (torch has CUDA, or torch or torchvision is not installed)")
     elif imports("import torchvision"):
         print("torchvision hook: not needed (torchvision imports)")
@@ -32,7 +33,7 @@ def main() -> None:
         shutil.copyfile(HERE / "torchvision_hook.py", HOOK)
         START.write_text("import torchvision_hook; torchvision_hook.install()\n")
         works = imports("import torchvision")
-        print(f"torchvision hook: installed in {SITE}" if works else "torchvision hook: installed, torchvision still fails")
+        print(f"torchvision hook: installed{'' if works else ', yet torchvision still fails'} ({SITE})")
         sys.exit(0 if works else 1)
 
 

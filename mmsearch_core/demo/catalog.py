@@ -45,7 +45,7 @@ def sample_products(count: int, seed: int) -> list[SampleProduct]:
 
     rng = np.random.default_rng(seed)
     others = every_look()
-    rng.shuffle(others)  # type: ignore[arg-type]
+    rng.shuffle(others)
     looks = [*POPULAR_LOOKS, *POPULAR_LOOKS, *others][:count]
     bands = {category.en: list(rng.permutation(garments().shape[1])) for category in CATEGORIES}
     products = []

@@ -124,4 +124,5 @@ def _band(t: NDArray[np.float32], width: float) -> NDArray[np.float32]:
     """1 in ``width`` of every period of 1, with soft edges."""
     import numpy as np
 
-    return np.clip((width / 2 - np.abs(t % 1 - 0.5)) / 0.06 + 0.5, 0, 1).astype(np.float32)
+    share: NDArray[np.float32] = np.clip((width / 2 - np.abs(t % 1 - 0.5)) / 0.06 + 0.5, 0, 1).astype(np.float32)
+    return share

@@ -39,7 +39,7 @@ class MemoryStore:
     def put(self, key: str, data: bytes, *, if_none_match: bool = False, if_match: str | None = None) -> str:
         with self._lock:
             there = self._objects.get(key)
-            if if_none_match and there or if_match is not None and (there is None or there[1].etag != if_match):
+            if (if_none_match and there) or (if_match is not None and (there is None or there[1].etag != if_match)):
                 raise PreconditionFailed(f"{key} is not as the caller expected.")
             etag = sha256(data).hexdigest()[:32]
             now = datetime.now(UTC)

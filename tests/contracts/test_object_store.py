@@ -104,7 +104,7 @@ class TestErrors:
     def test_wrong_keys_name_the_setting(self, servers) -> None:  # type: ignore[no-untyped-def]
         """Exit 78."""
         settings = servers.settings.store.model_copy(update={"secret_key": SecretStr("wrong")})
-        with pytest.raises(BadSettings, match="store.access_key"):
+        with pytest.raises(BadSettings, match="access_key"):
             S3Store(bucket="catalog", settings=settings).put("k", b"")
 
     def test_a_missing_bucket_says_what_to_do(self, servers) -> None:  # type: ignore[no-untyped-def]

@@ -24,7 +24,7 @@ def write_config(folder: Path, vocabulary: int) -> None:
     config = {
         "model_cfg": {
             "embed_dim": 128,
-            "vision_cfg": {"image_size": SIDE, "layers": 4, "width": 160, "head_width": 32, "patch_size": 8},
+            "vision_cfg": {"image_size": SIDE, "layers": 4, "width": 192, "head_width": 32, "patch_size": 16},
             "text_cfg": {
                 "context_length": 24,
                 "vocab_size": vocabulary,
@@ -90,7 +90,7 @@ def train(args: argparse.Namespace) -> None:
         loss = (
             torch.nn.functional.cross_entropy(logits, truth) + torch.nn.functional.cross_entropy(logits.T, truth)
         ) / 2
-        loss.backward()
+        loss.backward()  # type: ignore[no-untyped-call]
         optimizer.step()
         schedule.step()
         optimizer.zero_grad(set_to_none=True)

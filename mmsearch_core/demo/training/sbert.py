@@ -80,7 +80,7 @@ def train(args: argparse.Namespace) -> None:
         truth = torch.arange(args.batch)
         loss = torch.nn.functional.cross_entropy(20 * vectors[0] @ vectors[1].T, truth)
         loss = loss + 0.5 * torch.nn.functional.cross_entropy(20 * vectors[1] @ vectors[0].T, truth)
-        loss.backward()
+        loss.backward()  # type: ignore[no-untyped-call]
         optimizer.step()
         schedule.step()
         optimizer.zero_grad(set_to_none=True)

@@ -13,7 +13,6 @@ import numpy as np
 import torch
 
 from mmsearch_core.demo.language import (
-    Wish,
     describe,
     describe_answer,
     standardize,
@@ -107,7 +106,8 @@ class Batches:
     def _encode(self, sample: Sample) -> tuple[list[int], list[int]]:
         place, system, text, answer = sample
         image = f"<|vision_start|>{'<|image_pad|>' * self._pads}<|vision_end|>" if place is not None else ""
-        question = f"<|im_start|>system\n{system}<|im_end|>\n<|im_start|>user\n{image}{text}<|im_end|>\n<|im_start|>assistant\n"
+        question = f"<|im_start|>system\n{system}<|im_end|>\n<|im_start|>user\n{image}{text}<|im_end|>\n"
+        question += "<|im_start|>assistant\n"
         encode = self._processor.tokenizer.encode
         return encode(question, add_special_tokens=False), encode(answer + "<|im_end|>", add_special_tokens=False)
 

@@ -1,0 +1,61 @@
+"""Settings are checked before any work, and errors name them."""
+
+from pathlib import Path
+
+import pytest
+
+from mmsearch_core.adapters.model_name import model_name
+from mmsearch_core.errors import BadSettings
+from mmsearch_core.settings import load_settings
+
+
+@pytest.fixture(autouse=True)
+def clean(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    """No settings of this machine."""
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.delenv("MMSEARCH_CONFIG", raising=False)
+
+
+def test_the_environment_wins_over_the_file(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    """One TOML file, then variables."""
+    (tmp_path / "mmsearch.toml").write_text('[catalog]\nbucket = "file"\nfeed = "feed.jsonl"\n')
+    monkeypatch.setenv("MMSEARCH_CATALOG__BUCKET", "variable")
+    settings = load_settings()
+    assert (settings.catalog.bucket, settings.catalog.feed) == ("variable", "feed.jsonl")
+
+
+@pytest.mark.parametrize(
+    ("toml", "says"),
+    [
+        ("[shards]\nsize = 0", "shards.size"),
+        ("[catalog]\nbuckett = 'x'", "catalog.buckett"),
+        ("[nonsense]\na = 1", "nonsense"),
+        ("[index]\nalias = 'a b'", "index.alias"),
+        ("[catalog\n", "mmsearch.toml"),
+    ],
+)
+def test_a_wrong_setting_is_named(tmp_path: Path, toml: str, says: str) -> None:
+    """One sentence."""
+    (tmp_path / "mmsearch.toml").write_text(toml)
+    with pytest.raises(BadSettings, match=says):
+        load_settings()
+
+
+def test_a_config_that_is_not_there_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A silent default would search another bucket."""
+    monkeypatch.setenv("MMSEARCH_CONFIG", "/no/such.toml")
+    with pytest.raises(BadSettings, match="MMSEARCH_CONFIG"):
+        load_settings()
+
+
+def test_a_model_is_named_by_its_contents_or_its_revision(tmp_path: Path) -> None:
+    """The same weights in another folder are the same model."""
+    for name in ("a", "b"):
+        (tmp_path / name).mkdir()
+        (tmp_path / name / "model.safetensors").write_bytes(b"weights")
+    assert model_name("models.vlm", str(tmp_path / "a")) == model_name("models.vlm", str(tmp_path / "b"))
+    (tmp_path / "b" / "model.safetensors").write_bytes(b"other")
+    assert model_name("models.vlm", str(tmp_path / "a")) != model_name("models.vlm", str(tmp_path / "b"))
+    assert model_name("models.vlm", "Qwen/Qwen3-VL-4B-Instruct", "abc") == "Qwen/Qwen3-VL-4B-Instruct@abc"
+    with pytest.raises(BadSettings, match=r"models\.vlm"):
+        model_name("models.vlm", "/no/such/folder")
