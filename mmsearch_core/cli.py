@@ -184,3 +184,7 @@ def _show(found: dict[str, Any], as_json: bool) -> None:
             str(place), hit["product_id"], f"{hit['score']:.3f}", hit["verdict"] or "–", seen[0] if seen else ""
         )
     Console().print(table)
+
+
+if __name__ == "__main__":
+    main()

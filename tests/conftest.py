@@ -1,5 +1,6 @@
 """The real parts for tests that need them, on free ports, stopped afterwards."""
 
+import os
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -9,6 +10,9 @@ import pytest
 from mmsearch_core.demo import processes, stack
 from mmsearch_core.demo.environment import Ports, mmsearch_settings, prepare
 from mmsearch_core.settings import Settings
+
+
+os.environ.setdefault("OMP_NUM_THREADS", "1")  # torch's threads and the servers' would wait for each other
 
 
 @dataclass(frozen=True)

@@ -62,7 +62,10 @@ def settings_environment(state: Path) -> dict[str, str]:
         for name, value in values.items()
     }
     direct = ",".join(filter(None, [os.environ.get("NO_PROXY"), os.environ.get("no_proxy"), HOST]))
-    return {**settings, "MMSEARCH_CONFIG": str(state / "mmsearch.toml"), "NO_PROXY": direct, "no_proxy": direct}
+    # small models on a busy laptop: threads of several processes that wait for each other cost ten times what they save
+    threads = {"OMP_NUM_THREADS": os.environ.get("OMP_NUM_THREADS", "1")}
+    config = {"MMSEARCH_CONFIG": str(state / "mmsearch.toml"), "NO_PROXY": direct, "no_proxy": direct}
+    return {**settings, **config, **threads}
 
 
 def mmsearch_settings(state: Path) -> dict[str, dict[str, str]]:

@@ -41,6 +41,12 @@ class Stack:
 
         return run, self.follower.until_finished("index_catalog", ours)
 
+    def precompute(self) -> Run:
+        """Run `precompute_results`; the finished run."""
+        run_id = self.airflow.trigger("precompute_results")
+        (run,) = self.follower.until_done("precompute_results", lambda runs: _only(runs, run_id))
+        return run
+
     def tries(self, run: Run) -> dict[tuple[str, int], tuple[str, int]]:
         """State and number of the last try of every task of a run, by task and map index."""
         tasks = self.airflow.tasks(run["dag_id"], run["dag_run_id"])

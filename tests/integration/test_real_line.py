@@ -1,0 +1,137 @@
+"""The whole line on the real parts: SeaweedFS, Milvus Lite, SQLite, and the models that travel with mmsearch."""
+
+import json
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from mmsearch_core.adapters.s3_store import S3Store
+from mmsearch_core.demo.catalog import write_sample
+from mmsearch_core.serving.results import Results
+from mmsearch_core.wiring import Runtime
+from tests.conftest import Servers
+from tests.line import index, search
+
+pytestmark = pytest.mark.integration
+ROOT = Path(__file__).parent.parent.parent
+
+
+@pytest.fixture(scope="module")
+def shop(servers: Servers, tmp_path_factory: pytest.TempPathFactory) -> Runtime:
+    """A small sample catalog in real buckets."""
+    settings = servers.settings.model_copy(
+        update={
+            "search": servers.settings.search.model_copy(update={"candidates": 12, "buckets": 16}),
+            "query_log": servers.settings.query_log.model_copy(update={"popular": 8}),
+        }
+    )
+    runtime = Runtime(settings)
+    for store in (runtime.catalog, runtime.work):
+        assert isinstance(store, S3Store)
+        store.create()
+    sample = tmp_path_factory.mktemp("sample")
+    write_sample(sample, products=24)
+    for folder, prefix in (("catalog", ""), ("queries", "queries/")):
+        for path in sorted((sample / folder).rglob("*")):
+            if path.is_file():
+                runtime.catalog.put(prefix + path.relative_to(sample / folder).as_posix(), path.read_bytes())
+    runtime.catalog.put("pictures/p0001/broken.jpg", b"\xff\xd8\xff no picture")
+    return runtime
+
+
+@pytest.fixture(scope="module")
+def indexed(shop: Runtime) -> dict[str, object]:
+    """The report of the first index run."""
+    (report,) = index(shop)
+    return report
+
+
+def test_the_bucket_is_indexed_and_the_broken_picture_is_named(shop: Runtime, indexed: dict[str, object]) -> None:
+    """Every picture of the bucket is live, but for the one that no decoder opens."""
+    pictures = [ref for ref in shop.catalog.list("pictures/")]
+    assert indexed["assets"] == {"live": len(pictures) - 1, "failed": 1, "removed": 0, "unsettled": 0}
+    target = shop.live_target()
+    assert len(list(shop.index.builds(target.collection))) == len(pictures) - 1
+    ((key, failure),) = shop.ledger.failures(target.target_id, limit=5)
+    assert (key, failure.stage) == ("pictures/p0001/broken.jpg", "decode")
+
+
+@pytest.mark.usefixtures("indexed")
+def test_results_are_published_in_both_languages_and_a_second_night_is_free(shop: Runtime) -> None:
+    """No model call, no write to Milvus, the same generation."""
+    first = search(shop)
+    assert first["published"]
+    assert first["queries"] >= 6
+    results = Results(shop.work)
+    for query, locale in (("red striped dress", "en"), ("红色连衣裙", "zh")):
+        entry = results.look_up(query, locale)
+        assert entry is not None
+        assert entry["hits"]
+    before = set(shop.index.builds(shop.live_target().collection))
+    assert index(shop, "run-2") == []
+    second = search(shop, "run-2")
+    assert (second["published"], second["generation"]) == (False, first["generation"])
+    assert second["model_calls"]["made"] == 0
+    assert set(shop.index.builds(shop.live_target().collection)) == before
+
+
+@pytest.fixture
+def environment(servers: Servers) -> dict[str, str]:
+    """What a task is started with."""
+    store = servers.settings.store
+    assert store.secret_key is not None
+    return {
+        **os.environ,
+        "MMSEARCH_STORE__ENDPOINT": store.endpoint or "",
+        "MMSEARCH_STORE__ACCESS_KEY": store.access_key or "",
+        "MMSEARCH_STORE__SECRET_KEY": store.secret_key.get_secret_value(),
+        "MMSEARCH_INDEX__URI": servers.settings.index.uri,
+        "MMSEARCH_LEDGER__URL": servers.settings.ledger.url,
+    }
+
+
+def run(environment: dict[str, str], *command: str) -> subprocess.CompletedProcess[str]:
+    return subprocess.run(
+        [sys.executable, "-m", *command], env=environment, capture_output=True, text=True, cwd=ROOT, check=False
+    )
+
+
+@pytest.mark.usefixtures("indexed")
+@pytest.mark.parametrize(
+    ("variable", "value", "code", "says"),
+    [
+        ("MMSEARCH_STORE__ENDPOINT", "http://127.0.0.1:9", 75, "does not answer"),
+        ("MMSEARCH_INDEX__URI", "http://127.0.0.1:9", 75, "does not answer"),
+        ("MMSEARCH_STORE__SECRET_KEY", "wrong", 78, "access_key"),
+        ("MMSEARCH_MODELS__VLM", "/no/such/model", 78, "models.vlm"),
+        ("MMSEARCH_SHARDS__SIZE", "none", 78, "shards.size"),
+        ("MMSEARCH_CATALOG__FEED", "no-feed.jsonl", 78, "catalog.feed"),
+    ],
+)
+def test_what_is_wrong_is_one_sentence_and_an_exit_code(
+    environment: dict[str, str], variable: str, value: str, code: int, says: str
+) -> None:
+    """75 for what may heal by itself, 78 for what a person has to change."""
+    done = run({**environment, variable: value}, "tasks.compare", "--run", "wrong")
+    assert done.returncode == code, done.stderr
+    last = done.stderr.strip().splitlines()[-1]
+    assert says in last
+    assert "Traceback" not in done.stderr
+
+
+@pytest.mark.usefixtures("indexed")
+def test_a_task_prints_one_json_line_and_the_command_line_answers(environment: dict[str, str]) -> None:
+    """compare finds nothing to do; search and status answer in JSON."""
+    done = run(environment, "tasks.compare", "--run", "again")
+    assert json.loads(done.stdout.splitlines()[-1])["batches"] == []
+    found = json.loads(run(environment, "mmsearch_core.cli", "search", "red striped dress", "--json").stdout)
+    assert {"query", "generation", "hits"} == set(found)
+    assert {"product_id", "score", "verdict", "evidence"} == set(found["hits"][0])
+    status = json.loads(run(environment, "mmsearch_core.cli", "status", "--json").stdout)
+    assert status["index"]["targets"][0]["assets"]["failed"] == 1
+    unknown = run(environment, "mmsearch_core.cli", "results", "never asked before")
+    assert unknown.returncode == 78
+    assert "mmsearch search" in unknown.stderr

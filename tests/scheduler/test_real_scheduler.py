@@ -1,0 +1,77 @@
+"""From bucket to published results through Airflow's real scheduler, with the real parts and the shipped models."""
+
+import json
+import subprocess
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from mmsearch_core.demo import stack
+from mmsearch_core.demo.catalog import write_sample
+from mmsearch_core.demo.environment import ROOT
+from mmsearch_core.demo.upload import client, create_buckets, upload
+from mmsearch_core.settings import load_settings
+
+INDEX_STAGES = ("plan", "decode", "describe", "embed_text", "embed_image", "upsert", "close")
+SEARCH_STAGES = ("mine", "standardize", "retrieve", "judge", "publish")
+
+
+def mmsearch(*arguments: str) -> Any:
+    """What the command line answers."""
+    command = [str(stack.program("mmsearch")), *arguments, "--json"]
+    return json.loads(subprocess.run(command, capture_output=True, text=True, check=True).stdout)
+
+
+@pytest.fixture(scope="module")
+def shop(running: Any, tmp_path_factory: pytest.TempPathFactory) -> Any:
+    """A stack whose stages are the real ones and whose buckets hold a small sample."""
+    running.use_tasks(ROOT / "tasks")
+    sample, settings = tmp_path_factory.mktemp("sample"), load_settings()
+    write_sample(sample, products=16)
+    s3 = client(settings)
+    create_buckets(s3, settings.catalog.bucket, settings.work.bucket)
+    for name, prefix in (("catalog", ""), ("queries", settings.query_log.prefix)):
+        assert upload(s3, sample / name, settings.catalog.bucket, prefix, sample / f"{name}.json")
+        assert upload(s3, sample / name, settings.catalog.bucket, prefix, sample / f"{name}.json") == 0
+    return running
+
+
+@pytest.mark.scheduler
+def test_a_night_and_the_next_night(shop: Any, tmp_path: Path) -> None:
+    pictures = 16 + 3 + 1  # every fifth product has two, and one picture is there twice
+    refreshed, (indexed,) = shop.refresh()
+    assert shop.tries(refreshed) == {("compare", -1): ("success", 1)}
+    compared = shop.airflow.report("catalog_refresh", refreshed["dag_run_id"], "compare")
+    assert compared["counts"]["added"] == pictures
+    assert compared["batches"] == [indexed["partition_key"]]
+    tries = shop.tries(indexed)
+    assert {task for task, _ in tries} == set(INDEX_STAGES)
+    assert {shard for task, shard in tries if task == "decode"} == {0, 1}  # 12 in the first, 8 in the second
+    assert set(tries.values()) == {("success", 1)}
+    closed = shop.airflow.report("index_catalog", indexed["dag_run_id"], "close")
+    assert closed["assets"] == {"live": pictures, "failed": 0, "removed": 0, "unsettled": 0}
+    (target,) = mmsearch("status")["index"]["targets"]
+    assert (target["status"], target["assets"]) == ("live", {"live": pictures})
+
+    published = shop.precompute()
+    assert set(shop.tries(published).values()) == {("success", 1)}
+    assert {task for task, _ in shop.tries(published)} == set(SEARCH_STAGES)
+    report = shop.airflow.report("precompute_results", published["dag_run_id"], "publish")
+    assert report["published"]
+    assert report["queries"] == 6
+    results = mmsearch("results", "red striped dress")
+    assert (results["query"], results["generation"]) == ("red striped dress", report["generation"])
+    assert results["hits"]
+    assert {hit["verdict"] for hit in results["hits"]} <= {"相关", "不相关", None}
+    assert all(hit["product_id"].startswith("p") and hit["evidence"]["picture"] for hit in results["hits"])
+
+    refreshed, indexed_again = shop.refresh()
+    assert shop.tries(refreshed) == {("compare", -1): ("skipped", 1)}  # done, and nothing to emit
+    compared = shop.airflow.report("catalog_refresh", refreshed["dag_run_id"], "compare")
+    assert (compared["batches"], compared["counts"]["unchanged"]) == ([], pictures)
+    assert indexed_again == []
+    published = shop.precompute()
+    report = shop.airflow.report("precompute_results", published["dag_run_id"], "publish")
+    assert not report["published"]
+    assert report["model_calls"]["made"] == 0
