@@ -11,7 +11,6 @@ from mmsearch_core.demo import processes, stack
 from mmsearch_core.demo.environment import Ports, mmsearch_settings, prepare
 from mmsearch_core.settings import Settings
 
-
 os.environ.setdefault("OMP_NUM_THREADS", "1")  # torch's threads and the servers' would wait for each other
 
 
