@@ -14,7 +14,7 @@ from mmsearch_core.records.asset import Kind
 from mmsearch_core.records.segment import Whole
 from mmsearch_core.settings import Decode
 
-FORMATS = ("JPEG", "MPO", "PNG", "WEBP", "GIF", "BMP", "TIFF")
+FORMATS = ("JPEG", "PNG", "WEBP", "GIF", "BMP", "TIFF")
 SECONDS = 30.0  # a picture
 MEMORY = 2 * 1024**3  # bytes of address space a child
 STEEPEST = 200  # Qwen3-VL refuses a longer side more than 200 times the shorter

@@ -1,6 +1,7 @@
 """Watch runs of Airflow until they are done: a line for every task that changes its state."""
 
 import time
+from collections import Counter
 from collections.abc import Callable
 from typing import Any
 
@@ -10,6 +11,7 @@ from mmsearch_core.errors import StopEverything
 FINISHED = {"success", "failed"}
 WORTH_A_LINE = {"running", "success", "failed", "up_for_retry", "skipped", "upstream_failed"}
 POLL_SECONDS = 1.5
+LOOKS_UNTIL_IT_WAITS = 6
 Run = dict[str, Any]
 
 
@@ -23,6 +25,7 @@ class Follower:
     def __init__(self, airflow: Airflow, say: Callable[[str], None], patience: float = 1_800) -> None:
         self._airflow, self._say, self._patience = airflow, say, patience
         self._seen: dict[tuple[str, str, int], tuple[str, int]] = {}
+        self._looks = Counter[str]()
 
     def until_done(self, dag_id: str, wanted: Callable[[list[Run]], list[Run] | None]) -> list[Run]:
         """As `until_finished`; RunFailed where one of the runs failed."""
@@ -46,6 +49,9 @@ class Follower:
             time.sleep(POLL_SECONDS)
 
     def _tell(self, dag_id: str, run: Run) -> None:
+        self._looks[run["dag_run_id"]] += run["state"] == "queued"
+        if self._looks[run["dag_run_id"]] == LOOKS_UNTIL_IT_WAITS and run["state"] == "queued":
+            self._say(f"{dag_id:18} waits until an earlier run is done")
         for task in self._airflow.tasks(dag_id, run["dag_run_id"]):
             key = (run["dag_run_id"], task["task_id"], task["map_index"])
             now = (task["state"], task["try_number"])

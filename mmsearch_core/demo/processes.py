@@ -89,8 +89,8 @@ def wait_until_gone(state: Path, part: Part) -> None:
     try:
         code = process.wait(part.deadline) if process else 0
     except psutil.TimeoutExpired:
-        end(state, part.name)
         code = None
+    end(state, part.name)
     if code != 0:
         raise PartFailed(f"{part.name} failed: see {log_path(state, part.name)}.")
 

@@ -42,7 +42,7 @@ def run(state: Path) -> None:
     airflow = stack.airflow(state)
     for dag_id in sorted(stack.dag_ids()):
         airflow.unpause(dag_id)
-    follower = Follower(airflow, lambda line: console.print(f"  {line}", markup=False))
+    follower = Follower(airflow, lambda line: console.print(f"  {line}", markup=False, soft_wrap=True))
     with step("Indexing what changed (catalog_refresh, then index_catalog for each batch)"):
         compared, closed = refresh(state, follower)
     with step("Precomputing the results of popular queries (precompute_results)"):
@@ -102,7 +102,8 @@ def summarise(compared: Mapping[str, Any], closed: Iterable[Mapping[str, Any]], 
     counts, reports = compared["counts"], list(closed)
     console.print(
         f"\n[bold]Catalog[/]   {counts['added']} added, {counts['changed']} changed, {counts['removed']} removed, "
-        f"{counts['unchanged']} unchanged"
+        f"{counts['unchanged']} unchanged",
+        soft_wrap=True,
     )
     done = {stage: total(reports, stage, "done") for stage in ("decode", "describe", "embed_image", "embed_text")}
     rows = total(reports, "upsert", "rows_written") + total(reports, "upsert", "rows_removed")
@@ -110,13 +111,15 @@ def summarise(compared: Mapping[str, Any], closed: Iterable[Mapping[str, Any]], 
     console.print(
         f"[bold]Index[/]     {done['decode']} pictures decoded, {done['describe']} described, "
         f"{done['embed_image']} + {done['embed_text']} embedded: {_calls(calls)}, "
-        + (f"{rows} rows written or removed in Milvus" if rows else "no write to Milvus")
+        + (f"{rows} rows written or removed in Milvus" if rows else "no write to Milvus"),
+        soft_wrap=True,
     )
     saved = published["model_calls"]["saved"]
     console.print(
         f"[bold]Results[/]   {published['queries']} queries, {published['hits']} hits: "
         f"{_calls(published['model_calls']['made'])}, {saved} answered from memory; generation "
-        f"{published['generation']} {'is now current' if published['published'] else 'stays, nothing differs'}"
+        f"{published['generation']} {'is now current' if published['published'] else 'stays, nothing differs'}",
+        soft_wrap=True,
     )
 
 

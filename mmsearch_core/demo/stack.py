@@ -10,6 +10,7 @@ import shutil
 import sys
 from collections.abc import Callable, Mapping
 from functools import partial
+from hashlib import sha256
 from pathlib import Path
 
 import httpx
@@ -30,12 +31,13 @@ log = structlog.get_logger()
 def start(state: Path = FOLDER) -> None:
     """Bring everything up and return when it works; PartFailed says in one sentence what is in the way."""
     state = state.absolute()
-    if all(processes.running(state, name) for name in PARTS) and airflow(state).healthy():
-        return
     check(state)
+    own = inherited() | environment(state)
+    end_scheduler_of_other_settings(state, own)
+    if all(status(state).values()) and airflow(state).healthy():
+        return
     prepare(state)
     used = ports(state)
-    own = inherited() | environment(state)
     store, index = store_part(state, used, own), index_part(used, own)
     for part in (store, index):
         begin(state, part)
@@ -45,10 +47,21 @@ def start(state: Path = FOLDER) -> None:
         begin(state, part)
     for part in (store, index, api):  # a task that starts before the API answers fails
         processes.wait_until_ready(state, part)
+    load_collections(own["MMSEARCH_INDEX__URI"])
     airflow(state).create_pools(json.loads((ROOT / "docker/pools.json").read_text()))
     begin(state, scheduler)
     for part in (dags, scheduler):
         processes.wait_until_ready(state, part)
+
+
+def end_scheduler_of_other_settings(state: Path, own: Mapping[str, str]) -> None:
+    """Tasks get their settings from the scheduler: one that began with others has to begin again."""
+    mine = sorted(f"{name}={own[name]}" for name in own if name.startswith("MMSEARCH_") and "_DEMO_" not in name)
+    digest, note = sha256("\n".join(mine).encode()).hexdigest(), state / "scheduler-settings"
+    if processes.running(state, "airflow-scheduler") and note.exists() and note.read_text() != digest:
+        log.info("stack.restart", part="airflow-scheduler", reason="the settings changed")
+        processes.end(state, "airflow-scheduler")
+    note.write_text(digest)
 
 
 def stop(state: Path = FOLDER) -> None:
@@ -135,6 +148,16 @@ def index_part(used: Ports, own: Mapping[str, str]) -> Part:
         port=used.milvus,
         port_variable="MMSEARCH_DEMO_MILVUS_PORT",
     )
+
+
+def load_collections(uri: str) -> None:
+    """Milvus Lite forgets over a restart which collections were loaded; a larger Milvus does not."""
+    from pymilvus import MilvusClient
+
+    client = MilvusClient(uri)
+    for name in client.list_collections():
+        client.load_collection(name)
+    client.close()
 
 
 def airflow_parts(state: Path, used: Ports, own: Mapping[str, str]) -> tuple[Part, Part, Part]:

@@ -52,7 +52,7 @@ def test_a_night_and_the_next_night(shop: Any, tmp_path: Path) -> None:
     closed = shop.airflow.report("index_catalog", indexed["dag_run_id"], "close")
     assert closed["assets"] == {"live": pictures, "failed": 0, "removed": 0, "unsettled": 0}
     (target,) = mmsearch("status")["index"]["targets"]
-    assert (target["status"], target["assets"]) == ("live", {"live": pictures})
+    assert (target["status"], target["assets"]["live"], target["failures"]) == ("live", pictures, [])
 
     published = shop.precompute()
     assert set(shop.tries(published).values()) == {("success", 1)}

@@ -34,24 +34,33 @@ def photographs(folder: Path, split: str) -> tuple[npt.NDArray[np.uint8], npt.ND
     return images, labels
 
 
-def pool(folder: Path, split: str, count: int, *, seed: int, side: int = 96, processes: int = 2) -> Pool:
-    """``count`` pictures in looks drawn evenly; the same for the same arguments."""
+def pool(folder: Path, split: str, count: int, *, seed: int, side: int = 96, kept: Path | None = None) -> Pool:
+    """``count`` pictures in looks drawn evenly; the same for the same arguments. With ``kept``, drawn once only."""
+    file = kept / f"{split}-{count}-{seed}-{side}.npz" if kept else None
+    if file and file.exists():
+        saved = np.load(file)
+        return Pool(pictures=saved["pictures"], looks=[_look(*numbers) for numbers in saved["looks"]])
     images, labels = photographs(folder, split)
     rng = np.random.default_rng(seed)
     chosen = rng.integers(0, len(images), count)
     jobs = [(images[place], int(labels[place]), seed * 1_000_003 + number, side) for number, place in enumerate(chosen)]
-    with multiprocessing.get_context("fork").Pool(processes) as workers:
+    with multiprocessing.get_context("fork").Pool(2) as workers:
         made = workers.map(_draw, jobs, chunksize=100)
-    return Pool(pictures=np.stack([picture for picture, _ in made]), looks=[look for _, look in made])
+    pictures, looks = np.stack([picture for picture, _ in made]), [numbers for _, numbers in made]
+    if file:
+        np.savez(file, pictures=pictures, looks=np.array(looks))
+    return Pool(pictures=pictures, looks=[_look(*numbers) for numbers in looks])
 
 
-def _draw(job: tuple[npt.NDArray[np.uint8], int, int, int]) -> tuple[npt.NDArray[np.uint8], Look]:
+def _draw(
+    job: tuple[npt.NDArray[np.uint8], int, int, int],
+) -> tuple[npt.NDArray[np.uint8], tuple[int, int, int]]:
     photo, label, seed, side = job
     rng = np.random.default_rng(seed)
-    look = Look(
-        category=CATEGORIES[label].en,
-        color=COLORS[rng.integers(len(COLORS))].en,
-        pattern=PATTERNS[rng.integers(len(PATTERNS))].en,
-    )
-    picture = draw(photo, look, rng, size=DRAWN).resize((side, side), Image.Resampling.BICUBIC)
-    return np.asarray(picture), look
+    numbers = label, int(rng.integers(len(COLORS))), int(rng.integers(len(PATTERNS)))
+    picture = draw(photo, _look(*numbers), rng, size=DRAWN).resize((side, side), Image.Resampling.BICUBIC)
+    return np.asarray(picture), numbers
+
+
+def _look(category: int, color: int, pattern: int) -> Look:
+    return Look(category=CATEGORIES[category].en, color=COLORS[color].en, pattern=PATTERNS[pattern].en)

@@ -15,17 +15,17 @@ from mmsearch_core.adapters.open_clip_embedder import OpenClipEmbedder
 from mmsearch_core.adapters.sbert_embedder import SbertEmbedder
 from mmsearch_core.adapters.transformers_vlm import TransformersVLM
 from mmsearch_core.answers import to_description, to_standard_query
-from mmsearch_core.demo.language import caption, describe, standardize, typed, wish_for
+from mmsearch_core.demo.language import caption, standardize, typed, wish_for
 from mmsearch_core.demo.picture import draw, garments
-from mmsearch_core.demo.training.vlm import unlike
+from mmsearch_core.demo.training.vlm import wish_that
 from mmsearch_core.demo.vocabulary import ATTRIBUTES, CATEGORIES, Look, every_look
 from mmsearch_core.errors import BadRecord
 from mmsearch_core.ports import Question
 from mmsearch_core.prompts import load
 from mmsearch_core.records.description import Description
 from mmsearch_core.records.ids import QueryKey, SegmentId
-from mmsearch_core.records.query import PopularQuery
-from mmsearch_core.settings import Models
+from mmsearch_core.records.query import Constraint, PopularQuery
+from mmsearch_core.settings import MODELS, Models
 
 BATCH = 32
 
@@ -51,21 +51,23 @@ def held_out(seed: int) -> list[tuple[bytes, Look]]:
     return made
 
 
-def describing(vlm: TransformersVLM, pictures: list[tuple[bytes, Look]]) -> tuple[list[Figure], list[Description]]:
-    """How often each attribute is right; and the descriptions, for judging with them."""
-    prompt, said = load("describe"), []
+def describing(
+    vlm: TransformersVLM, pictures: list[tuple[bytes, Look]]
+) -> tuple[list[Figure], list[Description | None]]:
+    """How often each attribute is right; and the descriptions, for judging with them. An unusable answer is wrong."""
+    prompt = load("describe")
+    said: list[Description | None] = []
     for start in range(0, len(pictures), BATCH):
         batch = pictures[start : start + BATCH]
         questions = [
             Question(system=prompt.system, text=prompt.text(), picture=p, schema=prompt.answer) for p, _ in batch
         ]
-        for answer, (_, look) in zip(vlm.answer(questions), batch, strict=True):
-            said.append(describe(look) if isinstance(answer, BadRecord) else to_description(answer, SegmentId("")))
+        said += [None if isinstance(answer, BadRecord) else _usable(answer) for answer in vlm.answer(questions)]
     targets = {"category": 0.80, "color": 0.95, "pattern": 0.90}
     figures = []
     for name in ATTRIBUTES:
         right = [
-            description.attributes[name] == getattr(look, name)
+            description is not None and description.attributes.get(name) == getattr(look, name)
             for description, (_, look) in zip(said, pictures, strict=True)
         ]
         figures.append(_figure(f"describe_{name}", right, targets[name]))
@@ -86,22 +88,27 @@ def standardizing(vlm: TransformersVLM, seed: int) -> Iterator[Figure]:
             ]
             for answer, text, wish in zip(vlm.answer(questions), batch, wishes[start:], strict=False):
                 query = PopularQuery(query_key=QueryKey(""), text=text, locale=locale, weight=0)
-                said = None if isinstance(answer, BadRecord) else to_standard_query(answer, query)
-                right.append(said is not None and said.constraints == wish.constraints)
+                right.append(not isinstance(answer, BadRecord) and _constraints(answer, query) == wish.constraints)
         yield _figure(f"standardize_{locale}", right, 0.95)
 
 
-def judging(vlm: TransformersVLM, pictures: list[tuple[bytes, Look]], said: list[Description], seed: int) -> Figure:
-    """Half of the queries fit; the others differ in one attribute. The model's own description is in the prompt."""
+def judging(
+    vlm: TransformersVLM, pictures: list[tuple[bytes, Look]], said: list[Description | None], seed: int
+) -> Figure:
+    """Every other query fits; the rest miss by one attribute. The model's own description is in the prompt."""
     prompt, rng = load("judge"), np.random.default_rng(seed)
     right: list[bool] = []
     for start in range(0, len(pictures), BATCH):
+        batch = zip(pictures[start : start + BATCH], said[start : start + BATCH], strict=True)
         questions, fits = [], []
-        for (picture, look), description in zip(pictures[start : start + BATCH], said[start:], strict=False):
-            wish = wish_for(look if rng.random() < 0.5 else unlike(look, rng, 1.0), rng)
-            text = prompt.text(description=description.judged_text, query=standardize("", wish.constraints).judged_text)
+        for number, ((picture, look), description) in enumerate(batch):
+            if description is None:
+                right.append(False)
+                continue
+            query = standardize("", wish_that(look, rng, fits=number % 2 == 0, progress=1.0).constraints)
+            text = prompt.text(description=description.judged_text, query=query.judged_text)
             questions.append(Question(system=prompt.system, text=text, picture=picture))
-            fits.append(wish.fits(look))
+            fits.append(number % 2 == 0)
         scores = vlm.choose(questions, ("yes", "no"))
         right += [
             not isinstance(score, BadRecord) and (score >= 0.5) == fit for score, fit in zip(scores, fits, strict=True)
@@ -116,32 +123,54 @@ def finding(embed: Callable[[list[str | bytes]], np.ndarray], items: list[str | 
     return float(np.mean([place in row for place, row in enumerate(best)]))
 
 
-def measure(seed: int) -> list[Figure]:
-    """Every figure, from the weights that travel with mmsearch."""
-    pictures, models = held_out(seed), Models()
+def speaking(models: Models, pictures: list[tuple[bytes, Look]], seed: int) -> list[Figure]:
+    """The figures of the vision-language model."""
     vlm = TransformersVLM(models)
     figures, said = describing(vlm, pictures)
-    figures += [*standardizing(vlm, seed), judging(vlm, pictures, said, seed)]
+    return [*figures, *standardizing(vlm, seed), judging(vlm, pictures, said, seed)]
+
+
+def retrieving(models: Models, pictures: list[tuple[bytes, Look]]) -> list[Figure]:
+    """The figures of the two embedders: a caption finds its picture, and its translation."""
     clip, sbert = OpenClipEmbedder(models), SbertEmbedder(models)
-    for locale in ("en", "zh"):
-        texts = [caption(look)[locale] for _, look in pictures]
+    said = {locale: [caption(look)[locale] for _, look in pictures] for locale in ("en", "zh")}
+    figures = []
+    for locale, texts in said.items():
         recall = finding(lambda items: _stack(clip, items), [picture for picture, _ in pictures], texts)
         figures.append(Figure(name=f"clip_recall_at_10_{locale}", value=recall, target=0.60, held_out=len(texts)))
-    both = [[caption(look)[locale] for _, look in pictures] for locale in ("en", "zh")]
-    recall = finding(lambda items: _stack(sbert, items), list(both[0]), both[1])
-    figures.append(Figure(name="sbert_recall_at_10_zh_to_en", value=recall, target=0.90, held_out=len(pictures)))
-    return figures
+    recall = finding(lambda items: _stack(sbert, items), list(said["en"]), said["zh"])
+    return [*figures, Figure(name="sbert_recall_at_10_zh_to_en", value=recall, target=0.90, held_out=len(pictures))]
 
 
 def main() -> None:
     """Print the figures and write ``build/quality.json``."""
     parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--models", type=Path, default=MODELS, help="folder of qwen3vl, clip and sbert")
+    parser.add_argument("--only", choices=["vlm", "embedders"])
     parser.add_argument("--seed", type=int, default=11)
-    figures = measure(parser.parse_args().seed)
+    args = parser.parse_args()
+    folder, pictures = args.models, held_out(args.seed)
+    models = Models(vlm=str(folder / "qwen3vl"), clip=f"local-dir:{folder / 'clip'}", sbert=str(folder / "sbert"))
+    figures = [] if args.only == "embedders" else speaking(models, pictures, args.seed)
+    figures += [] if args.only == "vlm" else retrieving(models, pictures)
     for figure in figures:
         print(f"{figure.name:32} {figure.value:6.1%}   target {figure.target:4.0%}   of {figure.held_out}")
     Path("build").mkdir(exist_ok=True)
     Path("build/quality.json").write_text(json.dumps([asdict(figure) for figure in figures], indent=1))
+
+
+def _usable(answer: str) -> Description | None:
+    try:
+        return to_description(answer, SegmentId(""))
+    except BadRecord:
+        return None
+
+
+def _constraints(answer: str, query: PopularQuery) -> tuple[Constraint, ...] | None:
+    try:
+        return to_standard_query(answer, query).constraints
+    except BadRecord:
+        return None
 
 
 def _figure(name: str, right: list[bool], target: float) -> Figure:

@@ -13,6 +13,7 @@ import numpy as np
 import torch
 
 from mmsearch_core.demo.language import (
+    Wish,
     describe,
     describe_answer,
     standardize,
@@ -47,14 +48,20 @@ def standardize_sample(_: int, look: Look, rng: np.random.Generator, __: float) 
 def judge_sample(place: int, look: Look, rng: np.random.Generator, progress: float) -> Sample:
     """A product and a query; first negatives differ in everything, later in one attribute."""
     prompt = load("judge")
-    seen = look
-    if rng.random() < 0.1 and look.category in CONFUSED:  # a description that errs, as real ones do
+    seen, fits = look, bool(rng.random() < 0.5)
+    if rng.random() < 0.06 and look.category in CONFUSED:  # a description that errs, as real ones do
         seen = Look(category=CONFUSED[look.category], color=look.color, pattern=look.pattern)
-    wish = wish_for(look if rng.random() < 0.5 else unlike(look, rng, progress), rng)
-    fits = wish.fits(seen if rng.random() < 0.9 else look)
-    query = standardize("", wish.constraints)
+    query = standardize("", wish_that(look, rng, fits=fits, progress=progress).constraints)
     text = prompt.text(description=describe(seen).judged_text, query=query.judged_text)
     return place, prompt.system, text, "yes" if fits else "no"
+
+
+def wish_that(look: Look, rng: np.random.Generator, *, fits: bool, progress: float) -> Wish:
+    """A wish that the look fulfils; or one of an unlike look, that it does not fulfil."""
+    while True:
+        wish = wish_for(look if fits else unlike(look, rng, progress), rng)
+        if wish.fits(look) == fits:
+            return wish
 
 
 def unlike(look: Look, rng: np.random.Generator, progress: float) -> Look:
@@ -125,18 +132,32 @@ def shares(progress: float) -> list[float]:
     return [0.6, 0.25, 0.15] if progress < 0.35 else [0.35, 0.2, 0.45]
 
 
+def made_processor(args: argparse.Namespace) -> Any:
+    """That of the run that is continued, since weights know tokens by number; else a new one."""
+    from transformers import AutoProcessor
+
+    for folder in (args.out, args.start and args.start.parent):
+        if folder and (folder / "checkpoint.pt").exists():
+            return AutoProcessor.from_pretrained(folder / "model")
+    return make_processor(train_tokenizer(corpus(args.seed)))
+
+
 def train(args: argparse.Namespace) -> None:
     """Train, logging and saving every ``--every`` steps; continues from the checkpoint that is there."""
     torch.manual_seed(args.seed)
     torch.set_num_threads(args.threads)
     checkpoint = args.out / "checkpoint.pt"
-    processor = make_processor(train_tokenizer(corpus(args.seed)))
+    processor = made_processor(args)
     model = make_model(processor.tokenizer)
-    data = pool(args.data, "train", args.pictures, seed=args.seed)
+    data = pool(args.data, "train", args.pictures, seed=args.seed, kept=args.kept)
     batches = Batches(processor, data)
     optimizer = torch.optim.AdamW(model.parameters(), lr=args.rate, weight_decay=0.05, betas=(0.9, 0.98))
     schedule = torch.optim.lr_scheduler.OneCycleLR(optimizer, args.rate, total_steps=args.steps + 1, pct_start=0.05)
     first = 0
+    if args.start:
+        model.load_state_dict(torch.load(args.start, weights_only=True)["model"])
+    if args.eyes:
+        model.model.visual.load_state_dict(torch.load(args.eyes, weights_only=True))
     if checkpoint.exists():
         saved = torch.load(checkpoint, weights_only=True)
         model.load_state_dict(saved["model"])
@@ -171,6 +192,9 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--data", type=Path, required=True, help="folder with Fashion-MNIST's idx files")
     parser.add_argument("--out", type=Path, required=True)
+    parser.add_argument("--kept", type=Path, help="folder that keeps the drawn pictures for other runs")
+    parser.add_argument("--eyes", type=Path, help="vision tower to begin with (eyes.pt)")
+    parser.add_argument("--start", type=Path, help="checkpoint of another run to begin with")
     parser.add_argument("--steps", type=int, default=4000)
     parser.add_argument("--batch", type=int, default=48)
     parser.add_argument("--rate", type=float, default=1.5e-3)
