@@ -4,11 +4,11 @@ refuses for good; neither is repeated below."""
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import datetime
 from typing import Any, Literal, Protocol
 
 from mmsearch_core.errors import BadRecord
 from mmsearch_core.records.asset import Asset, Kind, ObjectRef, Product
+from mmsearch_core.records.commit import Known, Writing
 from mmsearch_core.records.embedding import Vector
 from mmsearch_core.records.ids import AssetId, BatchId, Build, ProductId, RecipeId, TargetId
 from mmsearch_core.records.ranking import Judgement, Match
@@ -146,31 +146,6 @@ class VectorIndex(Protocol):
 
     def drop(self, collection: str) -> None:
         """Remove the collection; no error where there is none."""
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Known:
-    """What the ledger holds of an asset in one target."""
-
-    asset_id: AssetId
-    bucket: str
-    key: str
-    product_id: ProductId
-    source_version: str
-    product_text: str  # Product.text_digest that the live build was made with
-    state: Literal["writing", "live", "failed", "waiting_for_product"]
-    live_build: Build | None
-    attempts: int
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Writing:
-    """An intention to make a build live: recorded before Milvus is touched."""
-
-    asset: Asset
-    build: Build
-    product_text: str
-    observed_at: datetime  # when the plan looked at the object
 
 
 class Ledger(Protocol):

@@ -11,8 +11,9 @@ import structlog
 
 from mmsearch_core.codec import dump, from_json, to_json
 from mmsearch_core.errors import StageMissing
-from mmsearch_core.ports import Known, Stores
+from mmsearch_core.ports import Stores
 from mmsearch_core.records.asset import Asset, Change, Product, Removal, asset_id
+from mmsearch_core.records.commit import Known
 from mmsearch_core.records.ids import BatchId
 from mmsearch_core.records.run import Plan, Target
 from mmsearch_core.settings import Settings

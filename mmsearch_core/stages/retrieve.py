@@ -5,7 +5,8 @@ from collections.abc import Mapping, Sequence
 from typing import cast
 
 from mmsearch_core.errors import BadRecord
-from mmsearch_core.ports import Embedder, Known, Stores, VectorIndex
+from mmsearch_core.ports import Embedder, Stores, VectorIndex
+from mmsearch_core.records.commit import Known
 from mmsearch_core.records.ids import AssetId, ProductId
 from mmsearch_core.records.query import StandardQuery
 from mmsearch_core.records.ranking import Candidate, Match

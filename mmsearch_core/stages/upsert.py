@@ -8,8 +8,9 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 
 from mmsearch_core.errors import BadRecord, SourceChanged
-from mmsearch_core.ports import Ledger, Stores, Writing
+from mmsearch_core.ports import Ledger, Stores
 from mmsearch_core.records.asset import Asset, Change, Product, Removal
+from mmsearch_core.records.commit import Writing
 from mmsearch_core.records.embedding import Embedding, Vector
 from mmsearch_core.records.ids import AssetId, Build, PassageId, RecipeId, SegmentId, TargetId
 from mmsearch_core.records.row import IndexRow, Passage, build_id, row_id

@@ -7,8 +7,9 @@ import pytest
 
 from mmsearch_core.adapters.sql_ledger import SqlLedger
 from mmsearch_core.errors import BadSettings, Busy, SchemaMismatch
-from mmsearch_core.ports import Ledger, Writing
+from mmsearch_core.ports import Ledger
 from mmsearch_core.records.asset import Asset, ObjectRef, Product, asset_id
+from mmsearch_core.records.commit import Writing
 from mmsearch_core.records.ids import BatchId, Build, ProductId, RecipeId, TargetId
 from mmsearch_core.records.run import Failure, Target
 from mmsearch_core.testing.memory_ledger import MemoryLedger

@@ -1,51 +1,103 @@
-"""The sample catalog is the same every time, and its feed gives nothing away."""
+"""The sample catalog: the same for the same seed, complete, and silent about what its products look like."""
 
+import io
 import json
 from pathlib import Path
 
+import numpy as np
 import pytest
+from PIL import Image
 
 from mmsearch_core.demo.catalog import write_sample
-from mmsearch_core.demo.vocabulary import TERMS
+from mmsearch_core.demo.language import describe_answer, standardize, standardize_answer, typed, wish_for
+from mmsearch_core.demo.picture import draw, garments
+from mmsearch_core.demo.vocabulary import CATEGORIES, TERMS, Look, every_look
+
+PRODUCTS = 12
 
 
 @pytest.fixture(scope="module")
 def sample(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A small one."""
     folder = tmp_path_factory.mktemp("sample")
-    write_sample(folder, products=12)
+    write_sample(folder, products=PRODUCTS)
     return folder
 
 
-def test_it_is_deterministic(sample: Path, tmp_path: Path) -> None:
-    """Byte by byte."""
-    write_sample(tmp_path, products=12)
-    files = [path.relative_to(sample) for path in sorted(sample.rglob("*")) if path.is_file()]
-    assert len(files) > 12
-    assert all((sample / name).read_bytes() == (tmp_path / name).read_bytes() for name in files)
+def files(folder: Path) -> dict[str, bytes]:
+    return {str(path.relative_to(folder)): path.read_bytes() for path in folder.rglob("*") if path.is_file()}
 
 
-def test_every_product_has_a_picture_and_some_have_two(sample: Path) -> None:
-    """And one picture lies there twice."""
-    products = [json.loads(line) for line in (sample / "catalog/products.jsonl").read_text().splitlines()]
-    counts = [len(list((sample / "catalog/pictures" / p["product_id"]).glob("*.jpg"))) for p in products]
-    assert min(counts) == 1
-    assert 2 in counts
-    first = sample / "catalog/pictures/p0001"
-    assert (first / "copy of 1.jpg").read_bytes() == (first / "1.jpg").read_bytes()
+def feed(folder: Path) -> list[dict[str, object]]:
+    return [json.loads(line) for line in (folder / "catalog/products.jsonl").read_text().splitlines()]
 
 
-def test_the_feed_says_nothing_of_looks(sample: Path) -> None:
-    """Only the pictures know color, pattern and category."""
-    feed = (sample / "catalog/products.jsonl").read_text().lower()
-    words = [word for terms in TERMS.values() for term in terms.values() for word in (term.en, term.zh)]
-    assert [word for word in words if word.lower() in feed] == []
+def test_the_same_seed_makes_the_same_bytes(sample: Path, tmp_path: Path) -> None:
+    write_sample(tmp_path, products=PRODUCTS)
+    assert files(tmp_path) == files(sample)
 
 
-def test_the_log_has_both_languages_and_two_weeks(sample: Path) -> None:
-    """People, typing errors, junk and robots."""
+def test_another_seed_makes_other_pictures(sample: Path, tmp_path: Path) -> None:
+    write_sample(tmp_path, products=PRODUCTS, seed=8)
+    assert files(tmp_path)["catalog/pictures/p0001/1.jpg"] != files(sample)["catalog/pictures/p0001/1.jpg"]
+
+
+def test_every_product_has_a_feed_line_a_truth_and_a_picture(sample: Path) -> None:
+    named = {str(line["product_id"]) for line in feed(sample)}
+    truth = json.loads((sample / "truth.json").read_text())
+    pictured = {path.parent.name for path in (sample / "catalog/pictures").rglob("*.jpg")}
+    assert named == set(truth) == pictured
+    assert len(named) == PRODUCTS
+    assert all(value in TERMS[name] for look in truth.values() for name, value in look.items())
+
+
+def test_pictures_open_and_one_is_a_copy_under_another_name(sample: Path) -> None:
+    pictures = [path.read_bytes() for path in (sample / "catalog/pictures").rglob("*.jpg")]
+    assert {Image.open(io.BytesIO(picture)).size for picture in pictures} == {(320, 320)}
+    assert len(set(pictures)) == len(pictures) - 1
+
+
+def test_what_is_uploaded_never_says_what_a_product_looks_like(sample: Path) -> None:
+    words = {
+        word.lower()
+        for terms in TERMS.values()
+        for term in terms.values()
+        for word in (term.en, term.zh, *term.typed_en, *term.typed_zh)
+        if len(word.encode()) > 3  # a single Chinese character may stand in a brand's name
+    }
+    said = " ".join([*(json.dumps(line, ensure_ascii=False) for line in feed(sample)), *files(sample / "catalog")])
+    assert [word for word in words if word in said.lower()] == []
+    assert not (sample / "catalog/truth.json").exists()
+
+
+def test_the_log_covers_two_weeks_in_both_languages_with_a_robot(sample: Path) -> None:
     days = sorted((sample / "queries").glob("*.jsonl"))
     lines = [json.loads(line) for day in days for line in day.read_text().splitlines()]
+    sessions = [line["session"] for line in lines]
     assert len(days) == 14
     assert {line["locale"] for line in lines} == {"en", "zh"}
-    assert any(line["session"].startswith("robot") for line in lines)
+    assert max(sessions.count(session) for session in set(sessions)) > 100
+    assert {"red striped dress", "红色连衣裙", "dress not red"} <= {line["query"] for line in lines}
+
+
+def test_every_category_has_sixty_photographs() -> None:
+    assert garments().shape == (len(CATEGORIES), 60, 28, 28)
+    assert all(band.any(axis=(1, 2)).all() for band in garments())
+
+
+@pytest.mark.parametrize(("color", "channel"), [("red", 0), ("green", 1), ("blue", 2)])
+def test_the_tint_is_seen(color: str, channel: int) -> None:
+    look = Look(category="dress", color=color, pattern="plain")
+    pixels = np.asarray(draw(garments()[3, 0], look, np.random.default_rng(1), size=96), dtype=float)
+    middle = pixels[40:60, 44:52].mean(axis=(0, 1))
+    assert middle.argmax() == channel
+    assert pixels[0, 0].min() > 200  # the ground is light
+
+
+def test_typed_queries_and_answers_agree_with_what_was_wished() -> None:
+    rng = np.random.default_rng(3)
+    for look in every_look()[::40]:
+        wish = wish_for(look, rng)
+        answer = json.loads(standardize_answer(standardize(typed(wish, "zh", rng), wish.constraints)))
+        assert wish.fits(look)
+        assert [tuple(c["values"]) for c in answer["constraints"]] == [c.values for c in wish.constraints]
+        assert json.loads(describe_answer(look))["attributes"] == look.attributes()

@@ -2,7 +2,7 @@
 
 import pytest
 
-from mmsearch_core.ports import Known
+from mmsearch_core.records.commit import Known
 from mmsearch_core.records.ids import AssetId, Build, PassageId, PixelsId, ProductId, QueryKey, SegmentId
 from mmsearch_core.records.query import StandardQuery
 from mmsearch_core.records.ranking import Match

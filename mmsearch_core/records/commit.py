@@ -1,0 +1,33 @@
+"""What the ledger holds of an asset, and what it is asked to make live."""
+
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Literal
+
+from mmsearch_core.records.asset import Asset
+from mmsearch_core.records.ids import AssetId, Build, ProductId
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Known:
+    """What the ledger holds of an asset in one target."""
+
+    asset_id: AssetId
+    bucket: str
+    key: str
+    product_id: ProductId
+    source_version: str
+    product_text: str  # Product.text_digest that the live build was made with
+    state: Literal["writing", "live", "failed", "waiting_for_product"]
+    live_build: Build | None
+    attempts: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Writing:
+    """An intention to make a build live: recorded before Milvus is touched."""
+
+    asset: Asset
+    build: Build
+    product_text: str
+    observed_at: datetime  # when the plan looked at the object
