@@ -35,6 +35,7 @@ class MilvusIndex:
 
     def __init__(self, uri: str, token: str | None = None) -> None:
         self._uri, self._token = uri, token
+        self._loaded: set[str] = set()
 
     def create(self, collection: str, dimensions: Mapping[str, int]) -> str:
         there = self.uuid(collection)
@@ -150,6 +151,7 @@ class MilvusIndex:
         found: list[list[Match]] = []
         params = {"ef": max(64, limit)} if metric == "COSINE" else {}
         with self._named_errors():
+            self._load(collection)
             for start in range(0, len(data), QUERIES):
                 answers = self._client.search(
                     collection,
@@ -165,6 +167,7 @@ class MilvusIndex:
         return found
 
     def _query(self, collection: str, expression: str, fields: list[str]) -> Iterator[dict[str, Any]]:
+        self._load(collection)
         pages = self._client.query_iterator(
             collection, filter=expression, output_fields=fields, batch_size=1000, consistency_level="Strong"
         )
@@ -173,6 +176,12 @@ class MilvusIndex:
                 yield from page
         finally:
             pages.close()
+
+    def _load(self, collection: str) -> None:
+        """Lite forgets over a restart which collections were loaded; to load a loaded one costs a call."""
+        if collection not in self._loaded:
+            self._client.load_collection(collection, timeout=4 * SECONDS)
+            self._loaded.add(collection)
 
     @cached_property
     def _client(self) -> Any:

@@ -1,5 +1,7 @@
-"""`python -m mmsearch_core.demo.load_collections URI`: Milvus Lite forgets over a restart which collections were loaded;
-a larger Milvus does not. A process of its own, since a client keeps its connection and its threads for good."""
+"""`python -m mmsearch_core.demo.load_collections URI`: Milvus Lite forgets over a restart which collections were loaded.
+
+A larger Milvus does not. A process of its own, since a client keeps its connection and its threads for good.
+"""
 
 import sys
 

@@ -158,7 +158,7 @@ def load_collections(state: Path, own: Mapping[str, str]) -> None:
     command = [sys.executable, "-m", "mmsearch_core.demo.load_collections", own["MMSEARCH_INDEX__URI"]]
     path = processes.log_path(state, "index")
     with path.open("ab") as said:
-        if subprocess.run(command, env=dict(own), stdout=said, stderr=said, check=False).returncode:
+        if subprocess.run(command, env=dict(own), cwd=ROOT, stdout=said, stderr=said, check=False).returncode:
             raise PartFailed(f"Milvus Lite cannot open what it stored: see {path}.")
 
 
