@@ -7,7 +7,6 @@ started here, and whatever is in the way is said in one sentence.
 import json
 import os
 import shutil
-import subprocess
 import sys
 from collections.abc import Callable, Mapping
 from functools import partial
@@ -48,7 +47,6 @@ def start(state: Path = FOLDER) -> None:
         begin(state, part)
     for part in (store, index, api):  # a task that starts before the API answers fails
         processes.wait_until_ready(state, part)
-    load_collections(state, own)
     airflow(state).create_pools(json.loads((ROOT / "docker/pools.json").read_text()))
     begin(state, scheduler)
     for part in (dags, scheduler):
@@ -149,17 +147,6 @@ def index_part(used: Ports, own: Mapping[str, str]) -> Part:
         port=used.milvus,
         port_variable="MMSEARCH_DEMO_MILVUS_PORT",
     )
-
-
-def load_collections(state: Path, own: Mapping[str, str]) -> None:
-    """Let searches find what Milvus Lite stored before it was restarted."""
-    if not any((state / "index/collections").glob("*")):
-        return
-    command = [sys.executable, "-m", "mmsearch_core.demo.load_collections", own["MMSEARCH_INDEX__URI"]]
-    path = processes.log_path(state, "index")
-    with path.open("ab") as said:
-        if subprocess.run(command, env=dict(own), cwd=ROOT, stdout=said, stderr=said, check=False).returncode:
-            raise PartFailed(f"Milvus Lite cannot open what it stored: see {path}.")
 
 
 def airflow_parts(state: Path, used: Ports, own: Mapping[str, str]) -> tuple[Part, Part, Part]:

@@ -26,7 +26,7 @@ from mmsearch_core.demo.training.vlm_parts import make_model, make_processor, sa
 from mmsearch_core.demo.vocabulary import TERMS, Look, every_look
 from mmsearch_core.prompts import load
 
-Sample = tuple[int | None, str, str, str]  # picture, system, question, answer
+Sample = tuple[int | None, str, str, str]  # number of the picture, system, question, answer
 
 CONFUSED = {"t-shirt": "shirt", "shirt": "pullover", "pullover": "coat", "coat": "pullover", "dress": "coat"}
 
@@ -46,14 +46,19 @@ def standardize_sample(_: int, look: Look, rng: np.random.Generator, __: float) 
 
 
 def judge_sample(place: int, look: Look, rng: np.random.Generator, progress: float) -> Sample:
-    """A product and a query; first negatives differ in everything, later in one attribute."""
+    """A product and a query; first negatives differ in everything, later in one attribute.
+
+    What follows "no" is never asked for: naming the constraint that fails teaches where to look.
+    """
     prompt = load("judge")
     seen, fits = look, bool(rng.random() < 0.5)
     if rng.random() < 0.06 and look.category in CONFUSED:  # a description that errs, as real ones do
         seen = Look(category=CONFUSED[look.category], color=look.color, pattern=look.pattern)
-    query = standardize("", wish_that(look, rng, fits=fits, progress=progress).constraints)
+    wish = wish_that(look, rng, fits=fits, progress=progress)
+    query = standardize("", wish.constraints)
     text = prompt.text(description=describe(seen).judged_text, query=query.judged_text)
-    return place, prompt.system, text, "yes" if fits else "no"
+    failing = [c.attribute for c in wish.constraints if not Wish(constraints=(c,)).fits(look)]
+    return place, prompt.system, text, f"no: {failing[0]}" if failing else "yes"
 
 
 def wish_that(look: Look, rng: np.random.Generator, *, fits: bool, progress: float) -> Wish:
@@ -127,9 +132,26 @@ def corpus(seed: int) -> list[str]:
     return [text for _, *texts in samples for text in texts] + ["system\n", "user\n", "assistant\n"] * 1200
 
 
-def shares(progress: float) -> list[float]:
-    """How often each task is trained: describing first, judging more and more."""
+def shares(progress: float, *, words: bool) -> list[float]:
+    """How often each task is trained: describing first, judging more and more; without pictures, judging most."""
+    if words:
+        return [0.0, 0.25, 0.75]
     return [0.6, 0.25, 0.15] if progress < 0.35 else [0.35, 0.2, 0.45]
+
+
+def draw(data: Pool, rng: np.random.Generator, count: int, progress: float, *, words: bool) -> tuple[str, list[Sample]]:
+    """A task and samples of it."""
+    task = str(rng.choice(list(TASKS), p=shares(progress, words=words)))
+    places = [int(place) for place in rng.integers(0, len(data.looks), count)]
+    samples = [TASKS[task](place, data.looks[place], rng, progress) for place in places]
+    return task, [(None, *texts) for _, *texts in samples] if words else samples  # type: ignore[misc]
+
+
+def right(logits: torch.Tensor, labels: torch.Tensor) -> float:
+    """The share of rows whose first answered token is the likeliest; logits (n, width, tokens), labels (n, width)."""
+    first = (labels != -100).int().argmax(1)
+    rows = torch.arange(len(labels))
+    return float((logits[rows, first - 1].argmax(-1) == labels[rows, first]).float().mean())
 
 
 def made_processor(args: argparse.Namespace) -> Any:
@@ -164,23 +186,26 @@ def train(args: argparse.Namespace) -> None:
         optimizer.load_state_dict(saved["optimizer"])
         schedule.load_state_dict(saved["schedule"])
         first = saved["step"]
-    started, losses = time.time(), {name: 0.0 for name in TASKS}
+    started, losses, judged = time.time(), {name: 0.0 for name in TASKS}, 0.5
     for step in range(first, args.steps):
         rng = np.random.default_rng((args.seed, step))
         progress = step / args.steps
-        task = str(rng.choice(list(TASKS), p=shares(progress)))
-        places = rng.integers(0, len(data.looks), args.batch)
-        inputs = batches.make([TASKS[task](int(place), data.looks[place], rng, progress) for place in places])
-        loss = model(**inputs).loss
+        task, samples = draw(data, rng, args.batch, progress, words=args.words)
+        inputs = batches.make(samples)
+        seen = model(**inputs)
+        loss = seen.loss
         loss.backward()
         torch.nn.utils.clip_grad_norm_(model.parameters(), 1.0)
         optimizer.step()
         schedule.step()
         optimizer.zero_grad(set_to_none=True)
         losses[task] = 0.95 * losses[task] + 0.05 * float(loss.detach()) if losses[task] else float(loss.detach())
+        if task == "judge":
+            judged = 0.95 * judged + 0.05 * right(seen.logits, inputs["labels"])
         if (step + 1) % 25 == 0:
             seconds = (time.time() - started) / (step + 1 - first)
-            print(json.dumps({"step": step + 1, "seconds": round(seconds, 2), **losses}), flush=True)
+            shown = {"step": step + 1, "seconds": round(seconds, 2), **losses, "judged": judged}
+            print(json.dumps(shown), flush=True)
         if (step + 1) % args.every == 0 or step + 1 == args.steps:
             save(model, processor, args.out / "model")
             state = {"model": model.state_dict(), "optimizer": optimizer.state_dict()}
@@ -195,6 +220,7 @@ def main() -> None:
     parser.add_argument("--kept", type=Path, help="folder that keeps the drawn pictures for other runs")
     parser.add_argument("--eyes", type=Path, help="vision tower to begin with (eyes.pt)")
     parser.add_argument("--start", type=Path, help="checkpoint of another run to begin with")
+    parser.add_argument("--words", action="store_true", help="the text tower alone: the tasks without their pictures")
     parser.add_argument("--steps", type=int, default=4000)
     parser.add_argument("--batch", type=int, default=48)
     parser.add_argument("--rate", type=float, default=1.5e-3)
