@@ -6,11 +6,13 @@ VENV := .venv
 BIN := $(VENV)/bin
 INSTALLED := $(VENV)/.installed
 NAME ?=
+MODELS ?=
+FASHION_MNIST ?= /usr/share/datasets/fashion-mnist
 
-.PHONY: help setup demo stop test lint test-fast test-real bench clean
+.PHONY: help setup demo stop test lint test-fast test-real bench quality demo-models clean
 
 help: ## Show this list
-	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-10s %s\n", $$1, $$2}'
+	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-12s %s\n", $$1, $$2}'
 
 setup: $(INSTALLED) ## Create the environment in .venv (done by the others when needed)
 
@@ -40,6 +42,12 @@ test-real: $(INSTALLED) ## The real parts, and the real scheduler from bucket to
 
 bench: $(INSTALLED) ## Ratios measured side by side; NAME=… runs one
 	@$(BIN)/python -m tests.bench $(NAME)
+
+quality: $(INSTALLED) ## Figures of the shipped models on held-out pictures, or of those in MODELS=folder
+	@$(BIN)/python -m mmsearch_core.demo.training.quality $(if $(MODELS),--models $(MODELS))
+
+demo-models: $(INSTALLED) ## Train the shipped models from nothing: hours on two cores; FASHION_MNIST=folder
+	@$(BIN)/python -m mmsearch_core.demo.training --data $(FASHION_MNIST)
 
 clean: stop ## Remove the environment, the demo's state and all caches
 	@rm -rf $(VENV) .demo build .mypy_cache .ruff_cache .pytest_cache .import_linter_cache *.egg-info

@@ -4,14 +4,15 @@ from __future__ import annotations
 
 import argparse
 import json
-import time
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import torch
+from torch.nn.functional import cross_entropy
 
 from mmsearch_core.demo.language import caption, standardize, typed, wish_for
+from mmsearch_core.demo.training.loop import arguments, begin, fit, with_pictures
 from mmsearch_core.demo.training.pictures import pool
 from mmsearch_core.demo.training.words import train_words
 from mmsearch_core.demo.vocabulary import Look
@@ -61,61 +62,40 @@ def sameness(looks: list[Look]) -> Any:
 
 
 def train(args: argparse.Namespace) -> None:
-    """Contrastive training, captions against pictures; saves float16 weights at the end and every 500 steps."""
+    """Contrastive training, captions against pictures; keeps float16 weights."""
     import open_clip
     from safetensors.torch import save_file
 
-    torch.manual_seed(args.seed)
-    torch.set_num_threads(args.threads)
-    vocabulary = train_words(args.out, seed=args.seed)
-    write_config(args.out, vocabulary)
+    device = begin(args)
+    write_config(args.out, train_words(args.out, seed=args.seed))
     config = json.loads((args.out / "open_clip_config.json").read_text())["model_cfg"]
-    model = open_clip.CLIP(**config)
+    model = open_clip.CLIP(**config).to(device)
     tokenizer = open_clip.get_tokenizer(f"local-dir:{args.out}")
-    data = pool(args.data, "train", args.pictures, seed=args.seed + 1, side=SIDE)
+    data = pool(args.data, "train", args.pictures, seed=args.seed + 1, side=SIDE, kept=args.kept)
     pixels = torch.from_numpy(data.pictures).permute(0, 3, 1, 2)
-    optimizer = torch.optim.AdamW(model.parameters(), lr=args.rate, weight_decay=0.1, betas=(0.9, 0.98))
-    schedule = torch.optim.lr_scheduler.OneCycleLR(optimizer, args.rate, total_steps=args.steps + 1, pct_start=0.05)
-    started, shown = time.time(), 0.0
-    for step in range(args.steps):
-        rng = np.random.default_rng((args.seed, step))
+
+    def step_of(_: int, rng: np.random.Generator) -> tuple[torch.Tensor, dict[str, float]]:
         places = rng.integers(0, len(data.looks), args.batch)
         looks = [data.looks[place] for place in places]
-        pictures = model.encode_image(pixels[places].float() / 127.5 - 1, normalize=True)
-        texts = model.encode_text(tokenizer([phrase(look, rng) for look in looks]), normalize=True)
+        pictures = model.encode_image(pixels[places].to(device).float() / 127.5 - 1, normalize=True)
+        texts = model.encode_text(tokenizer([phrase(look, rng) for look in looks]).to(device), normalize=True)
         logits = model.logit_scale.exp().clamp(max=50) * pictures @ texts.T
-        same = sameness(looks)
-        logits = logits.masked_fill(same & ~torch.eye(len(looks), dtype=torch.bool), -1e4)
-        truth = torch.arange(len(looks))
-        loss = (
-            torch.nn.functional.cross_entropy(logits, truth) + torch.nn.functional.cross_entropy(logits.T, truth)
-        ) / 2
-        loss.backward()  # type: ignore[no-untyped-call]
-        optimizer.step()
-        schedule.step()
-        optimizer.zero_grad(set_to_none=True)
-        shown = 0.95 * shown + 0.05 * float(loss.detach()) if step else float(loss.detach())
-        if (step + 1) % 50 == 0:
-            print(json.dumps({"step": step + 1, "seconds": round(time.time() - started), "loss": shown}), flush=True)
-        if (step + 1) % 500 == 0 or step + 1 == args.steps:
-            weights = {name: value.half().contiguous() for name, value in model.state_dict().items()}
-            save_file(weights, args.out / "open_clip_model.safetensors")
+        others = sameness(looks) & ~torch.eye(len(looks), dtype=torch.bool)
+        logits = logits.masked_fill(others.to(device), -1e4)
+        truth = torch.arange(len(looks), device=device)
+        loss = (cross_entropy(logits, truth) + cross_entropy(logits.T, truth)) / 2
+        return loss, {"loss": float(loss.detach())}
+
+    def keep() -> None:
+        weights = {name: value.half().cpu().contiguous() for name, value in model.state_dict().items()}
+        save_file(weights, args.out / "open_clip_model.safetensors")
+
+    fit(model, step_of, keep, args, decay=0.1)
 
 
 def main() -> None:
     """The command line."""
-    parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--data", type=Path, required=True, help="folder with Fashion-MNIST's idx files")
-    parser.add_argument("--out", type=Path, required=True)
-    parser.add_argument("--steps", type=int, default=1500)
-    parser.add_argument("--batch", type=int, default=192)
-    parser.add_argument("--rate", type=float, default=1e-3)
-    parser.add_argument("--pictures", type=int, default=20_000)
-    parser.add_argument("--threads", type=int, default=2)
-    parser.add_argument("--seed", type=int, default=7)
-    args = parser.parse_args()
-    args.out.mkdir(parents=True, exist_ok=True)
-    train(args)
+    train(with_pictures(arguments(__doc__, steps=1500, batch=192, rate=1e-3, every=250), pictures=20_000).parse_args())
 
 
 if __name__ == "__main__":

@@ -9,14 +9,13 @@ from __future__ import annotations
 
 import argparse
 import json
-import time
-from pathlib import Path
 from typing import Any
 
 import numpy as np
 import torch
 from torch import Tensor, nn
 
+from mmsearch_core.demo.training.loop import arguments, begin, fit, with_pictures
 from mmsearch_core.demo.training.pictures import Pool, pool
 from mmsearch_core.demo.training.vlm import corpus
 from mmsearch_core.demo.training.vlm_parts import SIDE, make_model, make_processor, train_tokenizer
@@ -63,7 +62,8 @@ def targets(data: Pool) -> Tensor:
 def look_at(visual: Any, pictures: Tensor) -> Any:
     """What the vision tower makes of a batch."""
     side = SIDE // PATCH
-    return visual(patches(pictures), grid_thw=torch.tensor([[1, side, side]] * len(pictures)))
+    grid = torch.tensor([[1, side, side]] * len(pictures), device=pictures.device)
+    return visual(patches(pictures), grid_thw=grid)
 
 
 def moved(pictures: Tensor, rng: np.random.Generator) -> Tensor:
@@ -73,68 +73,49 @@ def moved(pictures: Tensor, rng: np.random.Generator) -> Tensor:
     return pictures.roll(tuple(int(shift) for shift in rng.integers(-5, 6, 2)), (1, 2))
 
 
-def right(visual: Any, heads: Heads, data: Pool) -> dict[str, float]:
+def right(visual: Any, heads: Heads, data: Pool, device: torch.device) -> dict[str, float]:
     """The share of pictures whose attribute the first guess names."""
     pictures, truth, guesses = torch.from_numpy(data.pictures), targets(data), []
     with torch.inference_mode():
         for start in range(0, len(pictures), 200):
-            first = heads(look_at(visual, pictures[start : start + 200]))[0]
-            guesses.append(torch.stack([part.argmax(-1) for part in first], dim=-1))
+            first = heads(look_at(visual, pictures[start : start + 200].to(device)))[0]
+            guesses.append(torch.stack([part.argmax(-1) for part in first], dim=-1).cpu())
     hits = (torch.cat(guesses) == truth).float().mean(0)
     return {name: round(float(hit), 4) for name, hit in zip(ATTRIBUTES, hits, strict=True)}
 
 
 def train(args: argparse.Namespace) -> None:
-    """Cross-entropy on the attributes; saves ``eyes.pt`` every ``--every`` steps."""
-    torch.manual_seed(args.seed)
-    torch.set_num_threads(args.threads)
-    model = make_model(make_processor(train_tokenizer(corpus(args.seed))).tokenizer)
-    visual = model.model.visual
+    """Cross-entropy on the attributes; keeps ``eyes.pt``."""
+    device = begin(args)
+    visual = make_model(make_processor(train_tokenizer(corpus(args.seed))).tokenizer).model.visual
     heads = Heads(visual.config.out_hidden_size, len(visual.deepstack_visual_indexes))
-    data = pool(args.data, "train", args.pictures, seed=args.seed, kept=args.out)
-    test = pool(args.data, "t10k", 800, seed=args.seed, kept=args.out)
+    data = pool(args.data, "train", args.pictures, seed=args.seed, kept=args.kept)
+    test = pool(args.data, "t10k", 800, seed=args.seed, kept=args.kept)
     pictures, truth = torch.from_numpy(data.pictures), targets(data)
-    learned = [*visual.parameters(), *heads.parameters()]
-    optimizer = torch.optim.AdamW(learned, lr=args.rate, weight_decay=0.05, betas=(0.9, 0.98))
-    schedule = torch.optim.lr_scheduler.OneCycleLR(optimizer, args.rate, total_steps=args.steps + 1, pct_start=0.1)
-    started, shown = time.time(), 0.0
-    for step in range(args.steps):
-        rng = np.random.default_rng((args.seed, step))
+    model = nn.ModuleList([visual, heads]).to(device)
+    weights = torch.tensor([1.0, *[0.3] * len(heads.pooled)], device=device)  # by guess
+
+    def step_of(_: int, rng: np.random.Generator) -> tuple[Tensor, dict[str, float]]:
         places = rng.integers(0, len(pictures), args.batch)
         losses = [
-            nn.functional.cross_entropy(part, truth[places, place], label_smoothing=0.03)
-            for guess in heads(look_at(visual, moved(pictures[places], rng)))
+            nn.functional.cross_entropy(part, truth[places, place].to(device), label_smoothing=0.03)
+            for guess in heads(look_at(visual, moved(pictures[places], rng).to(device)))
             for place, part in enumerate(guess)
         ]
-        loss = torch.stack(losses).reshape(-1, len(ATTRIBUTES)).sum(1) @ torch.tensor([1.0, 0.3, 0.3, 0.3])
-        loss.backward()  # type: ignore[no-untyped-call]
-        nn.utils.clip_grad_norm_(learned, 1.0)
-        optimizer.step()
-        schedule.step()
-        optimizer.zero_grad(set_to_none=True)
-        shown = 0.95 * shown + 0.05 * float(loss.detach()) if step else float(loss.detach())
-        if (step + 1) % 50 == 0:
-            print(json.dumps({"step": step + 1, "seconds": round(time.time() - started), "loss": shown}), flush=True)
-        if (step + 1) % args.every == 0 or step + 1 == args.steps:
-            torch.save(visual.state_dict(), args.out / "eyes.pt")
-            print(json.dumps({"step": step + 1, "held_out": right(visual, heads, test)}), flush=True)
+        loss = torch.stack(losses).reshape(-1, len(ATTRIBUTES)).sum(1) @ weights
+        return loss, {"loss": float(loss.detach())}
+
+    def keep() -> None:
+        torch.save({name: value.cpu() for name, value in visual.state_dict().items()}, args.out / "eyes.pt")
+        print(json.dumps({"held_out": right(visual, heads, test, device)}), flush=True)
+
+    fit(model, step_of, keep, args)
 
 
 def main() -> None:
     """The command line."""
-    parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--data", type=Path, required=True, help="folder with Fashion-MNIST's idx files")
-    parser.add_argument("--out", type=Path, required=True)
-    parser.add_argument("--steps", type=int, default=1500)
-    parser.add_argument("--batch", type=int, default=128)
-    parser.add_argument("--rate", type=float, default=1.5e-3)
-    parser.add_argument("--pictures", type=int, default=24_000)
-    parser.add_argument("--every", type=int, default=250)
-    parser.add_argument("--threads", type=int, default=2)
-    parser.add_argument("--seed", type=int, default=7)
-    args = parser.parse_args()
-    args.out.mkdir(parents=True, exist_ok=True)
-    train(args)
+    parser = arguments(__doc__, steps=1500, batch=128, rate=1.5e-3, every=250)
+    train(with_pictures(parser, pictures=20_000).parse_args())
 
 
 if __name__ == "__main__":

@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 import argparse
-import json
-import time
-from pathlib import Path
 
 import numpy as np
 import torch
+from torch.nn.functional import cross_entropy
 
 from mmsearch_core.demo.language import caption, describe, standardize, typed, wish_for
+from mmsearch_core.demo.training.loop import arguments, begin, fit
 from mmsearch_core.demo.training.words import train_words
 from mmsearch_core.demo.vocabulary import Look, every_look
 from mmsearch_core.records.asset import Product
@@ -49,10 +48,10 @@ def train(args: argparse.Namespace) -> None:
     """Queries against passages, every other passage of the batch that shows another look being a negative."""
     from sentence_transformers import SentenceTransformer
     from sentence_transformers.sentence_transformer.modules import Normalize, Pooling, Transformer
+    from sentence_transformers.util import batch_to_device
     from transformers import BertConfig, BertModel
 
-    torch.manual_seed(args.seed)
-    torch.set_num_threads(args.threads)
+    device = begin(args)
     base = args.out / "base"
     vocabulary = train_words(base, seed=args.seed)
     config = BertConfig(
@@ -65,44 +64,30 @@ def train(args: argparse.Namespace) -> None:
     )
     BertModel(config).save_pretrained(base)
     words = Transformer(str(base), max_seq_length=128)
-    model = SentenceTransformer(modules=[words, Pooling(160, pooling_mode="mean"), Normalize()], device="cpu")
-    optimizer = torch.optim.AdamW(model.parameters(), lr=args.rate, weight_decay=0.01)
-    schedule = torch.optim.lr_scheduler.OneCycleLR(optimizer, args.rate, total_steps=args.steps + 1)
-    looks, started, shown = every_look(), time.time(), 0.0
+    model = SentenceTransformer(modules=[words, Pooling(160, pooling_mode="mean"), Normalize()], device=str(device))
+    looks = every_look()
     model.train()
-    for step in range(args.steps):
-        rng = np.random.default_rng((args.seed, step))
+
+    def step_of(_: int, rng: np.random.Generator) -> tuple[torch.Tensor, dict[str, float]]:
         batch = [looks[place] for place in rng.choice(len(looks), args.batch, replace=False)]
-        vectors = [
-            model(model.tokenize([make(look, rng) for look in batch]))["sentence_embedding"]
-            for make in (query, passage)
-        ]
-        truth = torch.arange(args.batch)
-        loss = torch.nn.functional.cross_entropy(20 * vectors[0] @ vectors[1].T, truth)
-        loss = loss + 0.5 * torch.nn.functional.cross_entropy(20 * vectors[1] @ vectors[0].T, truth)
-        loss.backward()  # type: ignore[no-untyped-call]
-        optimizer.step()
-        schedule.step()
-        optimizer.zero_grad(set_to_none=True)
-        shown = 0.95 * shown + 0.05 * float(loss.detach()) if step else float(loss.detach())
-        if (step + 1) % 50 == 0:
-            print(json.dumps({"step": step + 1, "seconds": round(time.time() - started), "loss": shown}), flush=True)
-    model.eval()
-    model.save_pretrained(str(args.out / "model"), safe_serialization=True, create_model_card=False)
+        asked, found = (vectors([make(look, rng) for look in batch]) for make in (query, passage))
+        truth = torch.arange(args.batch, device=device)
+        loss = cross_entropy(20 * asked @ found.T, truth) + 0.5 * cross_entropy(20 * found @ asked.T, truth)
+        return loss, {"loss": float(loss.detach())}
+
+    def vectors(texts: list[str]) -> torch.Tensor:
+        embedded: torch.Tensor = model(batch_to_device(model.preprocess(texts), device))["sentence_embedding"]
+        return embedded
+
+    def keep() -> None:
+        model.save_pretrained(str(args.out / "model"), safe_serialization=True, create_model_card=False)
+
+    fit(model, step_of, keep, args, decay=0.01)
 
 
 def main() -> None:
     """The command line."""
-    parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--out", type=Path, required=True)
-    parser.add_argument("--steps", type=int, default=600)
-    parser.add_argument("--batch", type=int, default=96)
-    parser.add_argument("--rate", type=float, default=1e-3)
-    parser.add_argument("--threads", type=int, default=2)
-    parser.add_argument("--seed", type=int, default=7)
-    args = parser.parse_args()
-    args.out.mkdir(parents=True, exist_ok=True)
-    train(args)
+    train(arguments(__doc__, steps=600, batch=96, rate=1e-3, every=100).parse_args())
 
 
 if __name__ == "__main__":

@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import argparse
-import json
-import time
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -21,6 +19,7 @@ from mmsearch_core.demo.language import (
     typed,
     wish_for,
 )
+from mmsearch_core.demo.training.loop import arguments, begin, fit, with_pictures
 from mmsearch_core.demo.training.pictures import Pool, pool
 from mmsearch_core.demo.training.vlm_parts import make_model, make_processor, save, train_tokenizer
 from mmsearch_core.demo.vocabulary import TERMS, Look, every_look
@@ -150,7 +149,7 @@ def draw(data: Pool, rng: np.random.Generator, count: int, progress: float, *, w
 def right(logits: torch.Tensor, labels: torch.Tensor) -> float:
     """The share of rows whose first answered token is the likeliest; logits (n, width, tokens), labels (n, width)."""
     first = (labels != -100).int().argmax(1)
-    rows = torch.arange(len(labels))
+    rows = torch.arange(len(labels), device=labels.device)
     return float((logits[rows, first - 1].argmax(-1) == labels[rows, first]).float().mean())
 
 
@@ -165,72 +164,37 @@ def made_processor(args: argparse.Namespace) -> Any:
 
 
 def train(args: argparse.Namespace) -> None:
-    """Train, logging and saving every ``--every`` steps; continues from the checkpoint that is there."""
-    torch.manual_seed(args.seed)
-    torch.set_num_threads(args.threads)
-    checkpoint = args.out / "checkpoint.pt"
+    """Answers to the three prompts, token by token; keeps a folder that loads like any checkpoint."""
+    device = begin(args)
     processor = made_processor(args)
     model = make_model(processor.tokenizer)
-    data = pool(args.data, "train", args.pictures, seed=args.seed, kept=args.kept)
-    batches = Batches(processor, data)
-    optimizer = torch.optim.AdamW(model.parameters(), lr=args.rate, weight_decay=0.05, betas=(0.9, 0.98))
-    schedule = torch.optim.lr_scheduler.OneCycleLR(optimizer, args.rate, total_steps=args.steps + 1, pct_start=0.05)
-    first = 0
     if args.start:
-        model.load_state_dict(torch.load(args.start, weights_only=True)["model"])
+        model.load_state_dict(torch.load(args.start, weights_only=True, map_location="cpu")["model"])
     if args.eyes:
         model.model.visual.load_state_dict(torch.load(args.eyes, weights_only=True))
-    if checkpoint.exists():
-        saved = torch.load(checkpoint, weights_only=True)
-        model.load_state_dict(saved["model"])
-        optimizer.load_state_dict(saved["optimizer"])
-        schedule.load_state_dict(saved["schedule"])
-        first = saved["step"]
-    started, losses, judged = time.time(), {name: 0.0 for name in TASKS}, 0.5
-    for step in range(first, args.steps):
-        rng = np.random.default_rng((args.seed, step))
-        progress = step / args.steps
-        task, samples = draw(data, rng, args.batch, progress, words=args.words)
-        inputs = batches.make(samples)
+    model.to(device)
+    data = pool(args.data, "train", args.pictures, seed=args.seed, kept=args.kept)
+    batches = Batches(processor, data)
+
+    def step_of(step: int, rng: np.random.Generator) -> tuple[torch.Tensor, dict[str, float]]:
+        task, samples = draw(data, rng, args.batch, step / args.steps, words=args.words)
+        inputs = {name: value.to(device) for name, value in batches.make(samples).items()}
         seen = model(**inputs)
-        loss = seen.loss
-        loss.backward()
-        torch.nn.utils.clip_grad_norm_(model.parameters(), 1.0)
-        optimizer.step()
-        schedule.step()
-        optimizer.zero_grad(set_to_none=True)
-        losses[task] = 0.95 * losses[task] + 0.05 * float(loss.detach()) if losses[task] else float(loss.detach())
+        figures = {task: float(seen.loss.detach())}
         if task == "judge":
-            judged = 0.95 * judged + 0.05 * right(seen.logits, inputs["labels"])
-        if (step + 1) % 25 == 0:
-            seconds = (time.time() - started) / (step + 1 - first)
-            shown = {"step": step + 1, "seconds": round(seconds, 2), **losses, "judged": judged}
-            print(json.dumps(shown), flush=True)
-        if (step + 1) % args.every == 0 or step + 1 == args.steps:
-            save(model, processor, args.out / "model")
-            state = {"model": model.state_dict(), "optimizer": optimizer.state_dict()}
-            torch.save({**state, "schedule": schedule.state_dict(), "step": step + 1}, checkpoint)
+            figures["judged"] = right(seen.logits, inputs["labels"])
+        return seen.loss, figures
+
+    fit(model, step_of, lambda: save(model, processor, args.out / "model"), args)
 
 
 def main() -> None:
     """The command line."""
-    parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--data", type=Path, required=True, help="folder with Fashion-MNIST's idx files")
-    parser.add_argument("--out", type=Path, required=True)
-    parser.add_argument("--kept", type=Path, help="folder that keeps the drawn pictures for other runs")
+    parser = with_pictures(arguments(__doc__, steps=1400, batch=48, rate=1.2e-3, every=100), pictures=20_000)
     parser.add_argument("--eyes", type=Path, help="vision tower to begin with (eyes.pt)")
     parser.add_argument("--start", type=Path, help="checkpoint of another run to begin with")
     parser.add_argument("--words", action="store_true", help="the text tower alone: the tasks without their pictures")
-    parser.add_argument("--steps", type=int, default=4000)
-    parser.add_argument("--batch", type=int, default=48)
-    parser.add_argument("--rate", type=float, default=1.5e-3)
-    parser.add_argument("--pictures", type=int, default=20_000)
-    parser.add_argument("--every", type=int, default=250)
-    parser.add_argument("--threads", type=int, default=2)
-    parser.add_argument("--seed", type=int, default=7)
-    args = parser.parse_args()
-    args.out.mkdir(parents=True, exist_ok=True)
-    train(args)
+    train(parser.parse_args())
 
 
 if __name__ == "__main__":
