@@ -49,6 +49,7 @@ def search(
 def results(
     query: Annotated[str, typer.Argument(help="A popular query, as shoppers type it.")],
     locale: Annotated[str, typer.Option(help="en or zh; guessed from the writing where it is not given.")] = "",
+    limit: Annotated[int, typer.Option(min=1, max=50)] = 10,
     as_json: Json = False,
 ) -> None:
     """Show what is published for a query."""
@@ -56,7 +57,8 @@ def results(
     entry = published.look_up(query, locale or guess_locale(query))
     if entry is None:
         raise StageMissing(f"“{query}” is not among the published queries: try `mmsearch search` for a live answer.")
-    hits = [{name: hit[name] for name in ("product_id", "score", "verdict", "evidence")} for hit in entry["hits"]]
+    shown = ("product_id", "score", "verdict", "evidence")
+    hits = [{name: hit[name] for name in shown} for hit in entry["hits"][:limit]]
     _show({"query": entry["query"], "generation": published.current.generation, "hits": hits}, as_json)
 
 

@@ -47,7 +47,9 @@ class SbertEmbedder:
     @cached_property
     def _model(self) -> Any:
         from sentence_transformers import SentenceTransformer
+        from transformers.utils import logging
 
+        logging.disable_progress_bar()  # a task's log is no terminal
         try:
             return SentenceTransformer(
                 self._settings.sbert,

@@ -120,7 +120,9 @@ class TransformersVLM:
     def _model(self) -> Any:
         import torch
         from transformers import Qwen3VLForConditionalGeneration
+        from transformers.utils import logging
 
+        logging.disable_progress_bar()  # a task's log is no terminal
         dtype = getattr(torch, self._settings.dtype)
         model = self._load(Qwen3VLForConditionalGeneration.from_pretrained, dtype=dtype, use_safetensors=True)
         return model.to(self._settings.device).eval()

@@ -109,9 +109,9 @@ def summarise(compared: Mapping[str, Any], closed: Iterable[Mapping[str, Any]], 
     rows = total(reports, "upsert", "rows_written") + total(reports, "upsert", "rows_removed")
     calls = sum(report["model_calls"]["made"] for report in reports)
     console.print(
-        f"[bold]Index[/]     {done['decode']} pictures decoded, {done['describe']} described, "
+        f"[bold]Index[/]     {_count(done['decode'], 'picture')} decoded, {done['describe']} described, "
         f"{done['embed_image']} + {done['embed_text']} embedded: {_calls(calls)}, "
-        + (f"{rows} rows written or removed in Milvus" if rows else "no write to Milvus"),
+        + (f"{_count(rows, 'row')} written or removed in Milvus" if rows else "no write to Milvus"),
         soft_wrap=True,
     )
     saved = published["model_calls"]["saved"]
@@ -193,7 +193,11 @@ def step(title: str) -> Any:
 
 
 def _calls(number: int) -> str:
-    return f"{number} model calls" if number else "no model call"
+    return _count(number, "model call") if number else "no model call"
+
+
+def _count(number: int, thing: str) -> str:
+    return f"{number} {thing}" if number == 1 else f"{number} {thing}s"
 
 
 def main() -> None:
