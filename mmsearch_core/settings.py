@@ -46,6 +46,9 @@ class Decode(Section):
     quality: int = Field(default=90, ge=1, le=100)
     most_pixels: int = Field(default=50_000_000, gt=0)
     most_bytes: int = Field(default=50_000_000, gt=0)
+    processes: int = Field(default=0, ge=0)  # that open pictures; 0: one a core, at most 8
+    seconds: float = Field(default=30, gt=0)  # a picture
+    memory_mb: int = Field(default=2048, ge=256)  # address space of a process
 
 
 class Work(Section):

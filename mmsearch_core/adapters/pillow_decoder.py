@@ -1,12 +1,16 @@
 """Pictures through Pillow, in child processes that may hang, grow or die without taking the task with them."""
 
+from __future__ import annotations
+
 import io
 import multiprocessing
 import os
 import resource
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from functools import cached_property
+from typing import TYPE_CHECKING
 
-from pebble import ProcessExpired, ProcessPool
+from pebble import ProcessExpired, ProcessFuture, ProcessPool
 
 from mmsearch_core.errors import BadRecord, KilledTheWorker, MediaTooLarge, UnreadableMedia, UnsupportedMedia
 from mmsearch_core.ports import Decoded
@@ -14,29 +18,54 @@ from mmsearch_core.records.asset import Kind
 from mmsearch_core.records.segment import Whole
 from mmsearch_core.settings import Decode
 
-FORMATS = ("JPEG", "PNG", "WEBP", "GIF", "BMP", "TIFF")
-SECONDS = 30.0  # a picture
-MEMORY = 2 * 1024**3  # bytes of address space a child
+if TYPE_CHECKING:
+    from PIL import Image
+
+PLUGINS = tuple(f"{name}ImagePlugin" for name in ("Jpeg", "Png", "WebP", "Avif", "Gif", "Bmp", "Tiff"))
+FORMATS = ("JPEG", "PNG", "WEBP", "AVIF", "GIF", "BMP", "TIFF")
 STEEPEST = 200  # Qwen3-VL refuses a longer side more than 200 times the shorter
+MOST_PROCESSES = 8
+
+Opener = Callable[[Kind, bytes, Decode], bytes]
 
 
 class PillowDecoder:
-    """Opens only the formats named above; children are recycled, so that a leak stays small."""
+    """Opens only the formats named above. The children are forked from a process that has Pillow loaded, stay warm
+    between batches, and are replaced when they die and after 500 pictures, so that a leak stays small."""
 
-    def __init__(self, settings: Decode) -> None:
+    def __init__(self, settings: Decode, opener: Opener | None = None) -> None:
         self._settings = settings
+        self._opener = opener or normalise
 
     def decode(self, items: Sequence[tuple[Kind, bytes]]) -> list[list[Decoded] | BadRecord]:
         """One normalised picture an item, in order."""
-        if not items:
-            return []
-        context = multiprocessing.get_context("spawn")
-        workers = min(len(items), os.cpu_count() or 1)
-        with ProcessPool(max_workers=workers, max_tasks=500, initializer=_confine, context=context) as pool:
-            futures = [
-                pool.schedule(normalise, args=[kind, data, self._settings], timeout=SECONDS) for kind, data in items
-            ]
-            return [_answer(future) for future in futures]
+        limit = self._settings.seconds
+        futures = [
+            self._pool.schedule(self._opener, args=[kind, data, self._settings], timeout=limit) for kind, data in items
+        ]
+        return [self._answer(future) for future in futures]
+
+    @cached_property
+    def _pool(self) -> ProcessPool:
+        context = multiprocessing.get_context("forkserver")
+        context.set_forkserver_preload([__name__, "PIL.Image", "PIL.ImageOps", *(f"PIL.{name}" for name in PLUGINS)])
+        workers = self._settings.processes or min(os.cpu_count() or 1, MOST_PROCESSES)
+        memory = self._settings.memory_mb * 1024**2
+        return ProcessPool(max_workers=workers, max_tasks=500, initializer=confine, initargs=[memory], context=context)
+
+    def _answer(self, future: ProcessFuture[bytes]) -> list[Decoded] | BadRecord:
+        try:
+            return [Decoded(where=Whole(), jpeg=future.result())]
+        except BadRecord as error:
+            return error
+        except MemoryError:
+            return MediaTooLarge(
+                f"The picture needs more than decode.memory_mb ({self._settings.memory_mb} MB) to open."
+            )
+        except TimeoutError:
+            return MediaTooLarge(f"The picture took longer than decode.seconds ({self._settings.seconds:g} s) to open.")
+        except ProcessExpired as death:
+            return KilledTheWorker(f"The decoder's process died on the picture (exit code {death.exitcode}).")
 
 
 def normalise(kind: Kind, data: bytes, settings: Decode) -> bytes:
@@ -56,12 +85,12 @@ def normalise(kind: Kind, data: bytes, settings: Decode) -> bytes:
             out = io.BytesIO()
             upright.save(out, "JPEG", quality=settings.quality)
             return out.getvalue()
+    except (BadRecord, MemoryError):
+        raise
     except UnidentifiedImageError as error:
         raise UnsupportedMedia(f"Not a picture in one of the formats {', '.join(FORMATS)}.") from error
-    except (OSError, ValueError, SyntaxError, EOFError, IndexError) as error:
+    except Exception as error:  # a codec raises whatever it likes on bytes that it did not expect
         raise UnreadableMedia(f"The picture is damaged ({type(error).__name__}): upload it again.") from error
-    except MemoryError as error:
-        raise MediaTooLarge("The picture needs more memory than a decoder may use.") from error
 
 
 def _check_size(width: int, height: int, settings: Decode) -> None:
@@ -71,7 +100,7 @@ def _check_size(width: int, height: int, settings: Decode) -> None:
         raise UnsupportedMedia(f"{width} x {height} pixels: one side is over {STEEPEST} times the other.")
 
 
-def _flatten(picture: "Image.Image") -> "Image.Image":  # type: ignore[name-defined] # noqa: F821
+def _flatten(picture: Image.Image) -> Image.Image:
     """RGB; transparency shows white, 16 bits become 8."""
     from PIL import Image
 
@@ -84,16 +113,6 @@ def _flatten(picture: "Image.Image") -> "Image.Image":  # type: ignore[name-defi
     return picture.convert("RGB")
 
 
-def _confine() -> None:
-    resource.setrlimit(resource.RLIMIT_AS, (MEMORY, MEMORY))
-
-
-def _answer(future: "ProcessFuture") -> list[Decoded] | BadRecord:  # type: ignore[name-defined] # noqa: F821
-    try:
-        return [Decoded(where=Whole(), jpeg=future.result())]
-    except BadRecord as error:
-        return error
-    except TimeoutError:
-        return MediaTooLarge(f"The picture took longer than {SECONDS:.0f} s to open.")
-    except ProcessExpired as death:
-        return KilledTheWorker(f"The decoder's process died on the picture (exit code {death.exitcode}).")
+def confine(memory: int) -> None:
+    """Bound the address space of this process, in bytes; what asks for more gets a MemoryError."""
+    resource.setrlimit(resource.RLIMIT_AS, (memory, memory))

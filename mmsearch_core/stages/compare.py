@@ -3,6 +3,7 @@
 Nothing here is believed for good: a batch holds hints (keys), and the plan looks at every object again.
 """
 
+import codecs
 import json
 import tempfile
 from collections.abc import Iterable, Iterator, Mapping
@@ -95,11 +96,12 @@ def read_feed(catalog: ObjectStore, key: str) -> tuple[list[Product], int]:
         raise BadSettings(f"The feed {catalog.bucket}/{key} is not there: upload it or correct catalog.feed.")
     products: dict[ProductId, Product] = {}
     unreadable = 0
-    for number, line in enumerate(data.decode("utf-8", errors="replace").splitlines(), start=1):
+    # split before decoding: only a line feed ends a line, and one bad byte costs one line
+    for number, line in enumerate(data.removeprefix(codecs.BOM_UTF8).split(b"\n"), start=1):
         if not line.strip():
             continue
         try:
-            product = _product(json.loads(line))
+            product = _product(json.loads(line.decode()))
             products[product.product_id] = product
         except (ValueError, KeyError, TypeError, AttributeError) as error:
             unreadable += 1

@@ -138,12 +138,12 @@ def shares(progress: float, *, words: bool) -> list[float]:
     return [0.6, 0.25, 0.15] if progress < 0.35 else [0.35, 0.2, 0.45]
 
 
-def draw(data: Pool, rng: np.random.Generator, count: int, progress: float, *, words: bool) -> tuple[str, list[Sample]]:
-    """A task and samples of it."""
-    task = str(rng.choice(list(TASKS), p=shares(progress, words=words)))
-    places = [int(place) for place in rng.integers(0, len(data.looks), count)]
-    samples = [TASKS[task](place, data.looks[place], rng, progress) for place in places]
-    return task, [(None, *texts) for _, *texts in samples] if words else samples  # type: ignore[misc]
+def draw(data: Pool, rng: np.random.Generator, progress: float, args: argparse.Namespace) -> tuple[str, list[Sample]]:
+    """A task and samples of it; a run that starts from another's weights begins with hard negatives."""
+    task = str(rng.choice(list(TASKS), p=shares(progress, words=args.words)))
+    places = [int(place) for place in rng.integers(0, len(data.looks), args.batch)]
+    samples = [TASKS[task](place, data.looks[place], rng, 1.0 if args.start else progress) for place in places]
+    return task, [(None, *texts) for _, *texts in samples] if args.words else samples  # type: ignore[misc]
 
 
 def right(logits: torch.Tensor, labels: torch.Tensor) -> float:
@@ -177,7 +177,7 @@ def train(args: argparse.Namespace) -> None:
     batches = Batches(processor, data)
 
     def step_of(step: int, rng: np.random.Generator) -> tuple[torch.Tensor, dict[str, float]]:
-        task, samples = draw(data, rng, args.batch, step / args.steps, words=args.words)
+        task, samples = draw(data, rng, step / args.steps, args)
         inputs = {name: value.to(device) for name, value in batches.make(samples).items()}
         seen = model(**inputs)
         figures = {task: float(seen.loss.detach())}

@@ -1,0 +1,1 @@
+"""Pictures as buckets really hold them: a seeded suite of good, odd, broken and hostile files."""
