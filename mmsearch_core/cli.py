@@ -16,7 +16,10 @@ from mmsearch_core.records.query import StandardQuery, query_key
 from mmsearch_core.records.ranking import Candidate
 from mmsearch_core.serving.results import Results, read_current
 from mmsearch_core.settings import load_settings
-from mmsearch_core.stages.retrieve import Legs, sellable
+from mmsearch_core.stages import evaluate as evaluation
+from mmsearch_core.stages.asked import Asked, standardized
+from mmsearch_core.stages.judged_queries import read_judged
+from mmsearch_core.stages.retrieve import sellable
 from mmsearch_core.wiring import Runtime
 
 app = typer.Typer(no_args_is_help=True, add_completion=False, pretty_exceptions_enable=False)
@@ -35,9 +38,9 @@ def search(
     limit: Annotated[int, typer.Option(min=1, max=50)] = 10,
     as_json: Json = False,
 ) -> None:
-    """Search the live index; nobody judges these results."""
-    if bool(text) == bool(image):
-        raise BadSettings("Give either words or --image FILE.")
+    """Search the live index by words, a picture, or a picture and words ("but blue"); nobody judges the results."""
+    if not text and not image:
+        raise BadSettings("Give words, --image FILE, or both.")
     runtime = Runtime(load_settings())
     found = _search(runtime, text, image)[:limit]
     hits = [_hit(candidate) for candidate in found]
@@ -93,6 +96,25 @@ def status(as_json: Json = False) -> None:
 
 
 @app.command()
+def evaluate(
+    folder: Annotated[Path, typer.Argument(help="Folder of judged queries: queries.jsonl and qrels.txt.")],
+    as_json: Json = False,
+) -> None:
+    """Measure retrieval and judging on queries that people judged."""
+    report = evaluation.run(read_judged(folder), Runtime(load_settings()).line())
+    if as_json:
+        sys.stdout.write(json.dumps(report, ensure_ascii=False) + "\n")
+        return
+    table = Table("group", "queries", "row", *evaluation.METRICS, title=str(folder))
+    for row in report["rows"]:
+        figures = [f"{row[name]:.3f}" for name in evaluation.METRICS]
+        table.add_row(row["group"], str(row["queries"]), row["row"], *figures, end_section=row["row"] == "oracle")
+    Console().print(table)
+    room = report["headroom"]
+    sys.stdout.write(f"headroom recovered by the judge: {room['recovered']}, p = {room['p_value']}\n")
+
+
+@app.command()
 def add(
     files: Annotated[list[Path], typer.Argument(help="Pictures to upload to the catalog bucket.")],
     product: Annotated[str, typer.Option(help="The product they show; each file's own name where not given.")] = "",
@@ -127,17 +149,20 @@ def guess_locale(text: str) -> str:
 
 
 def _search(runtime: Runtime, text: str, image: Path | None) -> list[Candidate]:
-    target, settings = runtime.live_target(), runtime.settings.search
-    legs = Legs(runtime.index, runtime.clip, runtime.sbert, settings.per_leg)
-    key = query_key(text, guess_locale(text))
-    words = {language: (text,) for language in ("en", "zh")}
-    query = StandardQuery(query_key=key, text=text, locale=guess_locale(text), wording={"en": text}, keywords=words)
-    if image:
-        jpeg = _normalised(runtime, image)
-        found = {"clip": legs.near(target.collection, runtime.clip, [jpeg])[0]}
+    line, locale = runtime.line(), guess_locale(text)
+    words = {language: (text,) for language in ("en", "zh")} if text else {}
+    query = StandardQuery(
+        query_key=query_key(text, locale), text=text, locale=locale, wording={"en": text}, keywords=words
+    )
+    picture = _normalised(runtime, image) if image else None
+    if image and text:
+        asked = Asked(query_id="search", locale=locale, text=text, picture=image.read_bytes())
+        query = standardized([asked], line).get("search", query)
+    if image and not text:
+        found = {"clip_picture": line.legs.near(line.target.collection, runtime.clip, [picture or b""])[0]}
     else:
-        found = legs.find(target.collection, [query])[0]
-    return sellable([query], [found], runtime.stores, target, settings)[0]
+        found = line.legs.find(line.target.collection, [query], [picture])[0]
+    return sellable([query], [found], runtime.stores, line.target, line.settings)[0]
 
 
 def _normalised(runtime: Runtime, image: Path) -> bytes:

@@ -18,7 +18,17 @@ from mmsearch_core.records.ids import RecipeId, TargetId, digest
 from mmsearch_core.records.run import Recipe, Target
 from mmsearch_core.settings import Settings
 from mmsearch_core.shards import Stage
-from mmsearch_core.stages import decode, describe, embed_image, embed_text, judge, retrieve, standardize, upsert
+from mmsearch_core.stages import (
+    decode,
+    describe,
+    embed_image,
+    embed_text,
+    judge,
+    retrieve,
+    standardize,
+    upsert,
+)
+from mmsearch_core.stages.asked import Line
 
 
 class Runtime:
@@ -124,6 +134,21 @@ class Runtime:
                     "run catalog_refresh to build a new one, or set models back."
                 )
         return live
+
+    def legs(self) -> retrieve.Legs:
+        """The legs of retrieval."""
+        return retrieve.Legs(self.index, self.clip, self.sbert, self.settings.search.per_leg)
+
+    def line(self) -> Line:
+        """The search line over the live target."""
+        return Line(
+            stores=self.stores,
+            target=self.live_target(),
+            decoder=self.decoder,
+            legs=self.legs(),
+            stage=self.stage,
+            settings=self.settings.search,
+        )
 
     def stage(self, name: str) -> Stage[Any]:
         """A stage that works on shards, ready for the loop."""

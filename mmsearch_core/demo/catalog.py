@@ -7,11 +7,19 @@ import json
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TYPE_CHECKING
 
+from mmsearch_core.demo.judged import write_judged
 from mmsearch_core.demo.picture import draw, garments
 from mmsearch_core.demo.queries import write_queries
 from mmsearch_core.demo.vocabulary import CATEGORIES, POPULAR_LOOKS, Look, every_look
 
+if TYPE_CHECKING:
+    import numpy as np
+
+OUTFITS = 16  # every so many products, one is an outfit
+COPIES = 40  # every so many products, one has a picture twice under different names
+WITH_PHOTOGRAPHS = 200  # products from which real photographs are among them
 BRANDS = (("Lumen", "流明"), ("Nordlys", "北光"), ("Kestrel", "红隼"), ("Alba", "晨曦"), ("Marlow", "马洛"))
 
 
@@ -20,8 +28,8 @@ class SampleProduct:
     """A product of the sample shop; nothing in its feed line says what it looks like."""
 
     product_id: str
-    look: Look
-    photo: int  # number of the photograph in its category's band
+    looks: tuple[Look, ...]  # of its garments: two for an outfit
+    photos: tuple[int, ...]  # number of each garment's photograph in its category's band
     pictures: int
 
     @property
@@ -50,38 +58,74 @@ def sample_products(count: int, seed: int) -> list[SampleProduct]:
     bands = {category.en: list(rng.permutation(garments().shape[1])) for category in CATEGORIES}
     products = []
     for number, look in enumerate(looks, start=1):
-        photos = bands[look.category]
-        photo = int(photos.pop() if photos else rng.integers(garments().shape[1]))
-        pictures = 2 if number % 5 == 0 else 1
-        products.append(SampleProduct(product_id=f"p{number:04}", look=look, photo=photo, pictures=pictures))
+        worn = (look, others[number % len(others)]) if number % OUTFITS == 0 else (look,)
+        products.append(
+            SampleProduct(
+                product_id=f"p{number:04}",
+                looks=worn,
+                photos=tuple(_photo(bands[each.category], rng) for each in worn),
+                pictures=2 if number % 5 == 0 else 1,
+            )
+        )
     return products
 
 
-def pictures_of(product: SampleProduct, seed: int) -> Iterator[bytes]:
-    """The product's pictures as JPEG: the same photograph in another pose and light each."""
-    import numpy as np
+def _photo(left: list[int], rng: np.random.Generator) -> int:
+    return int(left.pop() if left else rng.integers(garments().shape[1]))
 
-    band = [category.en for category in CATEGORIES].index(product.look.category)
+
+def pictures_of(product: SampleProduct, seed: int) -> Iterator[bytes]:
+    """The product's pictures as JPEG: the same photographs in another pose and light each; an outfit side by side."""
+    import numpy as np
+    from PIL import Image
+
+    bands = [category.en for category in CATEGORIES]
     for number in range(product.pictures):
         rng = np.random.default_rng((seed, int(product.product_id.removeprefix("p")), number))
+        parts = [
+            draw(garments()[bands.index(look.category), photo], look, rng)
+            for look, photo in zip(product.looks, product.photos, strict=True)
+        ]
+        picture = Image.new("RGB", (parts[0].width * len(parts), parts[0].height))
+        for place, part in enumerate(parts):
+            picture.paste(part, (place * part.width, 0))
         out = io.BytesIO()
-        draw(garments()[band, product.photo], product.look, rng).save(out, "JPEG", quality=90)
+        picture.save(out, "JPEG", quality=90)
         yield out.getvalue()
 
 
+def photographs() -> dict[str, bytes]:
+    """Real photographs of no product category, by product; scikit-learn carries them (CC BY 2.0, danielbuechele)."""
+    from sklearn import datasets
+
+    folder = Path(datasets.__file__).parent / "images"
+    return {
+        f"p{9000 + number}": (folder / f"{name}.jpg").read_bytes() for number, name in enumerate(("china", "flower"))
+    }
+
+
 def write_sample(folder: Path, *, products: int = 64, seed: int = 7) -> None:
-    """Write ``catalog/`` (pictures and feed), ``queries/`` (the log, a file a day) and ``truth.json`` beside them."""
+    """Write ``catalog/`` (pictures and feed), ``queries/`` (the log, a file a day), and beside them the truth, which is
+    never uploaded: ``truth.json`` (looks) and ``judged/`` (graded queries)."""
     catalog = folder / "catalog"
     sample = sample_products(products, seed)
     for product in sample:
         for number, jpeg in enumerate(pictures_of(product, seed), start=1):
             _write(catalog / f"pictures/{product.product_id}/{number}.jpg", jpeg)
-    copied = catalog / f"pictures/{sample[0].product_id}"
-    _write(copied / "copy of 1.jpg", (copied / "1.jpg").read_bytes())
+    for product in sample[::COPIES]:
+        folder_of = catalog / f"pictures/{product.product_id}"
+        _write(folder_of / "copy of 1.jpg", (folder_of / "1.jpg").read_bytes())
     lines = [json.dumps(product.feed_line, ensure_ascii=False) for product in sample]
+    if products >= WITH_PHOTOGRAPHS:
+        for name, jpeg in photographs().items():
+            _write(catalog / f"pictures/{name}/1.jpg", jpeg)
+            line = {"product_id": name, "title": {"en": f"Poster {name}", "zh": f"海报 {name}"}, "price": 9.95}
+            lines.append(json.dumps(line, ensure_ascii=False))
     _write(catalog / "products.jsonl", "\n".join([*lines, ""]).encode())
-    truth = {product.product_id: product.look.attributes() for product in sample}
+    truth = {product.product_id: [look.attributes() for look in product.looks] for product in sample}
     _write(folder / "truth.json", json.dumps(truth, indent=1).encode())
+    shown = {product.product_id: product.looks for product in sample if product.feed_line["in_stock"]}
+    write_judged(folder / "judged", shown, seed=seed)
     write_queries(folder / "queries", seed=seed)
 
 

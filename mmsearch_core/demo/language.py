@@ -15,7 +15,10 @@ if TYPE_CHECKING:
     import numpy as np
 
 SPOKEN = ("color", "pattern", "category")  # the order of words in both languages
-FILLERS = {"en": ("", "", "", "", "buy ", "new ", "cheap ", "a "), "zh": ("", "", "", "", "买", "新款", "好看的")}
+FILLERS = {
+    "en": ("", "", "", "", "buy ", "new ", "cheap ", "a ", "but "),
+    "zh": ("", "", "", "", "买", "新款", "好看的", "但要"),
+}
 
 
 def caption(look: Look) -> dict[str, str]:

@@ -36,9 +36,15 @@ class Legs:
     def __init__(self, index: VectorIndex, clip: Embedder, sbert: Embedder, per_leg: int) -> None:
         self._index, self._clip, self._sbert, self._per_leg = index, clip, sbert, per_leg
 
-    def find(self, collection: str, queries: Sequence[StandardQuery]) -> list[dict[str, list[Match]]]:
-        """What each leg found for each query."""
+    def find(
+        self, collection: str, queries: Sequence[StandardQuery], pictures: Sequence[bytes | None] = ()
+    ) -> list[dict[str, list[Match]]]:
+        """What each leg found for each query; a query with a picture (normalised, JPEG) has one leg more."""
         found: list[dict[str, list[Match]]] = [{} for _ in queries]
+        shown = [(place, picture) for place, picture in enumerate(pictures) if picture]
+        alike = self.near(collection, self._clip, [picture for _, picture in shown]) if shown else []
+        for (place, _), matches in zip(shown, alike, strict=True):
+            found[place][f"{self._clip.space}_picture"] = matches
         for embedder in (self._clip, self._sbert):
             wordings = [query.wording.get("en", query.text) for query in queries]
             for query, matches in zip(found, self.near(collection, embedder, wordings), strict=True):

@@ -2,6 +2,7 @@
 
 import io
 import json
+from collections import Counter
 from pathlib import Path
 
 import numpy as np
@@ -9,11 +10,14 @@ import pytest
 from PIL import Image
 
 from mmsearch_core.demo.catalog import write_sample
-from mmsearch_core.demo.language import describe_answer, standardize, standardize_answer, typed, wish_for
+from mmsearch_core.demo.judged import grade
+from mmsearch_core.demo.language import Wish, describe_answer, standardize, standardize_answer, typed, wish_for
 from mmsearch_core.demo.picture import draw, garments
 from mmsearch_core.demo.vocabulary import CATEGORIES, TERMS, Look, every_look
+from mmsearch_core.records.query import Constraint
+from mmsearch_core.stages.judged_queries import read_judged
 
-PRODUCTS = 12
+PRODUCTS = 18  # one is an outfit
 
 
 @pytest.fixture(scope="module")
@@ -47,12 +51,12 @@ def test_every_product_has_a_feed_line_a_truth_and_a_picture(sample: Path) -> No
     pictured = {path.parent.name for path in (sample / "catalog/pictures").rglob("*.jpg")}
     assert named == set(truth) == pictured
     assert len(named) == PRODUCTS
-    assert all(value in TERMS[name] for look in truth.values() for name, value in look.items())
+    assert all(value in TERMS[name] for looks in truth.values() for look in looks for name, value in look.items())
 
 
 def test_pictures_open_and_one_is_a_copy_under_another_name(sample: Path) -> None:
     pictures = [path.read_bytes() for path in (sample / "catalog/pictures").rglob("*.jpg")]
-    assert {Image.open(io.BytesIO(picture)).size for picture in pictures} == {(320, 320)}
+    assert {Image.open(io.BytesIO(picture)).size for picture in pictures} == {(320, 320), (640, 320)}
     assert len(set(pictures)) == len(pictures) - 1
 
 
@@ -77,6 +81,45 @@ def test_the_log_covers_two_weeks_in_both_languages_with_a_robot(sample: Path) -
     assert {line["locale"] for line in lines} == {"en", "zh"}
     assert max(sessions.count(session) for session in set(sessions)) > 100
     assert {"red striped dress", "红色连衣裙", "dress not red"} <= {line["query"] for line in lines}
+
+
+def test_over_two_hundred_queries_of_every_kind_are_judged_in_both_languages(sample: Path) -> None:
+    judged = read_judged(sample / "judged")
+    kinds = Counter(query.kind for query in judged)
+    assert set(kinds) == {"text", "not", "or", "absent", "picture", "changed"}
+    assert {query.asked.locale for query in judged} == {"en", "zh"}
+    assert all(query.asked.picture for query in judged if query.kind in {"picture", "changed"})
+    assert all(2 not in query.grades.values() for query in judged if query.kind == "absent")
+    assert all(2 in query.grades.values() for query in judged if query.kind != "absent")
+    stocked = {str(line["product_id"]) for line in feed(sample) if line["in_stock"]}
+    assert {product for query in judged for product in query.grades} <= stocked
+
+
+@pytest.mark.integration
+def test_a_large_catalog_holds_real_photographs_outfits_and_copies(tmp_path: Path) -> None:
+    write_sample(tmp_path, products=250)
+    pictures = list((tmp_path / "catalog/pictures").rglob("*.jpg"))
+    assert 300 <= len(pictures) <= 600
+    assert len({path.read_bytes() for path in pictures}) == len(pictures) - 7
+    assert sum(len(looks) == 2 for looks in json.loads((tmp_path / "truth.json").read_text()).values()) == 15
+    assert len(read_judged(tmp_path / "judged")) >= 200
+
+
+@pytest.mark.parametrize(
+    ("look", "expected"),
+    [
+        (("dress", "red", "striped"), 2),
+        (("dress", "red", "plain"), 1),
+        (("dress", "blue", "plain"), 0),
+        (("shirt", "red", "striped"), 0),
+    ],
+)
+def test_grades_follow_the_wish(look: tuple[str, str, str], expected: int) -> None:
+    wanted = {"category": "dress", "color": "red", "pattern": "striped"}
+    wish = Wish(constraints=tuple(Constraint(attribute=name, values=(value,)) for name, value in wanted.items()))
+    seen = Look(**dict(zip(wanted, look, strict=True)))
+    assert grade([seen], wish) == expected
+    assert grade([seen, Look(**wanted)], wish) == 2
 
 
 def test_every_category_has_sixty_photographs() -> None:

@@ -1,0 +1,18 @@
+"""evaluate: the line's rankings of queries that people judged, in figures."""
+
+from pathlib import Path
+from typing import Any
+
+from mmsearch_core.stages import evaluate
+from mmsearch_core.stages.judged_queries import read_judged
+from mmsearch_core.wiring import Runtime
+from tasks._command import command
+
+
+def work(runtime: Runtime, folder: str) -> dict[str, Any]:
+    """Measure the live target."""
+    return evaluate.run(read_judged(Path(folder)), runtime.line())
+
+
+if __name__ == "__main__":
+    command(__doc__, "folder", work)
