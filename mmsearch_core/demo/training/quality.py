@@ -5,6 +5,8 @@ from __future__ import annotations
 import argparse
 import io
 import json
+import re
+import sys
 from collections.abc import Callable, Iterator
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -28,6 +30,7 @@ from mmsearch_core.records.query import Constraint, PopularQuery
 from mmsearch_core.settings import MODELS, Models
 
 BATCH = 32
+Picture = tuple[bytes, Look]  # a JPEG and what it shows
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -40,7 +43,7 @@ class Figure:
     held_out: int
 
 
-def held_out(seed: int) -> list[tuple[bytes, Look]]:
+def held_out(seed: int) -> list[Picture]:
     """One picture of each of the 400 looks, drawn from photographs that no model was trained on."""
     rng, made = np.random.default_rng(seed), []
     for look in every_look():
@@ -51,9 +54,7 @@ def held_out(seed: int) -> list[tuple[bytes, Look]]:
     return made
 
 
-def describing(
-    vlm: TransformersVLM, pictures: list[tuple[bytes, Look]]
-) -> tuple[list[Figure], list[Description | None]]:
+def describing(vlm: TransformersVLM, pictures: list[Picture]) -> tuple[list[Figure], list[Description | None]]:
     """How often each attribute is right; and the descriptions, for judging with them. An unusable answer is wrong."""
     prompt = load("describe")
     said: list[Description | None] = []
@@ -93,26 +94,38 @@ def standardizing(vlm: TransformersVLM, seed: int) -> Iterator[Figure]:
 
 
 def judging(
-    vlm: TransformersVLM, pictures: list[tuple[bytes, Look]], said: list[Description | None], seed: int
+    vlm: TransformersVLM,
+    pictures: list[Picture],
+    said: list[Description | None],
+    seed: int,
+    *,
+    exchanged: bool = False,
 ) -> Figure:
-    """Every other query fits; the rest miss by one attribute. The model's own description is in the prompt."""
+    """Every other query fits; the rest miss by one attribute. The model's own description is in the prompt.
+
+    With ``exchanged`` each picture gets the query that was made for another one, which leaves nothing to know.
+    """
     prompt, rng = load("judge"), np.random.default_rng(seed)
-    right: list[bool] = []
-    for start in range(0, len(pictures), BATCH):
-        batch = zip(pictures[start : start + BATCH], said[start : start + BATCH], strict=True)
-        questions, fits = [], []
-        for number, ((picture, look), description) in enumerate(batch):
-            if description is None:
-                right.append(False)
-                continue
-            query = standardize("", wish_that(look, rng, fits=number % 2 == 0, progress=1.0).constraints)
-            text = prompt.text(description=description.judged_text, query=query.judged_text)
-            questions.append(Question(system=prompt.system, text=text, picture=picture))
-            fits.append(number % 2 == 0)
-        scores = vlm.choose(questions, ("yes", "no"))
-        right += [
-            not isinstance(score, BadRecord) and (score >= 0.5) == fit for score, fit in zip(scores, fits, strict=True)
+    fits = [number % 2 == 0 for number in range(len(pictures))]
+    wishes = [wish_that(look, rng, fits=fit, progress=1.0) for (_, look), fit in zip(pictures, fits, strict=True)]
+    queries = [standardize("", wish.constraints).judged_text for wish in wishes]
+    if exchanged:
+        queries = [queries[place] for place in rng.permutation(len(queries))]
+    right = [False] * len(pictures)
+    usable = [place for place, description in enumerate(said) if description is not None]
+    for start in range(0, len(usable), BATCH):
+        places = usable[start : start + BATCH]
+        texts = [said[place].judged_text for place in places]  # type: ignore[union-attr]
+        questions = [
+            Question(
+                system=prompt.system,
+                text=prompt.text(description=text, query=queries[place]),
+                picture=pictures[place][0],
+            )
+            for place, text in zip(places, texts, strict=True)
         ]
+        for place, score in zip(places, vlm.choose(questions, ("yes", "no")), strict=True):
+            right[place] = not isinstance(score, BadRecord) and (score >= 0.5) == fits[place]
     return _figure("judge", right, 0.85)
 
 
@@ -123,23 +136,37 @@ def finding(embed: Callable[[list[str | bytes]], np.ndarray], items: list[str | 
     return float(np.mean([place in row for place, row in enumerate(best)]))
 
 
-def speaking(models: Models, pictures: list[tuple[bytes, Look]], seed: int) -> list[Figure]:
+def embedded(embedder: OpenClipEmbedder | SbertEmbedder, items: list[str | bytes]) -> np.ndarray:
+    """Vectors, shape (n, dimension), of all items."""
+    vectors: list[np.ndarray] = []
+    for start in range(0, len(items), BATCH):
+        vectors += [v for v in embedder.embed(items[start : start + BATCH]) if not isinstance(v, BadRecord)]
+    return np.stack(vectors)
+
+
+def speaking(models: Models, pictures: list[Picture], seed: int) -> list[Figure]:
     """The figures of the vision-language model."""
     vlm = TransformersVLM(models)
     figures, said = describing(vlm, pictures)
     return [*figures, *standardizing(vlm, seed), judging(vlm, pictures, said, seed)]
 
 
-def retrieving(models: Models, pictures: list[tuple[bytes, Look]]) -> list[Figure]:
+def retrieving(models: Models, pictures: list[Picture]) -> list[Figure]:
     """The figures of the two embedders: a caption finds its picture, and its translation."""
     clip, sbert = OpenClipEmbedder(models), SbertEmbedder(models)
     said = {locale: [caption(look)[locale] for _, look in pictures] for locale in ("en", "zh")}
     figures = []
     for locale, texts in said.items():
-        recall = finding(lambda items: _stack(clip, items), [picture for picture, _ in pictures], texts)
+        recall = finding(lambda items: embedded(clip, items), [picture for picture, _ in pictures], texts)
         figures.append(Figure(name=f"clip_recall_at_10_{locale}", value=recall, target=0.60, held_out=len(texts)))
-    recall = finding(lambda items: _stack(sbert, items), list(said["en"]), said["zh"])
+    recall = finding(lambda items: embedded(sbert, items), list(said["en"]), said["zh"])
     return [*figures, Figure(name="sbert_recall_at_10_zh_to_en", value=recall, target=0.90, held_out=len(pictures))]
+
+
+def changed_prompts(card: str) -> list[str]:
+    """The prompts that are not those the card says its models were trained on."""
+    trained = dict(re.findall(r"\| `(\w+)\.yaml` \| `([0-9a-f]{64})` \|", card))
+    return [name for name in ("describe", "standardize", "judge") if trained.get(name) != load(name).digest]
 
 
 def main() -> None:
@@ -149,6 +176,8 @@ def main() -> None:
     parser.add_argument("--only", choices=["vlm", "embedders"])
     parser.add_argument("--seed", type=int, default=11)
     args = parser.parse_args()
+    if args.models == MODELS and (changed := changed_prompts((MODELS / "README.md").read_text())):
+        sys.exit(f"The prompts {', '.join(changed)} are not those that the models were trained on: train them again.")
     folder, pictures = args.models, held_out(args.seed)
     models = Models(vlm=str(folder / "qwen3vl"), clip=f"local-dir:{folder / 'clip'}", sbert=str(folder / "sbert"))
     figures = [] if args.only == "embedders" else speaking(models, pictures, args.seed)
@@ -175,13 +204,6 @@ def _constraints(answer: str, query: PopularQuery) -> tuple[Constraint, ...] | N
 
 def _figure(name: str, right: list[bool], target: float) -> Figure:
     return Figure(name=name, value=float(np.mean(right)), target=target, held_out=len(right))
-
-
-def _stack(embedder: OpenClipEmbedder | SbertEmbedder, items: list[str | bytes]) -> np.ndarray:
-    vectors: list[np.ndarray] = []
-    for start in range(0, len(items), BATCH):
-        vectors += [v for v in embedder.embed(items[start : start + BATCH]) if not isinstance(v, BadRecord)]
-    return np.stack(vectors)
 
 
 if __name__ == "__main__":
