@@ -110,8 +110,9 @@ class Embedder(Protocol):
     def dimension(self) -> int:
         """Floats a vector."""
 
-    def embed(self, items: Sequence[str | bytes]) -> list[Vector | BadRecord]:
-        """One vector an item, shape (dimension,), in order; an item that failed comes back as its error."""
+    def embed(self, items: Iterable[str | bytes]) -> list[Vector | BadRecord]:
+        """One vector an item, shape (dimension,), in order; an item that failed comes back as its error. Items may be
+        read while earlier ones are embedded."""
 
 
 class VectorIndex(Protocol):

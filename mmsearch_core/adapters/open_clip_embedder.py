@@ -2,15 +2,18 @@
 
 import io
 import json
-from collections.abc import Sequence
+import os
+from collections.abc import Callable, Iterable, Sequence
 from functools import cached_property
+from itertools import islice
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
 from mmsearch_core.adapters.model_name import model_name
-from mmsearch_core.errors import BadRecord, BadSettings
+from mmsearch_core.ahead import ahead
+from mmsearch_core.errors import BadRecord, BadSettings, UnreadableMedia
 from mmsearch_core.records.embedding import Vector
 from mmsearch_core.settings import Models
 
@@ -31,31 +34,48 @@ class OpenClipEmbedder:
             return int(json.loads(config.read_text())["model_cfg"]["embed_dim"])
         return int(self.embed(["size"])[0].shape[0])  # type: ignore[union-attr]
 
-    def embed(self, items: Sequence[str | bytes]) -> list[Vector | BadRecord]:
+    def embed(self, items: Iterable[str | bytes]) -> list[Vector | BadRecord]:
+        """Pictures are opened and resized by threads while the model looks at those before them."""
+        self._parts  # noqa: B018 loaded here, before threads use it
+        size = self._settings.batch
+        prepared = ahead(self._prepare, items, workers=min(4, os.cpu_count() or 1), window=2 * size)
+        vectors: list[Vector | BadRecord] = []
+        while batch := list(islice(prepared, size)):
+            vectors += self._encode(batch)
+        return vectors
+
+    def _prepare(self, item: str | bytes) -> Any:
+        """A text as it is, a picture as a tensor, or why it cannot be seen."""
+        from PIL import Image
+
+        if isinstance(item, str):
+            return item
+        try:
+            with Image.open(io.BytesIO(item)) as picture:
+                return self._parts[1](picture.convert("RGB"))
+        except (OSError, ValueError, SyntaxError) as error:
+            return UnreadableMedia(f"The picture is damaged ({type(error).__name__}): clear the run from decode.")
+
+    def _encode(self, batch: Sequence[Any]) -> list[Vector | BadRecord]:
         """Texts and pictures each as one batch."""
         import torch
 
-        texts = [place for place, item in enumerate(items) if isinstance(item, str)]
-        pictures = [place for place, item in enumerate(items) if isinstance(item, bytes)]
-        vectors: dict[int, Vector] = {}
-        with torch.inference_mode():
-            for places, encode in ((texts, self._encode_texts), (pictures, self._encode_pictures)):
-                if places:
-                    made = encode([items[place] for place in places])
-                    vectors.update(zip(places, made.float().cpu().numpy().astype(np.float32), strict=True))
-        return [vectors[place] for place in range(len(items))]
-
-    def _encode_texts(self, texts: Sequence[Any]) -> Any:
         model, _, tokenizer = self._parts
-        return model.encode_text(tokenizer(list(texts)).to(self._settings.device), normalize=True)
-
-    def _encode_pictures(self, pictures: Sequence[Any]) -> Any:
-        import torch
-        from PIL import Image
-
-        model, preprocess, _ = self._parts
-        tensors = [preprocess(Image.open(io.BytesIO(picture)).convert("RGB")) for picture in pictures]
-        return model.encode_image(torch.stack(tensors).to(self._settings.device), normalize=True)
+        device = self._settings.device
+        texts = [place for place, item in enumerate(batch) if isinstance(item, str)]
+        pictures = [place for place, item in enumerate(batch) if isinstance(item, torch.Tensor)]
+        answers = list(batch)
+        encoders: tuple[tuple[list[int], Callable[[Any], Any]], ...] = (
+            (texts, lambda found: model.encode_text(tokenizer(found).to(device), normalize=True)),
+            (pictures, lambda found: model.encode_image(torch.stack(found).to(device), normalize=True)),
+        )
+        with torch.inference_mode():
+            for places, encode in encoders:
+                if places:
+                    made = encode([batch[place] for place in places]).float().cpu().numpy().astype(np.float32)
+                    for place, vector in zip(places, made, strict=True):
+                        answers[place] = vector
+        return answers
 
     @cached_property
     def _parts(self) -> tuple[Any, Any, Any]:

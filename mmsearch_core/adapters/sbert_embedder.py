@@ -1,7 +1,7 @@
 """SBERT through sentence-transformers: text in the space of passages."""
 
 import json
-from collections.abc import Sequence
+from collections.abc import Iterable
 from functools import cached_property
 from pathlib import Path
 from typing import Any
@@ -32,8 +32,9 @@ class SbertEmbedder:
             return int(sizes.get("word_embedding_dimension") or sizes["embedding_dimension"])
         return int(self._model.get_sentence_embedding_dimension())
 
-    def embed(self, items: Sequence[str | bytes]) -> list[Vector | BadRecord]:
+    def embed(self, items: Iterable[str | bytes]) -> list[Vector | BadRecord]:
         """All texts as one call; a picture comes back as an error."""
+        items = list(items)
         texts = [item for item in items if isinstance(item, str)]
         options = {"normalize_embeddings": True, "show_progress_bar": False, "convert_to_numpy": True}
         made = iter(self._model.encode(texts, batch_size=self._settings.batch, **options) if texts else [])

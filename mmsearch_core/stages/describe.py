@@ -7,11 +7,11 @@ from mmsearch_core.errors import BadRecord
 from mmsearch_core.ports import Memo, ObjectStore, Question, VisionLanguageModel
 from mmsearch_core.prompts import load
 from mmsearch_core.records.description import Description
-from mmsearch_core.records.ids import PixelsId, SegmentId
+from mmsearch_core.records.ids import SegmentId
 from mmsearch_core.records.run import Recipe
 from mmsearch_core.records.segment import Segment
 from mmsearch_core.shards import Outcome, Stage, Tally
-from mmsearch_core.stages.embed_image import read_pixels
+from mmsearch_core.stages.embed_image import pictures
 from mmsearch_core.stages.memoised import memoised
 
 
@@ -26,13 +26,8 @@ def stage(*, work: ObjectStore, memo: Memo, model: VisionLanguageModel, batch: i
 
     def ask(pixels: Sequence[str]) -> Mapping[str, bytes | BadRecord]:
         questions = [
-            Question(
-                system=prompt.system,
-                text=prompt.text(),
-                picture=read_pixels(work, PixelsId(name)),
-                schema=prompt.answer,
-            )
-            for name in pixels
+            Question(system=prompt.system, text=prompt.text(), picture=picture, schema=prompt.answer)
+            for picture in pictures(work, pixels)
         ]
         return {name: checked(answer) for name, answer in zip(pixels, model.answer(questions), strict=True)}
 

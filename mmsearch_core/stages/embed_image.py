@@ -1,9 +1,10 @@
 """embed_image: a segment's pixels become a CLIP vector."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 
 import numpy as np
 
+from mmsearch_core.ahead import ahead
 from mmsearch_core.errors import BadRecord, StageMissing
 from mmsearch_core.ports import Embedder, Memo, ObjectStore
 from mmsearch_core.records.embedding import Embedding, Vector
@@ -13,6 +14,8 @@ from mmsearch_core.records.segment import Segment
 from mmsearch_core.shards import Outcome, Stage, Tally
 from mmsearch_core.stages.decode import pixels_key
 from mmsearch_core.stages.memoised import memoised
+
+READERS = 8
 
 
 def recipe(model: str) -> Recipe:
@@ -25,7 +28,7 @@ def stage(*, work: ObjectStore, memo: Memo, embedder: Embedder, batch: int) -> S
     how = recipe(embedder.name)
 
     def ask(pixels: Sequence[str]) -> Mapping[str, bytes | BadRecord]:
-        return embed_all(embedder, pixels, [read_pixels(work, PixelsId(name)) for name in pixels])
+        return embed_all(embedder, pixels, pictures(work, pixels))
 
     def run(segments: Sequence[Segment], tally: Tally) -> list[Outcome]:
         vectors = memoised(memo, how.recipe_id, [segment.pixels for segment in segments], ask, tally)
@@ -50,7 +53,12 @@ def read_pixels(work: ObjectStore, pixels: PixelsId) -> bytes:
     return found
 
 
-def embed_all(embedder: Embedder, keys: Sequence[str], items: Sequence[str | bytes]) -> dict[str, bytes | BadRecord]:
+def pictures(work: ObjectStore, pixels: Sequence[str]) -> Iterator[bytes]:
+    """Normalised pictures in order, read from the store while earlier ones are used."""
+    return ahead(lambda name: read_pixels(work, PixelsId(name)), pixels, workers=READERS, window=4 * READERS)
+
+
+def embed_all(embedder: Embedder, keys: Sequence[str], items: Iterable[str | bytes]) -> dict[str, bytes | BadRecord]:
     """Vectors in the memo's form, by key."""
     vectors = embedder.embed(items)
     return {

@@ -9,12 +9,12 @@ from mmsearch_core.errors import BadRecord
 from mmsearch_core.ports import Memo, ObjectStore, Question, VisionLanguageModel
 from mmsearch_core.prompts import Prompt, load
 from mmsearch_core.records.description import Description
-from mmsearch_core.records.ids import PairId, PixelsId, QueryKey, RecipeId, SegmentId, digest
+from mmsearch_core.records.ids import PairId, QueryKey, RecipeId, SegmentId, digest
 from mmsearch_core.records.query import StandardQuery
 from mmsearch_core.records.ranking import Candidate, Judgement
 from mmsearch_core.records.run import Recipe
 from mmsearch_core.shards import Outcome, Shard, Stage, Tally
-from mmsearch_core.stages.embed_image import read_pixels
+from mmsearch_core.stages.embed_image import pictures
 
 RELEVANT = 0.5
 
@@ -67,7 +67,11 @@ class Judge:
         new = [place for place, pair in enumerate(pairs) if ids[place] not in self._remembered(pair.query.query_key)]
         tally["calls_made"] += len(new)
         tally["calls_saved"] += len(pairs) - len(new)
-        questions = [_question(self._prompt, pairs[place], texts[place], self._work) for place in new]
+        shown = pictures(self._work, [pairs[place].candidate.pixels for place in new])
+        questions = [
+            _question(self._prompt, pairs[place], texts[place], picture)
+            for place, picture in zip(new, shown, strict=True)
+        ]
         labels = self._prompt.labels or ("yes", "no")
         scores = dict(zip(new, self._model.choose(questions, labels) if questions else [], strict=True))
         made = {
@@ -140,9 +144,9 @@ def _pairs(shard: Shard) -> list[Pair]:
     return [Pair(query=queries[found.query_key], candidate=found) for found in candidates]
 
 
-def _question(prompt: Prompt, pair: Pair, text: str, work: ObjectStore) -> Question:
+def _question(prompt: Prompt, pair: Pair, text: str, picture: bytes) -> Question:
     return Question(
         system=prompt.system,
         text=prompt.text(description=text, query=pair.query.judged_text),
-        picture=read_pixels(work, PixelsId(pair.candidate.pixels)),
+        picture=picture,
     )

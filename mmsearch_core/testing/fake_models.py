@@ -4,7 +4,7 @@ means something without weights. ``calls`` counts items asked."""
 import io
 import json
 import re
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from hashlib import sha256
 
 import numpy as np
@@ -97,7 +97,8 @@ class FakeEmbedder:
     def __init__(self, space: str = "clip") -> None:
         self.space, self.name, self.calls = space, f"fake-{space}", 0
 
-    def embed(self, items: Sequence[str | bytes]) -> list[Vector | BadRecord]:
+    def embed(self, items: Iterable[str | bytes]) -> list[Vector | BadRecord]:
+        items = list(items)
         self.calls += len(items)
         answers: list[Vector | BadRecord] = []
         for item in items:
