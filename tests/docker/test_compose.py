@@ -2,12 +2,15 @@
 
 import re
 import subprocess
+from importlib.util import find_spec
+from pathlib import Path
 from typing import Any
 
 import pytest
+import yaml
 
 from mmsearch_core.settings import Settings, load_settings
-from tests.docker.conftest import DOCKER, interpolated, parsed, values_of
+from tests.docker.conftest import DOCKER, Instruction, interpolated, parsed, values_of
 from tests.docker.test_dockerfile import tool
 
 Services = dict[str, dict[str, Any]]
@@ -48,6 +51,22 @@ def test_every_setting_is_real_and_accepted(
         found = getattr(getattr(loaded, section), field)
         assert (found.get_secret_value() if hasattr(found, "get_secret_value") else found) == value
     assert loaded.models.device == ("cuda" if gpu else "cpu")
+
+
+def test_every_option_of_airflow_is_real(services: Services, instructions: list[Instruction]) -> None:
+    """Airflow too takes a variable with a typing mistake for nothing."""
+    spec = find_spec("airflow")
+    assert spec is not None
+    assert spec.origin is not None
+    known = yaml.safe_load((Path(spec.origin).parent / "config_templates/config.yml").read_text())
+    given = {name for service in services.values() for name in service.get("environment", ())}
+    given |= {word.partition("=")[0] for line in instructions if line.name == "ENV" for word in line.words}
+    options = [name.split("__")[1:] for name in given if name.startswith("AIRFLOW__")]
+    assert len(options) > 10
+    unknown = [
+        f"{section}.{option}" for section, option in options if option.lower() not in known[section.lower()]["options"]
+    ]
+    assert unknown == []
 
 
 def test_models_have_their_own_defaults(services: Services) -> None:
