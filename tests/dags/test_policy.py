@@ -71,7 +71,7 @@ def test_whatever_runs_a_model_waits_for_the_gpu(tasks: list[Any]) -> None:
 
 
 def test_every_stage_is_the_task_of_its_name_exactly_once(tasks: list[Any]) -> None:
-    stages = {path.stem for path in (ROOT / "tasks").glob("[!_]*.py")}
+    stages = {path.stem for path in (ROOT / "tasks").glob("[!_]*.py")} - {"evaluate"}  # which people run
     assert Counter(task.task_id for task in tasks) == Counter(task.stage for task in tasks)
     assert {task.task_id for task in tasks if task.task_id != task.stage} == set()
     assert Counter(task.stage for task in tasks) == Counter(stages)
