@@ -116,7 +116,8 @@ class Embedder(Protocol):
 
 
 class VectorIndex(Protocol):
-    """Milvus: collections of rows. Reads see every acknowledged write."""
+    """Milvus: collections of rows. Reads see every acknowledged write. ``writer`` is the fencing token of the lease
+    under which rows are written. StageMissing where rows go to a collection that is not there."""
 
     def create(self, collection: str, dimensions: Mapping[str, int]) -> str:
         """Make the collection with one vector field a space, unless it is there, and return its uuid."""
@@ -124,11 +125,12 @@ class VectorIndex(Protocol):
     def uuid(self, collection: str) -> str | None:
         """The uuid given at creation, or None where there is no such collection."""
 
-    def upsert(self, collection: str, rows: Sequence[IndexRow]) -> None:
+    def upsert(self, collection: str, rows: Sequence[IndexRow], *, writer: int = 0) -> None:
         """Write rows by primary key, beside older builds."""
 
-    def retire(self, collection: str, keep: Mapping[AssetId, Build | None]) -> int:
-        """Delete the rows of these assets that are of another build than the one to keep; returns how many."""
+    def retire(self, collection: str, keep: Mapping[AssetId, Build | None], *, writer: int = 0) -> int:
+        """Delete the rows of these assets that are of another build than the one to keep; returns how many. Rows of
+        later writers stay: one that lost its lease while it slept takes nothing from its successor."""
 
     def search(self, collection: str, space: str, vectors: Sequence[Vector], limit: int) -> list[list[Match]]:
         """The nearest rows to each vector by cosine similarity, best first; one batched call."""
@@ -177,6 +179,10 @@ class Ledger(Protocol):
         """One transaction: these builds become live, each only if it is still the asset's target build; returns
         those that did. The commit number rises by one."""
 
+    def doubt(self, target: TargetId, assets: Sequence[AssetId]) -> None:
+        """Whoever wrote rows of these assets lost its lease on the way: they count as changed. Needs no token, since
+        all it can cause is work."""
+
     def forget(self, target: TargetId, assets: Sequence[AssetId], *, token: int) -> None:
         """The assets are gone from the bucket: they are no longer known."""
 
@@ -190,7 +196,7 @@ class Ledger(Protocol):
         """How many commits this target has seen."""
 
     def put_products(self, products: Iterable[Product]) -> int:
-        """Record the feed; returns how many products are new or differ in any fact."""
+        """Record the whole feed; returns how many products are new, differ in any fact, or are in it no more."""
 
     def products(self, ids: Sequence[ProductId]) -> dict[ProductId, Product]:
         """These products; unknown ones are left out."""
@@ -205,7 +211,10 @@ class Ledger(Protocol):
         """Record how a batch ended."""
 
     def open_batches(self, target: TargetId) -> int:
-        """How many batches of the target were handed out and have not been closed."""
+        """How many batches of the target were handed out and are not done."""
+
+    def supersede_batches(self, target: TargetId, *, keep: Sequence[BatchId]) -> None:
+        """Batches of the target that are not done, other than these, need not be: a comparison saw all they left."""
 
     def take_lease(self, name: str, *, holder: str, seconds: float) -> int:
         """A fencing token greater than any before it; the same holder renews and keeps its token while the lease

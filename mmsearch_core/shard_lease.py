@@ -4,6 +4,7 @@ import socket
 import threading
 import time
 import uuid
+from contextlib import suppress
 from dataclasses import dataclass, replace
 
 from mmsearch_core.codec import from_json, to_json
@@ -53,7 +54,9 @@ class ShardLease:
         self._left.set()
         with self._lock:
             if not self._lost:
-                self._store.delete(self._key)
+                free = to_json(LeaseNote(holder="", expires=0))
+                with suppress(PreconditionFailed):  # taken over after it ran out: no longer ours to give back
+                    self._store.put(self._key, free, if_match=self._etag)
 
     @property
     def cautious(self) -> bool:
@@ -76,6 +79,9 @@ class ShardLease:
                 return True
             data = self._store.get(self._key, if_match=there.etag)
             left = from_json(data, LeaseNote) if data else self.note
+            if left.holder in ("", self._holder):  # given back; or ours, written by a call whose answer was lost
+                self._put(left if left.holder else self.note, if_match=there.etag)
+                return True
             if left.expires > time.time():
                 return False
             dead = {left.in_flight} - {""} if left.deaths >= DEATHS_BEFORE_CAUTION else set()
@@ -97,9 +103,21 @@ class ShardLease:
                 if not self._lost:
                     self._put(note, if_match=self._etag)
             except PreconditionFailed:
-                self._lost = True
+                self._lost = not self._put_over_own(note)
         if self._lost:
             raise Busy(f"The lease {self._key} was taken over by another process: this one stops.")
+
+    def _put_over_own(self, note: LeaseNote) -> bool:
+        """Whether what lies there is ours after all: written by a call whose answer was lost."""
+        there = self._store.head(self._key)
+        try:
+            data = self._store.get(self._key, if_match=there.etag) if there else None
+            if there is None or data is None or from_json(data, LeaseNote).holder != self._holder:
+                return False
+            self._put(note, if_match=there.etag)
+        except PreconditionFailed:
+            return False
+        return True
 
     def _renew(self) -> None:
         while not self._left.wait(self._seconds / 3):

@@ -80,6 +80,12 @@ class SqlLedger(LedgerBooks):
             _count_commit(connection, target)
         return live
 
+    def doubt(self, target: TargetId, names: Sequence[AssetId]) -> None:
+        with self._database.writing() as connection:
+            for piece in pieces(names):
+                these = and_(assets.c.target_id == target, assets.c.asset_id.in_(piece))
+                connection.execute(update(assets).where(these).values(state="writing"))
+
     def forget(self, target: TargetId, names: Sequence[AssetId], *, token: int) -> None:
         with self._database.writing() as connection:
             _check_token(connection, target, token)

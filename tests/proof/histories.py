@@ -3,7 +3,7 @@
 from collections.abc import Callable
 
 from hypothesis import strategies as st
-from hypothesis.stateful import RuleBasedStateMachine, precondition, rule
+from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, rule
 
 from mmsearch_core.wiring import Runtime
 from tests.line import INDEX, do, fake_runtime
@@ -105,7 +105,8 @@ class History(RuleBasedStateMachine):
     def settle(self) -> None:
         self.shop.settle()
 
-    def check(self) -> None:
+    @invariant()
+    def nothing_steady_is_missing(self) -> None:
         self.shop.look()
 
     def teardown(self) -> None:

@@ -36,7 +36,7 @@ def implied(catalog: ObjectStore, recipes: Mapping[str, str]) -> Truth:
         product = feed.get(found.key.split("/")[1])
         version = f"{found.etag}:{found.size}"
         if product is None:
-            states[found.key] = ("waiting_for_product", version)
+            states[found.key] = ("waiting_for_product", "")
         elif data not in PICTURES:
             states[found.key] = ("failed", version)
         else:
@@ -57,7 +57,7 @@ def found(runtime: Runtime) -> Truth:
     assert {(asset, build) for _, asset, build, _ in rows} == live
     return Truth(
         rows=frozenset(rows),
-        states={asset.key: (asset.state, asset.source_version) for asset in known},
+        states={it.key: (it.state, it.source_version if it.state in ("live", "failed") else "") for it in known},
         products={name: (it.price, bool(it.in_stock), it.title["en"]) for name, it in products.items()},
     )
 
