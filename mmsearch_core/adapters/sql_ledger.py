@@ -59,6 +59,7 @@ class SqlLedger(LedgerBooks):
             _check_token(connection, target, token)
             later = _observed_later(connection, target, writings)
             accepted = [writing for writing in writings if writing.asset.asset_id not in later]
+            _take_back_charges(connection, target, accepted)
             rows = [writing_row(target, writing) for writing in accepted]
             kept = ("live_build", "attempts")  # a reader sees the old build until the commit
             self._database.upsert(connection, assets, rows, keep=kept)
@@ -155,6 +156,19 @@ def _check_token(connection: Connection, target: TargetId, token: int) -> None:
 def _count_commit(connection: Connection, target: TargetId) -> None:
     one_more = targets.c.commit_number + 1
     connection.execute(update(targets).where(targets.c.target_id == target).values(commit_number=one_more))
+
+
+def _take_back_charges(connection: Connection, target: TargetId, writings: Sequence[Writing]) -> None:
+    """A build that failed and is begun again from the same look at its object is a retry, not another attempt."""
+    for piece in pieces(writings):
+        same = or_(
+            *(
+                and_(assets.c.asset_id == writing.asset.asset_id, assets.c.observed_at == writing.observed_at)
+                for writing in piece
+            )
+        )
+        charged = and_(assets.c.target_id == target, assets.c.state == "failed", assets.c.attempts > 0, same)
+        connection.execute(update(assets).where(charged).values(attempts=assets.c.attempts - 1))
 
 
 def _observed_later(connection: Connection, target: TargetId, writings: Sequence[Writing]) -> set[AssetId]:

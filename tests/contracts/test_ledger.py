@@ -160,6 +160,9 @@ def test_the_feed_is_recorded_and_changes_are_counted(ledger: Ledger) -> None:
     dearer = Product(**{**{f: getattr(product, f) for f in product.__slots__}, "price": 2.5})
     assert ledger.put_products([dearer]) == 1
     assert list(ledger.product_texts()) == texts == [[("p", product.text_digest)]]
+    other = Product(**{**{f: getattr(product, f) for f in product.__slots__}, "product_id": ProductId("q")})
+    assert ledger.put_products([other]) == 2, "one came and one went"
+    assert ledger.products([ProductId("p"), ProductId("q")]) == {"q": other}
 
 
 def test_a_picture_that_waits_is_known_as_waiting(ledger: Ledger) -> None:
@@ -178,6 +181,32 @@ def test_batches_are_open_until_closed(ledger: Ledger) -> None:
     assert ledger.open_batches(T) == 1
     ledger.close_batch(BatchId("b"), status="done", counts={"live": 1})
     assert ledger.open_batches(T) == 0
+    ledger.close_batch(BatchId("b"), status="failed", counts={})
+    assert ledger.open_batches(T) == 1, "a failed batch is not done"
+    ledger.open_batch(BatchId("c"), target=T, source="test")
+    ledger.supersede_batches(T, keep=[BatchId("c")])
+    assert ledger.open_batches(T) == 1
+    ledger.supersede_batches(T, keep=[])
+    assert ledger.open_batches(T) == 0
+
+
+def test_a_retry_of_the_same_look_is_charged_once(ledger: Ledger) -> None:
+    """Whoever died after it charged an asset does not charge it again."""
+    token = ledger.take_lease(f"index:{T}", holder="me", seconds=60)
+    failure = Failure(record_id="a", stage="decode", kind="UnreadableMedia", message="no")
+    for seconds, attempts in ((0, 1), (0, 1), (5, 2)):
+        look = writing("a", "b1", seconds=seconds)
+        ledger.begin(T, [look], token=token)
+        ledger.fail(T, {look.asset.asset_id: (look, failure)}, token=token)
+        assert ledger.look_up(T, [look.asset.asset_id])[look.asset.asset_id].attempts == attempts
+
+
+def test_doubt_makes_an_asset_count_as_changed_and_leaves_it_visible(ledger: Ledger) -> None:
+    """Without a token: whoever doubts has lost it."""
+    make_live(ledger, "a", "b1")
+    ledger.doubt(T, [asset("a").asset_id, asset("unknown").asset_id])
+    known = ledger.look_up(T, [asset("a").asset_id, asset("unknown").asset_id])
+    assert [(it.state, it.live_build) for it in known.values()] == [("writing", "b1")]
 
 
 def test_many_assets_are_looked_up_in_pieces(ledger: Ledger) -> None:

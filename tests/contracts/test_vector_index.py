@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 from mmsearch_core.adapters.milvus_index import MilvusIndex
-from mmsearch_core.errors import IndexAway
+from mmsearch_core.errors import IndexAway, StageMissing
 from mmsearch_core.ports import VectorIndex
 from mmsearch_core.records.embedding import Vector
 from mmsearch_core.records.ids import AssetId, Build, PassageId, PixelsId, ProductId, SegmentId, digest
@@ -109,6 +109,23 @@ def test_builds_lie_side_by_side_until_the_old_one_is_retired(index: VectorIndex
     assert index.retire(collection, keep) == 2
     left = {(asset, build) for _, asset, build in index.builds(collection)}
     assert left == {(digest("x"), "b2"), (digest("y"), "b1"), (digest("y"), "b2")}
+
+
+def test_a_writer_that_lost_its_lease_takes_nothing_from_its_successor(index: VectorIndex, collection: str) -> None:
+    """The token lies in the rows, so that no pause between a check and a delete can matter."""
+    index.upsert(collection, [row("x", unit(1, 0, 0, 0), build="b1")], writer=1)
+    index.upsert(collection, [row("x", unit(1, 0, 0, 0), build="b2")], writer=2)
+    assert index.retire(collection, {AssetId(digest("x")): None}, writer=1) == 1
+    assert [build for _, _, build in index.builds(collection)] == ["b2"]
+    index.upsert(collection, [row("x", unit(1, 0, 0, 0), build="b2")], writer=3)
+    assert index.retire(collection, {AssetId(digest("x")): Build("b1")}, writer=2) == 0
+    assert index.retire(collection, {AssetId(digest("x")): Build("b1")}, writer=3) == 1
+
+
+def test_rows_for_a_lost_collection_are_refused_by_name(index: VectorIndex) -> None:
+    """A retry cannot help: somebody has to compare again."""
+    with pytest.raises(StageMissing, match="catalog_refresh"):
+        index.upsert("never_made", [row("x", unit(1, 0, 0, 0))])
 
 
 def test_a_collection_keeps_its_uuid(index: VectorIndex, collection: str) -> None:
