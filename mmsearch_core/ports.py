@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import Any, Literal, Protocol
 
 from mmsearch_core.errors import BadRecord
-from mmsearch_core.records.asset import Asset, Kind, ObjectRef, Product
+from mmsearch_core.records.asset import Asset, Change, Kind, ObjectRef, Product
 from mmsearch_core.records.commit import Known, Writing
 from mmsearch_core.records.embedding import Vector
 from mmsearch_core.records.ids import AssetId, BatchId, Build, ProductId, RecipeId, TargetId
@@ -179,9 +179,9 @@ class Ledger(Protocol):
         """One transaction: these builds become live, each only if it is still the asset's target build; returns
         those that did. The commit number rises by one."""
 
-    def doubt(self, target: TargetId, assets: Sequence[AssetId]) -> None:
-        """Whoever wrote rows of these assets lost its lease on the way: they count as changed. Needs no token, since
-        all it can cause is work."""
+    def doubt(self, target: TargetId, changes: Sequence[Change]) -> None:
+        """These assets, known or not, count as changed until they are settled: their rows are about to go, or whoever
+        wrote them lost its lease on the way. Needs no token, since all it can cause is work."""
 
     def forget(self, target: TargetId, assets: Sequence[AssetId], *, token: int) -> None:
         """The assets are gone from the bucket: they are no longer known."""

@@ -9,13 +9,14 @@ from mmsearch_core.adapters.ledger_books import PAGE, LedgerBooks
 from mmsearch_core.adapters.ledger_database import pieces
 from mmsearch_core.adapters.ledger_rows import (
     asset_row,
+    doubted_row,
     to_failure,
     to_known,
     writing_row,
 )
 from mmsearch_core.adapters.ledger_schema import assets, leases, products, targets
 from mmsearch_core.errors import Busy
-from mmsearch_core.records.asset import Asset
+from mmsearch_core.records.asset import Asset, Change
 from mmsearch_core.records.commit import Known, Writing
 from mmsearch_core.records.ids import AssetId, Build, TargetId
 from mmsearch_core.records.run import Failure
@@ -81,11 +82,10 @@ class SqlLedger(LedgerBooks):
             _count_commit(connection, target)
         return live
 
-    def doubt(self, target: TargetId, names: Sequence[AssetId]) -> None:
+    def doubt(self, target: TargetId, changes: Sequence[Change]) -> None:
+        rows = [doubted_row(target, change) for change in changes]
         with self._database.writing() as connection:
-            for piece in pieces(names):
-                these = and_(assets.c.target_id == target, assets.c.asset_id.in_(piece))
-                connection.execute(update(assets).where(these).values(state="writing"))
+            self._database.upsert(connection, assets, rows, keep=[name for name in rows[0] if name != "state"])
 
     def forget(self, target: TargetId, names: Sequence[AssetId], *, token: int) -> None:
         with self._database.writing() as connection:

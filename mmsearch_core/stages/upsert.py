@@ -114,7 +114,7 @@ class Commit:
             self._remove([a.change for a in items if not isinstance(a.change, Asset)], outcomes, tally)
             self._write(made, outcomes, tally)
         except Busy:
-            self._ledger.doubt(self._plan.target_id, [item.change.asset_id for item in items])
+            self._ledger.doubt(self._plan.target_id, [item.change for item in items])
             raise
         return [outcomes[item.change.asset_id] for item in items]
 
@@ -122,9 +122,10 @@ class Commit:
         sold = self._ledger.products([change.product_id for change in gone if isinstance(change, Withdrawal)])
         away = [change for change in gone if not self._is_back(change, sold)]
         if away:
-            self._writer.renew()
             names: dict[AssetId, Build | None] = {change.asset_id: None for change in away}
-            # rows first: a crash in between leaves the asset known, so that the next refresh sees it again
+            # known to be worked on before their rows go: if we sleep, and they come back, another writes them anew
+            self._ledger.doubt(self._plan.target_id, away)
+            self._writer.renew()
             tally["rows_removed"] += self._index.retire(self._plan.collection, names, writer=self._token)
             self._ledger.forget(self._plan.target_id, list(names), token=self._token)
             waiting = [_waiting(change) for change in away if isinstance(change, Withdrawal)]

@@ -8,7 +8,7 @@ import pytest
 from mmsearch_core.adapters.sql_ledger import SqlLedger
 from mmsearch_core.errors import BadSettings, Busy, SchemaMismatch
 from mmsearch_core.ports import Ledger
-from mmsearch_core.records.asset import Asset, ObjectRef, Product, asset_id
+from mmsearch_core.records.asset import Asset, ObjectRef, Product, Removal, asset_id
 from mmsearch_core.records.commit import Writing
 from mmsearch_core.records.ids import BatchId, Build, ProductId, RecipeId, TargetId
 from mmsearch_core.records.run import Failure, Target
@@ -204,9 +204,14 @@ def test_a_retry_of_the_same_look_is_charged_once(ledger: Ledger) -> None:
 def test_doubt_makes_an_asset_count_as_changed_and_leaves_it_visible(ledger: Ledger) -> None:
     """Without a token: whoever doubts has lost it."""
     make_live(ledger, "a", "b1")
-    ledger.doubt(T, [asset("a").asset_id, asset("unknown").asset_id])
-    known = ledger.look_up(T, [asset("a").asset_id, asset("unknown").asset_id])
-    assert [(it.state, it.live_build) for it in known.values()] == [("writing", "b1")]
+    gone = Removal(asset_id=asset("gone").asset_id, bucket="b", key="pictures/p/gone.jpg")
+    ledger.doubt(T, [asset("a"), gone])
+    known = ledger.look_up(T, [asset("a").asset_id, gone.asset_id])
+    assert {(it.key, it.state, it.live_build) for it in known.values()} == {
+        ("pictures/p/a.jpg", "writing", "b1"),
+        ("pictures/p/gone.jpg", "writing", None),
+    }
+    assert known[asset("a").asset_id].product_id == "p"
 
 
 def test_many_assets_are_looked_up_in_pieces(ledger: Ledger) -> None:

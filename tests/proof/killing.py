@@ -27,24 +27,30 @@ class Killed(BaseException):
 
 @dataclass
 class Life:
-    """Ends at call ``ends_at``, before it takes effect or ``after`` it did; a dead process makes no call."""
+    """Ends at call ``ends_at``, before it takes effect or ``after`` it did; a dead process makes no call. With a
+    ``sleep`` it does not end there: that happens while it sleeps, and it goes on."""
 
     ends_at: int = 0
     after: bool = False
     calls: int = 0
     dead: bool = False
     between: Callable[[], None] | None = None
+    sleep: Callable[[], None] | None = None
     lock: threading.Lock = field(default_factory=threading.Lock)
 
     def call(self, function: Callable[..., Any], *args: Any, **options: Any) -> Any:
         with self.lock:
             self.calls += not self.dead
             last = self.calls == self.ends_at and not self.dead
-            self.dead |= last
+            self.dead |= last and not self.sleep
             if self.dead and not (last and self.after):
                 raise Killed
+        if last and self.sleep and not self.after:
+            self.sleep()
         answer = function(*args, **options)
-        if last:
+        if last and self.sleep and self.after:
+            self.sleep()
+        if self.dead:
             raise Killed
         if self.between and threading.current_thread() is threading.main_thread():
             self.between()
