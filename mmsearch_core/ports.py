@@ -177,7 +177,10 @@ class Ledger(Protocol):
 
     def commit(self, target: TargetId, builds: Mapping[AssetId, Build], *, token: int) -> set[AssetId]:
         """One transaction: these builds become live, each only if it is still the asset's target build; returns
-        those that did. The commit number rises by one."""
+        those that did. The commit number rises by one. The state stays "writing", since older rows lie there yet."""
+
+    def settle(self, target: TargetId, builds: Mapping[AssetId, Build], *, token: int) -> None:
+        """No rows but those of these live builds are left of their assets: state "live"."""
 
     def doubt(self, target: TargetId, changes: Sequence[Change]) -> None:
         """These assets, known or not, count as changed until they are settled: their rows are about to go, or whoever
@@ -190,7 +193,7 @@ class Ledger(Protocol):
         """These could not be made: no live build, the failure kept, attempts counted for this source version."""
 
     def wait_for_product(self, target: TargetId, assets: Sequence[Asset]) -> None:
-        """Remember pictures whose feed line has not come."""
+        """Remember pictures whose feed line has not come; known ones stay as they are."""
 
     def commit_number(self, target: TargetId) -> int:
         """How many commits this target has seen."""

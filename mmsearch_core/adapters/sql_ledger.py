@@ -75,12 +75,20 @@ class SqlLedger(LedgerBooks):
                 done = connection.execute(
                     update(assets)
                     .where(assets.c.target_id == target, assets.c.asset_id == asset, assets.c.target_build == build)
-                    .values(live_build=build, state="live", attempts=0, changed_at=now, **_NO_FAILURE)
+                    .values(live_build=build, attempts=0, changed_at=now, **_NO_FAILURE)
                 )
                 if done.rowcount:
                     live.add(asset)
             _count_commit(connection, target)
         return live
+
+    def settle(self, target: TargetId, builds: Mapping[AssetId, Build], *, token: int) -> None:
+        with self._database.writing() as connection:
+            _check_token(connection, target, token)
+            for asset, build in builds.items():
+                mine = and_(assets.c.target_id == target, assets.c.asset_id == asset, assets.c.live_build == build)
+                done = and_(mine, assets.c.target_build == build)
+                connection.execute(update(assets).where(done).values(state="live"))
 
     def doubt(self, target: TargetId, changes: Sequence[Change]) -> None:
         rows = [doubted_row(target, change) for change in changes]
@@ -124,7 +132,11 @@ class SqlLedger(LedgerBooks):
             for asset in waiting
         ]
         with self._database.writing() as connection:
-            self._database.upsert(connection, assets, rows, keep=("live_build", "attempts"))
+            for piece in pieces(rows):
+                ids = [row["asset_id"] for row in piece]
+                known = select(assets.c.asset_id).where(assets.c.target_id == target, assets.c.asset_id.in_(ids))
+                there = set(connection.execute(known).scalars())
+                self._database.upsert(connection, assets, [row for row in piece if row["asset_id"] not in there])
 
     def counts(self, target: TargetId) -> dict[str, int]:
         with self._database.reading() as connection:

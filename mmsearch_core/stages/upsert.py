@@ -1,5 +1,5 @@
 """upsert: the rows of new builds go into the index beside the old ones, one ledger commit makes them live, then the
-old rows go. A crash anywhere leaves the old truth or the new."""
+old rows go. A crash anywhere leaves the old truth or the new, and an asset that counts as changed."""
 
 import uuid
 from collections import defaultdict
@@ -123,20 +123,17 @@ class Commit:
         away = [change for change in gone if not self._is_back(change, sold)]
         if away:
             names: dict[AssetId, Build | None] = {change.asset_id: None for change in away}
-            # known to be worked on before their rows go: if we sleep, and they come back, another writes them anew
+            # counted as changed before their rows go: if we sleep and they come back, another writes them anew
             self._ledger.doubt(self._plan.target_id, away)
             self._writer.renew()
             tally["rows_removed"] += self._index.retire(self._plan.collection, names, writer=self._token)
             self._ledger.forget(self._plan.target_id, list(names), token=self._token)
-            waiting = [_waiting(change) for change in away if isinstance(change, Withdrawal)]
-            self._ledger.wait_for_product(self._plan.target_id, waiting)
+            self._ledger.wait_for_product(self._plan.target_id, _waiting(away))
         back = SourceChanged("It is there again: the next refresh takes it up.")
         outcomes.update({change.asset_id: [] if change in away else back for change in gone})
 
     def _is_back(self, change: Change, sold: Mapping[ProductId, Product]) -> bool:
-        if isinstance(change, Removal):
-            return self._catalog.head(change.key) is not None
-        return change.product_id in sold
+        return bool(self._catalog.head(change.key)) if isinstance(change, Removal) else change.product_id in sold
 
     def _write(self, made: Mapping[AssetId, Work], outcomes: dict[AssetId, Outcome], tally: Tally) -> None:
         target, collection = self._plan.target_id, self._plan.collection
@@ -155,6 +152,8 @@ class Commit:
         if keep:
             self._writer.renew()
             tally["rows_removed"] += self._index.retire(collection, keep, writer=self._token)
+        if live:
+            self._ledger.settle(target, {asset: good[asset] for asset in live}, token=self._token)
         if bad:
             self._ledger.fail(target, bad, token=self._token)
         for asset, item in made.items():
@@ -187,8 +186,9 @@ def build_of(asset: Asset, product_text: str, recipes: Mapping[str, RecipeId]) -
     return build_id(asset.source.version, product_text, {name: recipes[name] for name in BUILDING})
 
 
-def _waiting(change: Withdrawal) -> Asset:
-    return Asset(asset_id=change.asset_id, product_id=change.product_id, kind=change.kind, source=change.source)
+def _waiting(away: Sequence[Change]) -> list[Asset]:
+    left = [change for change in away if isinstance(change, Withdrawal)]
+    return [Asset(asset_id=w.asset_id, product_id=w.product_id, kind=w.kind, source=w.source) for w in left]
 
 
 def _assemble(shard: Shard, plan: Plan, picture_space: str, text_space: str) -> list[Work]:

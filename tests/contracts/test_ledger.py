@@ -45,6 +45,7 @@ def token(ledger: Ledger) -> int:
 def make_live(ledger: Ledger, name: str, build: str, *, seconds: float = 0) -> None:
     ledger.begin(T, [writing(name, build, seconds=seconds)], token=token(ledger))
     assert ledger.commit(T, {asset(name).asset_id: Build(build)}, token=token(ledger)) == {asset(name).asset_id}
+    ledger.settle(T, {asset(name).asset_id: Build(build)}, token=token(ledger))
 
 
 def test_a_build_is_writing_until_committed_and_the_old_one_stays_live(ledger: Ledger) -> None:
@@ -55,6 +56,9 @@ def test_a_build_is_writing_until_committed_and_the_old_one_stays_live(ledger: L
     known = ledger.look_up(T, [name])[name]
     assert (known.state, known.live_build) == ("writing", "b1")
     ledger.commit(T, {name: Build("b2")}, token=token(ledger))
+    known = ledger.look_up(T, [name])[name]
+    assert (known.state, known.live_build) == ("writing", "b2"), "rows of b1 lie there yet"
+    ledger.settle(T, {name: Build("b2")}, token=token(ledger))
     known = ledger.look_up(T, [name])[name]
     assert (known.state, known.live_build, known.source_version) == ("live", "b2", "v1:1")
 
@@ -172,6 +176,8 @@ def test_a_picture_that_waits_is_known_as_waiting(ledger: Ledger) -> None:
     assert ledger.counts(T)["waiting_for_product"] == 1
     make_live(ledger, "a", "b1")
     assert ledger.counts(T)["live"] == 1
+    ledger.wait_for_product(T, [asset("a")])
+    assert ledger.counts(T)["live"] == 1, "a plan that looked earlier takes nothing back"
 
 
 def test_batches_are_open_until_closed(ledger: Ledger) -> None:
