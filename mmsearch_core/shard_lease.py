@@ -79,8 +79,8 @@ class ShardLease:
                 return True
             data = self._store.get(self._key, if_match=there.etag)
             left = from_json(data, LeaseNote) if data else self.note
-            if left.holder in ("", self._holder):  # given back; or ours, written by a call whose answer was lost
-                self._put(left if left.holder else self.note, if_match=there.etag)
+            if not left.holder:  # given back
+                self._put(self.note, if_match=there.etag)
                 return True
             if left.expires > time.time():
                 return False
@@ -94,7 +94,14 @@ class ShardLease:
 
     def _put(self, note: LeaseNote, *, if_none_match: bool = False, if_match: str | None = None) -> None:
         note = replace(note, expires=time.time() + self._seconds)
-        self._etag = self._store.put(self._key, to_json(note), if_none_match=if_none_match, if_match=if_match)
+        data = to_json(note)
+        try:
+            self._etag = self._store.put(self._key, data, if_none_match=if_none_match, if_match=if_match)
+        except PreconditionFailed:
+            there = self._store.head(self._key)
+            if there is None or self._store.get(self._key, if_match=there.etag) != data:
+                raise
+            self._etag = there.etag  # it was written, only the answer was lost and the client tried again
         self.note = note
 
     def _write(self, note: LeaseNote) -> None:
@@ -103,21 +110,9 @@ class ShardLease:
                 if not self._lost:
                     self._put(note, if_match=self._etag)
             except PreconditionFailed:
-                self._lost = not self._put_over_own(note)
+                self._lost = True
         if self._lost:
             raise Busy(f"The lease {self._key} was taken over by another process: this one stops.")
-
-    def _put_over_own(self, note: LeaseNote) -> bool:
-        """Whether what lies there is ours after all: written by a call whose answer was lost."""
-        there = self._store.head(self._key)
-        try:
-            data = self._store.get(self._key, if_match=there.etag) if there else None
-            if there is None or data is None or from_json(data, LeaseNote).holder != self._holder:
-                return False
-            self._put(note, if_match=there.etag)
-        except PreconditionFailed:
-            return False
-        return True
 
     def _renew(self) -> None:
         while not self._left.wait(self._seconds / 3):

@@ -74,11 +74,11 @@ class LedgerBooks:
                 new = [product for product in piece if known.get(product.product_id) != product.facts_digest]
                 self._database.upsert(connection, products, [product_row(product) for product in new])
                 changed += len(new)
-        there = {product for batch in self.product_texts() for product, _ in batch}
-        gone = sorted(there - {product.product_id for product in named})
-        for piece in pieces(gone):
+        recorded = {product for batch in self.product_texts() for product, _ in batch}
+        gone = sorted(recorded - {product.product_id for product in named})
+        for names in pieces(gone):
             with self._database.writing() as connection:
-                connection.execute(delete(products).where(products.c.product_id.in_(piece)))
+                connection.execute(delete(products).where(products.c.product_id.in_(names)))
         return changed + len(gone)
 
     def products(self, ids: Sequence[ProductId]) -> dict[ProductId, Product]:

@@ -72,7 +72,7 @@ def run(*, run_id: str, target: Target, stores: Stores, settings: Settings) -> d
     read, unreadable = read_feed(catalog, settings.catalog.feed)
     if not read:  # a half-written feed must not empty the shop
         raise BadSettings(
-            f"The feed {catalog.bucket}/{settings.catalog.feed} names no product: nothing was compared; upload it again."
+            f"The feed {catalog.bucket}/{settings.catalog.feed} names no product: nothing was compared; mend it."
         )
     changed_products = ledger.put_products(read)
     product_of = ProductOf(settings.catalog.product_pattern)

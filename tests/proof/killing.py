@@ -100,7 +100,9 @@ class World:
         def bring_back() -> None:
             for name, objects in stores.items():
                 self.parts[name]._objects = dict(objects)
-            copy = {name: {k: dict(v) if isinstance(v, dict) else v for k, v in it.items()} for name, it in index.items()}
+            copy = {
+                name: {k: dict(v) if isinstance(v, dict) else v for k, v in it.items()} for name, it in index.items()
+            }
             vars(self.parts["index"]).update(copy)
             self._sqlite().deserialize(ledger)
 
@@ -129,7 +131,9 @@ class World:
                 if table.name != "leases":
                     facts[table.name] = sorted(map(repr, rows))
         index = self.parts["index"]
-        facts["rows"] = {name: {key: (row.build, row.text) for key, row in rows.items()} for name, rows in index._rows.items()}
+        facts["rows"] = {
+            name: {key: (row.build, row.text) for key, row in rows.items()} for name, rows in index._rows.items()
+        }
         facts["aliases"] = dict(index._aliases)
         return facts
 

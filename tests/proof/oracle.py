@@ -1,4 +1,4 @@
-"""What the bucket and the feed imply, worked out here from their bytes alone: no ledger, no stage, no id of the core."""
+"""What the bucket and the feed imply, worked out from their bytes alone: no ledger, no stage, no id of the core."""
 
 import json
 from collections.abc import Mapping

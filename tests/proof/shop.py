@@ -111,7 +111,9 @@ class Shop:
             for work in new:
                 self.finish(work)
         else:
-            raise AssertionError(f"still dirty after {ROUNDS} refreshes: {compare.work(self.runtime, 'late')['counts']}")
+            raise AssertionError(
+                f"still dirty after {ROUNDS} refreshes: {compare.work(self.runtime, 'late')['counts']}"
+            )
         truth = implied(self.runtime.catalog, self.runtime.index_recipes)
         assert found(self.runtime) == truth
         self.steady = {key for key, (state, _) in truth.states.items() if state == "live"}

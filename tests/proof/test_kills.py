@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 
-from mmsearch_core.records.asset import Change
+from mmsearch_core.records.asset import Asset, Change, Removal, Withdrawal
 from mmsearch_core.shards import Shard
 from mmsearch_core.wiring import Runtime
 from tasks import close, compare, mine, plan, publish
@@ -17,8 +17,7 @@ from tests.proof.shop import Shop
 Step = Callable[[Runtime], Any]
 
 
-@pytest.fixture(scope="module")
-def steps() -> tuple[World, list[tuple[str, Step]], Shop]:
+def a_night() -> tuple[World, list[tuple[str, Step]], Shop]:
     """An index and results that are live, a night of changes of every kind, and the commands of that night."""
     world = World(search={"min_hits": 0, "buckets": 4}, shards={"size": 100})
     runtime = world.process()
@@ -36,10 +35,8 @@ def steps() -> tuple[World, list[tuple[str, Step]], Shop]:
     shop.remove("pictures/p2/a.jpg")
     shop.set_product("p3", title="Deluxe")
     shop.drop_product("p4")
-    (batch,) = _rehearse(world, lambda process: compare.work(process, "night")["batches"])
-    shard = f"runs/{batch}/shards/00000"
-    mined = _rehearse(world, lambda process: [*index(process, "night"), mine.work(process, "night")["batch"]])[-1]
-    queries = f"runs/{mined}/shards/00000"
+    batch, mined = _rehearse(world)
+    shard, queries = f"runs/{batch}/shards/00000", f"runs/{mined}/shards/00000"
     night: list[tuple[str, Step]] = [
         ("compare", lambda process: compare.work(process, "night")["batches"]),
         ("plan", lambda process: plan.work(process, batch)),
@@ -52,17 +49,27 @@ def steps() -> tuple[World, list[tuple[str, Step]], Shop]:
     return world, night, shop
 
 
-def _rehearse(world: World, work: Step) -> Any:
-    bring_back = world.save()
-    try:
-        return work(world.process())
-    finally:
-        bring_back()
+def _rehearse(world: World) -> tuple[str, str]:
+    """The names of the night's batches, which are the same each time; the plan has changes of every kind."""
+    bring_back, process = world.save(), world.process()
+    (report,) = index(process, "night")
+    changes = Shard(process.work, f"runs/{report['batch']}/shards/00000").read("changes", Change)
+    assert {type(change) for change in changes} == {Asset, Removal, Withdrawal}
+    mined = mine.work(process, "night")["batch"]
+    bring_back()
+    return report["batch"], mined
 
 
-def test_a_death_at_any_call_of_any_stage(steps: tuple[World, list[tuple[str, Step]], Shop]) -> None:
+def test_a_death_at_any_call_of_any_stage() -> None:
     """Before the call took effect, and after it did without the caller knowing; on the way, no reader sees a hole."""
-    world, night, shop = steps
+    deaths = die_everywhere()
+    assert len(deaths) == 13
+    assert min(deaths.values()) >= 10
+
+
+def die_everywhere() -> dict[str, int]:
+    """How many deaths each stage was retried after."""
+    world, night, shop = a_night()
     deaths = {}
     for name, step in night:
         bring_back = world.save()
@@ -80,13 +87,4 @@ def test_a_death_at_any_call_of_any_stage(steps: tuple[World, list[tuple[str, St
                 assert world.facts() == clean, f"{name} died {'after' if after else 'before'} call {ends_at}"
         deaths[name] = 2 * life.calls
         bring_on()
-    assert min(deaths.values()) >= 10, deaths
-    print(deaths)
-
-
-def test_the_night_has_changes_of_every_kind(steps: tuple[World, list[tuple[str, Step]], Shop]) -> None:
-    """Otherwise the deaths above prove less than they say."""
-    world, night, _ = steps
-    plan_path = next(key for key in world.facts() if key.endswith("changes.parquet") and "night" not in key)
-    assert Shard(world.parts["work"], plan_path.rpartition("/")[0]).read("changes", Change)
-    assert len(night) == 13
+    return deaths

@@ -5,6 +5,7 @@ import random
 import signal
 import time
 from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
@@ -20,12 +21,14 @@ pytestmark = pytest.mark.integration
 LEASE = 1.5  # seconds: renewed three times in that, by a process that gets any time at all
 
 
-@pytest.fixture
-def line(servers: Servers, tmp_path: Path) -> Iterator[Line]:
+@pytest.fixture(scope="module")
+def line(servers: Servers, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Line]:
     """A shop that has settled."""
-    yield from a_line(servers, tmp_path, seed=1)
+    with a_line(servers, tmp_path_factory.mktemp("processes"), seed=1) as line:
+        yield line
 
 
+@contextmanager
 def a_line(servers: Servers, folder: Path, seed: int) -> Iterator[Line]:
     alias = f"processes{time.time_ns()}"
     settings = settings_for(servers.settings, folder, alias, shards={"size": 100, "lease_seconds": LEASE})
@@ -87,10 +90,12 @@ def without_server(line: Line, servers: Servers, name: str) -> list[int]:
 
 def test_two_processes_on_one_shard(line: Line) -> None:
     """One works, the other waits, or comes again: the outcome is one run's."""
-    both(line)
+    run_twice(line)
 
 
-def both(line: Line) -> None:
+def run_twice(line: Line) -> None:
+    """A night in which every process is started twice."""
+
     def run(stage: str, *arguments: str) -> None:
         children = [line.start(stage, *arguments) for _ in range(2)]
         codes = {line.end(child) for child in children}
@@ -110,6 +115,7 @@ def test_a_process_that_was_stopped_goes_on_after_its_lease_was_taken(line: Line
 
 
 def stop_many(line: Line, stops: int) -> int:
+    """Nights in which an upsert is stopped and wakes when all has gone on without it; how many were."""
     stopped = 0
     while stopped < stops:
         sleepers: list[tuple[str, Callable[[], int]]] = []
