@@ -41,6 +41,8 @@ class MilvusIndex:
         there = self.uuid(collection)
         if there is not None:
             return there
+        with self._named_errors():  # without all its indexes: whoever began it died
+            self._client.drop_collection(collection, timeout=SECONDS)
         from pymilvus import DataType, Function, FunctionType, MilvusClient
 
         name = uuid.uuid4().hex
@@ -77,14 +79,17 @@ class MilvusIndex:
         with self._named_errors():
             if not self._client.has_collection(collection, timeout=SECONDS):
                 return None
-            properties = self._client.describe_collection(collection, timeout=SECONDS)["properties"]
+            described = self._client.describe_collection(collection, timeout=SECONDS)
+            properties, fields = described["properties"], described["fields"]
+            vectors = sum("VECTOR" in field["type"].name for field in fields)
+            whole = len(self._client.list_indexes(collection, timeout=SECONDS)) >= vectors
         made_by = properties.get("mmsearch.schema")
         if made_by != SCHEMA:
             raise SchemaMismatch(
                 f"The collection {collection} was made by another version ({made_by or 'not by mmsearch'}): "
                 "choose another index.alias, or drop it."
             )
-        return str(properties["mmsearch.uuid"])
+        return str(properties["mmsearch.uuid"]) if whole else None
 
     def upsert(self, collection: str, rows: Sequence[IndexRow], *, writer: int = 0) -> None:
         with self._named_errors():

@@ -1,5 +1,6 @@
 """What every vector index promises, held against MemoryIndex and Milvus Lite behind its server."""
 
+import sys
 import time
 from collections.abc import Iterator
 
@@ -14,6 +15,7 @@ from mmsearch_core.records.ids import AssetId, Build, PassageId, PixelsId, Produ
 from mmsearch_core.records.row import IndexRow, row_id
 from mmsearch_core.records.segment import Page, Where, Whole
 from mmsearch_core.testing.memory_index import MemoryIndex
+from tests.conftest import Servers
 
 
 @pytest.fixture(params=["memory", pytest.param("milvus", marks=pytest.mark.integration)])
@@ -157,6 +159,24 @@ def test_more_rows_than_a_call_takes(index: VectorIndex, collection: str) -> Non
     assert len(index.search(collection, "clip", [unit(1, 0, 0, 0)] * 150, 3)) == 150
     assert index.retire(collection, dict.fromkeys((r.asset_id for r in rows), None)) == 1300
     assert list(index.builds(collection)) == []
+
+
+@pytest.mark.integration
+def test_a_collection_whose_maker_died_is_made_again(servers: Servers, monkeypatch: pytest.MonkeyPatch) -> None:
+    """It was there, and could never be loaded: its indexes were missing."""
+    name, uri = f"c_{time.time_ns()}", servers.settings.index.uri
+    maker = MilvusIndex(uri)
+    with monkeypatch.context() as patch:
+        patch.setattr(maker._client, "create_index", lambda *_, **__: sys.exit("killed"))
+        with pytest.raises(SystemExit):
+            maker.create(name, {"clip": 4, "sbert": 3})
+    index = MilvusIndex(uri)
+    assert index._client.has_collection(name)
+    assert index.uuid(name) is None
+    assert index.create(name, {"clip": 4, "sbert": 3}) == index.uuid(name)
+    index.upsert(name, [row("x", unit(1, 0, 0, 0))])
+    assert len(index.search(name, "clip", [unit(1, 0, 0, 0)], 1)[0]) == 1
+    index.drop(name)
 
 
 @pytest.mark.integration
