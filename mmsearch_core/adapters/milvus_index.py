@@ -195,7 +195,9 @@ class MilvusIndex:
     def _client(self) -> Any:
         from pymilvus import MilvusClient
 
-        return MilvusClient(self._uri, token=self._token or "", timeout=SECONDS)
+        # pymilvus pings every ten seconds; a server of gRPC's own defaults hangs up on whoever does so within minutes
+        quiet = {"grpc.keepalive_time_ms": 300_000}
+        return MilvusClient(self._uri, token=self._token or "", timeout=SECONDS, grpc_options=quiet)
 
     @contextmanager
     def _named_errors(self) -> Iterator[None]:

@@ -17,13 +17,14 @@ import structlog
 from hypothesis import HealthCheck, Phase, seed, settings
 from hypothesis.stateful import run_state_machine_as_test
 
-from tests.conftest import Servers, running_servers
+from tests.conftest import Servers
 from tests.line import INDEX
 from tests.proof.histories import History
 from tests.proof.test_histories import on_real_parts
 from tests.proof.test_kills import die_everywhere
 from tests.proof.test_processes import a_line, kill_many, run_twice, stop_many, without_server
 from tests.proof.test_sleeps import everything_back, newer_things, nothing_more, sleep_everywhere
+from tests.servers import running
 
 REPORT = Path(__file__).parents[2] / "build/soak.json"
 Proof = Callable[[], int]
@@ -88,7 +89,8 @@ def main() -> None:
     structlog.configure(wrapper_class=structlog.make_filtering_bound_logger(logging.CRITICAL))
     logging.getLogger("pymilvus").setLevel(logging.ERROR)
     outcomes = []
-    with tempfile.TemporaryDirectory() as folder, running_servers(Path(folder) / "servers") as servers:
+    with tempfile.TemporaryDirectory() as folder, running(Path(folder)) as here:
+        servers = Servers(state=Path(folder), settings=here)
         for name, proof in proofs(servers, Path(folder), asked.scale).items():
             if asked.names and not any(part in name for part in asked.names):
                 continue

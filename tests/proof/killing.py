@@ -45,10 +45,11 @@ class Life:
             self.dead |= last and not self.sleep
             if self.dead and not (last and self.after):
                 raise Killed
-        if last and self.sleep and not self.after:
+        asleep = last and threading.current_thread() is threading.main_thread()  # the ledger in memory is one thread's
+        if asleep and self.sleep and not self.after:
             self.sleep()
         answer = function(*args, **options)
-        if last and self.sleep and self.after:
+        if asleep and self.sleep and self.after:
             self.sleep()
         if self.dead:
             raise Killed

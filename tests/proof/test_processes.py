@@ -10,7 +10,8 @@ from pathlib import Path
 
 import pytest
 
-from mmsearch_core.demo import processes
+from mmsearch_core.demo import processes, stack
+from mmsearch_core.demo.environment import Ports
 from tests.conftest import Servers
 from tests.proof.oracle import CONTENTS
 from tests.proof.processes import AGAIN, LATE, Line, stir
@@ -77,8 +78,9 @@ def without_server(line: Line, servers: Servers, name: str) -> list[int]:
         assert codes[-1] in (0, AGAIN), line.log.read_text()[-2000:]
         codes.append(line.end(line.start(stage, *arguments)))
         assert codes[-1] == AGAIN, line.log.read_text()[-2000:]
-        processes.start(servers.state, servers.parts[name])
-        processes.wait_until_ready(servers.state, servers.parts[name])
+        part = part_of(servers, name)
+        processes.start(servers.state, part)
+        processes.wait_until_ready(servers.state, part)
         line.run(stage, *arguments)
 
     stir(line.shop, line.random, CONTENTS)
@@ -86,6 +88,14 @@ def without_server(line: Line, servers: Servers, name: str) -> list[int]:
     line.shop.look()
     line.shop.settle()
     return codes
+
+
+def part_of(servers: Servers, name: str) -> processes.Part:
+    """The server as it was started, on the same port."""
+    addresses = (servers.settings.store.endpoint, servers.settings.index.uri)
+    s3, milvus = (int(str(address).rpartition(":")[2]) for address in addresses)
+    used, own = Ports(s3=s3, milvus=milvus), stack.inherited()
+    return stack.store_part(servers.state, used, own) if name == "store" else stack.index_part(used, own)
 
 
 def test_two_processes_on_one_shard(line: Line) -> None:
