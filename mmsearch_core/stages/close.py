@@ -11,7 +11,7 @@ from mmsearch_core.errors import StageMissing, TryLater
 from mmsearch_core.ports import Ledger, ObjectStore, Stores, VectorIndex
 from mmsearch_core.records.asset import Asset, Change
 from mmsearch_core.records.ids import AssetId, BatchId
-from mmsearch_core.records.run import Plan, ShardReport
+from mmsearch_core.records.run import Plan, ShardReport, Target
 from mmsearch_core.shards import Shard, read_plan
 
 log = structlog.get_logger()
@@ -19,7 +19,7 @@ log = structlog.get_logger()
 STAGES = ("decode", "describe", "embed_text", "embed_image", "upsert")
 
 
-def run(*, batch: BatchId, alias: str, stores: Stores) -> dict[str, Any]:
+def run(*, batch: BatchId, target: Target, alias: str, stores: Stores) -> dict[str, Any]:
     """The batch's totals, as ``runs/<batch>/report.json``; fails where a report is missing or the counts disagree."""
     work, ledger = stores.work, stores.ledger
     plan = read_plan(work, batch)
@@ -30,7 +30,8 @@ def run(*, batch: BatchId, alias: str, stores: Stores) -> dict[str, Any]:
         ledger.close_batch(batch, status="failed", counts=settled)
         raise TryLater(f"{settled['unsettled']} assets of batch {batch} changed meanwhile: run catalog_refresh again.")
     ledger.close_batch(batch, status="done", counts=settled)
-    _go_live(plan, alias, ledger, stores.index)
+    if plan.target_id == target.target_id:  # a late batch of other models changes nothing of what is searched
+        go_live(target, alias, ledger, stores.index)
     made = sum(stage["calls_made"] for stage in totals.values())
     report = {
         "stage": "close",
@@ -74,17 +75,17 @@ def _settled(plan: Plan, work: ObjectStore, ledger: Ledger) -> dict[str, int]:
         known = ledger.look_up(plan.target_id, [AssetId(change.asset_id) for change in changes])
         for change in changes:
             was = known.get(change.asset_id)
-            if isinstance(change, Asset):
-                state = was.state if was else "unsettled"
-                counts[state if state in ("live", "failed") else "unsettled"] += 1
-            else:
-                counts["unsettled" if was else "removed"] += 1
+            unknown = "unsettled" if isinstance(change, Asset) else "removed"
+            state = was.state if was else unknown
+            counts["unsettled" if state == "writing" else state] += 1
     return dict(counts)
 
 
-def _go_live(plan: Plan, alias: str, ledger: Ledger, index: VectorIndex) -> None:
-    """Point the alias at the target, once nothing that was handed out for it is open."""
-    if index.resolve(alias) != plan.collection and ledger.open_batches(plan.target_id) == 0:
-        index.switch(alias, plan.collection)
-        ledger.go_live(plan.target_id)
-        log.info("close.live", alias=alias, collection=plan.collection)
+def go_live(target: Target, alias: str, ledger: Ledger, index: VectorIndex) -> None:
+    """Point the alias at the target, unless it is so or something that was handed out for it is not done."""
+    live = any(it.status == "live" for it in ledger.targets() if it.target_id == target.target_id)
+    if (live and index.resolve(alias) == target.collection) or ledger.open_batches(target.target_id):
+        return
+    index.switch(alias, target.collection)
+    ledger.go_live(target.target_id)
+    log.info("close.live", alias=alias, collection=target.collection)

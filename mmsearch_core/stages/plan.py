@@ -12,11 +12,11 @@ import structlog
 from mmsearch_core.codec import dump, from_json, to_json
 from mmsearch_core.errors import StageMissing
 from mmsearch_core.ports import Stores
-from mmsearch_core.records.asset import Asset, Change, Product, Removal, asset_id
+from mmsearch_core.records.asset import Asset, Change, Product, Removal, Withdrawal, asset_id
 from mmsearch_core.records.commit import Known
 from mmsearch_core.records.ids import BatchId
 from mmsearch_core.records.run import Plan, Target
-from mmsearch_core.settings import Settings
+from mmsearch_core.settings import Catalog, Settings
 from mmsearch_core.shards import plan_key, shard_path
 from mmsearch_core.stages.catalog import ProductOf, kind_of
 from mmsearch_core.stages.compare import Manifest, manifest_key
@@ -32,8 +32,9 @@ def run(*, batch: BatchId, target: Target, stores: Stores, settings: Settings) -
     there = stores.work.get(plan_key(batch))
     plan = from_json(there, Plan) if there else None
     if plan is None or (plan.recipes, plan.target_id) != (target.recipes, target.target_id):
-        changes, counts = _look(batch, target, stores, ProductOf(settings.catalog.product_pattern))
-        plan = _freeze(batch, target, stores, cut(changes, settings.shards.size), counts)
+        looked_at = datetime.now(UTC)  # before looking: of two plans, the one that saw older things must not be later
+        changes, counts = _look(batch, target, stores, settings.catalog)
+        plan = _freeze(batch, target, stores, cut(changes, settings.shards.size), counts, looked_at)
     log.info("plan.done", batch=batch, shards=len(plan.shards), **plan.counts)
     return {"stage": "plan", "batch": batch, "shards": sorted(plan.shards), "counts": dict(plan.counts)}
 
@@ -48,12 +49,13 @@ def cut(things: Sequence[T], size: int) -> list[Sequence[T]]:
     return [things[start : start + size] for start in range(0, len(things), size)]
 
 
-def _look(batch: BatchId, target: Target, stores: Stores, product_of: ProductOf) -> tuple[list[Change], dict[str, int]]:
-    catalog, ledger = stores.catalog, stores.ledger
+def _look(batch: BatchId, target: Target, stores: Stores, settings: Catalog) -> tuple[list[Change], dict[str, int]]:
+    catalog, ledger, product_of = stores.catalog, stores.ledger, ProductOf(settings.product_pattern)
     data = stores.work.get(manifest_key(batch))
     if data is None:
         raise StageMissing(f"Batch {batch} has no manifest: run the compare stage first, or correct the batch's name.")
-    keys = from_json(data, Manifest).keys
+    named = dict.fromkeys(from_json(data, Manifest).keys)  # hints come twice, and of anything in the bucket
+    keys = [key for key in named if key.startswith(settings.pictures) and not key.endswith("/")]
     with ThreadPoolExecutor(LOOKERS) as lookers:
         seen = list(lookers.map(catalog.head, keys))
     ids = [asset_id(catalog.bucket, key) for key in keys]
@@ -74,6 +76,7 @@ def _look(batch: BatchId, target: Target, stores: Stores, product_of: ProductOf)
             verdict = _verdict(asset, product, was)
             changes += [asset] if verdict in ("added", "changed") else []
             waiting += [asset] if verdict == "waiting_for_product" else []
+            changes += [_withdrawal(asset)] if verdict == "withdrawn" else []
         counts[verdict] += 1
     ledger.wait_for_product(target.target_id, waiting)
     return changes, dict(counts)
@@ -81,7 +84,7 @@ def _look(batch: BatchId, target: Target, stores: Stores, product_of: ProductOf)
 
 def _verdict(asset: Asset, product: Product | None, was: Known | None) -> str:
     if product is None:
-        return "waiting_for_product"
+        return "waiting_for_product" if was is None or was.state == "waiting_for_product" else "withdrawn"
     if was is None or was.state == "waiting_for_product":
         return "added"
     same = (was.source_version, was.product_id) == (asset.source.version, asset.product_id)
@@ -92,8 +95,17 @@ def _verdict(asset: Asset, product: Product | None, was: Known | None) -> str:
     return "changed"
 
 
+def _withdrawal(asset: Asset) -> Withdrawal:
+    return Withdrawal(asset_id=asset.asset_id, product_id=asset.product_id, kind=asset.kind, source=asset.source)
+
+
 def _freeze(
-    batch: BatchId, target: Target, stores: Stores, pieces: Sequence[Sequence[Change]], counts: Mapping[str, int]
+    batch: BatchId,
+    target: Target,
+    stores: Stores,
+    pieces: Sequence[Sequence[Change]],
+    counts: Mapping[str, int],
+    looked_at: datetime,
 ) -> Plan:
     work, ledger = stores.work, stores.ledger
     shards = {}
@@ -109,7 +121,7 @@ def _freeze(
         line="index",
         target_id=target.target_id,
         collection=target.collection,
-        made_at=datetime.now(UTC),
+        made_at=looked_at,
         commit=ledger.commit_number(target.target_id),
         recipes=target.recipes,
         shards=shards,
