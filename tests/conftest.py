@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 
 from mmsearch_core.settings import Settings
+from tests import postgres as postgres_server
 from tests.servers import running
 
 os.environ.setdefault("OMP_NUM_THREADS", "1")  # torch's threads and the servers' would wait for each other
@@ -27,3 +28,10 @@ def servers(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Servers]:
     state = tmp_path_factory.mktemp("servers")
     with running(state) as settings:
         yield Servers(state=state, settings=settings)
+
+
+@pytest.fixture(scope="session")
+def postgres() -> Iterator[postgres_server.Postgres]:
+    """A real PostgreSQL, started by the first test that asks for a database."""
+    with postgres_server.running() as server:
+        yield server

@@ -12,6 +12,19 @@ from mmsearch_core.records.run import Failure, Target
 PRODUCT = ("product_id", "title", "url", "price", "currency", "in_stock", "facts")
 
 
+def target_row(target: Target) -> dict[str, Any]:
+    """The columns of a target that is new."""
+    return {
+        "target_id": target.target_id,
+        "collection": target.collection,
+        "collection_uuid": target.collection_uuid,
+        "recipes": dict(target.recipes),
+        "status": target.status,
+        "commit_number": 0,
+        "created_at": datetime.now(UTC),
+    }
+
+
 def asset_row(target: TargetId, asset: Asset) -> dict[str, Any]:
     """The columns that name an asset and its source."""
     return {
@@ -31,7 +44,7 @@ def writing_row(target: TargetId, writing: Writing) -> dict[str, Any]:
         "product_text": writing.product_text,
         "state": "writing",
         "target_build": writing.build,
-        "observed_at": writing.observed_at,
+        "observed_at": writing.observed_at.astimezone(UTC),  # SQLite keeps no zone
         "changed_at": datetime.now(UTC),
     }
 

@@ -3,7 +3,7 @@
 from collections.abc import Iterator, Mapping, Sequence
 from datetime import UTC, datetime
 
-from sqlalchemy import Connection, and_, delete, func, or_, select, update
+from sqlalchemy import Connection, and_, bindparam, delete, func, select, update
 
 from mmsearch_core.adapters.ledger_books import PAGE, LedgerBooks
 from mmsearch_core.adapters.ledger_database import pieces
@@ -68,15 +68,14 @@ class SqlLedger(LedgerBooks):
         live: set[AssetId] = set()
         with self._database.writing() as connection:
             _check_token(connection, target, token)
-            now = datetime.now(UTC)
-            for asset, build in builds.items():
-                done = connection.execute(
-                    update(assets)
-                    .where(assets.c.target_id == target, assets.c.asset_id == asset, assets.c.target_build == build)
-                    .values(live_build=build, state="live", attempts=0, changed_at=now, **_NO_FAILURE)
-                )
-                if done.rowcount:
-                    live.add(asset)
+            for piece in pieces(list(builds)):
+                mine = and_(assets.c.target_id == target, assets.c.asset_id.in_(piece))
+                wanted = connection.execute(select(assets.c.asset_id, assets.c.target_build).where(mine))
+                still = [name for name, build in wanted if build == builds[name]]
+                done = {"live_build": assets.c.target_build, "state": "live", "attempts": 0, **_NO_FAILURE}
+                these = and_(assets.c.target_id == target, assets.c.asset_id.in_(still))
+                connection.execute(update(assets).where(these).values(changed_at=datetime.now(UTC), **done))
+                live.update(still)
             _count_commit(connection, target)
         return live
 
@@ -90,24 +89,12 @@ class SqlLedger(LedgerBooks):
     def fail(self, target: TargetId, failures: Mapping[AssetId, tuple[Writing, Failure]], *, token: int) -> None:
         with self._database.writing() as connection:
             _check_token(connection, target, token)
-            for asset, (writing, failure) in failures.items():
-                connection.execute(
-                    update(assets)
-                    .where(
-                        assets.c.target_id == target,
-                        assets.c.asset_id == asset,
-                        assets.c.target_build == writing.build,
-                    )
-                    .values(
-                        live_build=None,
-                        state="failed",
-                        attempts=assets.c.attempts + 1,
-                        failure_stage=failure.stage,
-                        failure_kind=failure.kind,
-                        failure_message=failure.message,
-                        changed_at=datetime.now(UTC),
-                    )
-                )
+            rows = [
+                {"name": asset, "build": writing.build, "why": f.stage, "how": f.kind, "said": f.message}
+                for asset, (writing, f) in sorted(failures.items())
+            ]
+            if rows:
+                connection.execute(_FAIL.values(changed_at=datetime.now(UTC)), [{"of": target, **row} for row in rows])
             _count_commit(connection, target)
 
     def wait_for_product(self, target: TargetId, waiting: Sequence[Asset]) -> None:
@@ -140,8 +127,27 @@ class SqlLedger(LedgerBooks):
 _NO_FAILURE: dict[str, None] = {"failure_stage": None, "failure_kind": None, "failure_message": None}
 
 
+_FAIL = (
+    update(assets)
+    .where(
+        assets.c.target_id == bindparam("of"),
+        assets.c.asset_id == bindparam("name"),
+        assets.c.target_build == bindparam("build"),
+    )
+    .values(
+        live_build=None,
+        state="failed",
+        attempts=assets.c.attempts + 1,
+        failure_stage=bindparam("why"),
+        failure_kind=bindparam("how"),
+        failure_message=bindparam("said"),
+    )
+)
+
+
 def _check_token(connection: Connection, target: TargetId, token: int) -> None:
-    held = select(leases.c.token).where(leases.c.name == f"index:{target}", leases.c.holder != "")
+    """And hold the lease's row to the end of the transaction, so that nobody takes the lease over in between."""
+    held = select(leases.c.token).where(leases.c.name == f"index:{target}", leases.c.holder != "").with_for_update()
     if connection.execute(held).scalar() != token:
         raise Busy(f"The lease index:{target} was taken over: this process must not write any more.")
 
@@ -152,14 +158,11 @@ def _count_commit(connection: Connection, target: TargetId) -> None:
 
 
 def _observed_later(connection: Connection, target: TargetId, writings: Sequence[Writing]) -> set[AssetId]:
+    ours = {writing.asset.asset_id: writing.observed_at for writing in writings}
     later: set[AssetId] = set()
-    for piece in pieces(writings):
-        newer = or_(
-            *(
-                and_(assets.c.asset_id == writing.asset.asset_id, assets.c.observed_at > writing.observed_at)
-                for writing in piece
-            )
-        )
-        found = connection.execute(select(assets.c.asset_id).where(assets.c.target_id == target, newer))
-        later.update(AssetId(name) for (name,) in found)
+    for piece in pieces(list(ours)):
+        mine = and_(assets.c.target_id == target, assets.c.asset_id.in_(piece), assets.c.observed_at.is_not(None))
+        for name, theirs in connection.execute(select(assets.c.asset_id, assets.c.observed_at).where(mine)):
+            if theirs.replace(tzinfo=theirs.tzinfo or UTC) > ours[name]:  # SQLite keeps no zone
+                later.add(AssetId(name))
     return later
