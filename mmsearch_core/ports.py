@@ -223,9 +223,11 @@ class Ledger(Protocol):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Stores:
-    """Where truth lies: the shop's bucket, our bucket, the commit record, the index."""
+    """Where truth lies: the shop's bucket, our bucket, the commit record, the index; and where S3 Inventory writes its
+    reports, if the bucket is compared by them."""
 
     catalog: ObjectStore
     work: ObjectStore
     ledger: Ledger
     index: VectorIndex
+    inventory: ObjectStore | None = None

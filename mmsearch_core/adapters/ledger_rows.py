@@ -79,7 +79,13 @@ def to_known(row: Mapping[Any, Any]) -> Known:
         state=row["state"],
         live_build=Build(row["live_build"]) if row["live_build"] else None,
         attempts=row["attempts"],
+        observed_at=in_utc(row["observed_at"]) if row["observed_at"] else None,
     )
+
+
+def in_utc(moment: datetime) -> datetime:
+    """A moment as the database gave it; SQLite keeps no zone, and all of ours are UTC."""
+    return moment.replace(tzinfo=UTC) if moment.tzinfo is None else moment
 
 
 def to_failure(row: Mapping[Any, Any]) -> Failure:

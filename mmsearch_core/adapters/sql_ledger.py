@@ -9,6 +9,7 @@ from mmsearch_core.adapters.ledger_books import PAGE, LedgerBooks
 from mmsearch_core.adapters.ledger_database import pieces
 from mmsearch_core.adapters.ledger_rows import (
     asset_row,
+    in_utc,
     to_failure,
     to_known,
     writing_row,
@@ -163,6 +164,6 @@ def _observed_later(connection: Connection, target: TargetId, writings: Sequence
     for piece in pieces(list(ours)):
         mine = and_(assets.c.target_id == target, assets.c.asset_id.in_(piece), assets.c.observed_at.is_not(None))
         for name, theirs in connection.execute(select(assets.c.asset_id, assets.c.observed_at).where(mine)):
-            if theirs.replace(tzinfo=theirs.tzinfo or UTC) > ours[name]:  # SQLite keeps no zone
+            if in_utc(theirs) > ours[name]:
                 later.add(AssetId(name))
     return later

@@ -15,7 +15,7 @@ from mmsearch_core.adapters.ledger_schema import REVISION, VERSION_TABLE, tables
 from mmsearch_core.adapters.ledger_upgrade import MIGRATIONS, version
 from mmsearch_core.adapters.sql_ledger import SqlLedger
 from mmsearch_core.errors import SchemaMismatch
-from mmsearch_core.records.ids import BatchId, TargetId
+from mmsearch_core.records.ids import TargetId
 
 FIRST = TargetId("of-the-first-version")
 
