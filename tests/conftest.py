@@ -30,6 +30,17 @@ def servers(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Servers]:
         yield Servers(state=state, settings=settings)
 
 
+ENGINES = ["sqlite", pytest.param("postgresql", marks=pytest.mark.integration)]
+
+
+@pytest.fixture(params=ENGINES)
+def database(request: pytest.FixtureRequest, tmp_path: Path) -> str:
+    """The address of an empty database of each engine that the ledger can use."""
+    if request.param == "sqlite":
+        return f"sqlite:///{tmp_path / 'ledger.db'}"
+    return str(request.getfixturevalue("postgres").database())
+
+
 @pytest.fixture(scope="session")
 def postgres() -> Iterator[postgres_server.Postgres]:
     """A real PostgreSQL, started by the first test that asks for a database."""

@@ -57,7 +57,7 @@ def running() -> Iterator[Postgres]:
         yield Postgres(folder)
     finally:
         if server is not None:
-            server.send_signal(signal.SIGINT)  # what PostgreSQL calls a fast shutdown
+            server.send_signal(signal.SIGQUIT)  # at once: nothing of it is kept
             server.wait()
         shutil.rmtree(folder, ignore_errors=True)
 

@@ -8,6 +8,7 @@ from sqlalchemy import Connection, and_, bindparam, delete, func, select, update
 from mmsearch_core.adapters.ledger_books import PAGE, LedgerBooks
 from mmsearch_core.adapters.ledger_database import pieces
 from mmsearch_core.adapters.ledger_rows import (
+    KNOWN,
     asset_row,
     in_utc,
     to_failure,
@@ -30,7 +31,7 @@ class SqlLedger(LedgerBooks):
         while True:
             with self._database.reading() as connection:
                 page = connection.execute(
-                    select(assets)
+                    select(*KNOWN)
                     .where(
                         assets.c.target_id == target,
                         assets.c.asset_id > last,
@@ -38,7 +39,7 @@ class SqlLedger(LedgerBooks):
                     )
                     .order_by(assets.c.asset_id)
                     .limit(PAGE)
-                ).mappings()
+                )
                 batch = [to_known(row) for row in page]
             if not batch:
                 return
@@ -49,10 +50,9 @@ class SqlLedger(LedgerBooks):
         found: dict[AssetId, Known] = {}
         with self._database.reading() as connection:
             for piece in pieces(names):
-                rows = connection.execute(
-                    select(assets).where(assets.c.target_id == target, assets.c.asset_id.in_(piece))
-                ).mappings()
-                found.update((AssetId(row["asset_id"]), to_known(row)) for row in rows)
+                mine = and_(assets.c.target_id == target, assets.c.asset_id.in_(piece))
+                known = map(to_known, connection.execute(select(*KNOWN).where(mine)))
+                found.update((one.asset_id, one) for one in known)
         return found
 
     def begin(self, target: TargetId, writings: Sequence[Writing], *, token: int) -> set[AssetId]:

@@ -13,20 +13,20 @@ from mmsearch_core.records.commit import Writing
 from mmsearch_core.records.ids import BatchId, Build, ProductId, RecipeId, TargetId
 from mmsearch_core.records.run import Failure, Target
 from mmsearch_core.testing.memory_ledger import MemoryLedger
+from tests.conftest import ENGINES
 
 NOW = datetime(2026, 11, 23, 2, tzinfo=UTC)
 T = TargetId("t")
 TARGET = Target(target_id=T, collection="c", collection_uuid="u1", recipes={"decode": RecipeId("r")}, status="building")
 
 
-@pytest.fixture(params=["memory", "sqlite", "postgresql"])
+@pytest.fixture(params=["memory", *ENGINES])
 def ledger(request: pytest.FixtureRequest, tmp_path: Path) -> Ledger:
     """A ledger of each kind that knows the target."""
-    if request.param == "memory":
-        made: Ledger = MemoryLedger()
-    elif request.param == "sqlite":
+    made: Ledger = MemoryLedger()
+    if request.param == "sqlite":
         made = SqlLedger(f"sqlite:///{tmp_path / 'ledger.db'}")
-    else:
+    elif request.param == "postgresql":
         made = SqlLedger(request.getfixturevalue("postgres").database())
     made.add_target(TARGET)
     return made

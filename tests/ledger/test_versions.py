@@ -2,7 +2,6 @@
 
 import subprocess
 import sys
-from pathlib import Path
 
 import pytest
 from alembic.autogenerate import compare_metadata
@@ -18,14 +17,6 @@ from mmsearch_core.errors import SchemaMismatch
 from mmsearch_core.records.ids import TargetId
 
 FIRST = TargetId("of-the-first-version")
-
-
-@pytest.fixture(params=["sqlite", "postgresql"])
-def url(request: pytest.FixtureRequest, tmp_path: Path) -> str:
-    """An empty database of each engine."""
-    if request.param == "sqlite":
-        return f"sqlite:///{tmp_path / 'ledger.db'}"
-    return str(request.getfixturevalue("postgres").database())
 
 
 def migrated_to(url: str, revision: str) -> Engine:
@@ -59,30 +50,30 @@ def test_the_named_revision_is_the_newest_file() -> None:
     assert ScriptDirectory.from_config(config).get_heads() == [REVISION]
 
 
-def test_migrated_tables_are_the_tables_of_the_code(url: str) -> None:
-    SqlLedger(url).targets()
-    with create_engine(url).connect() as connection:
+def test_migrated_tables_are_the_tables_of_the_code(database: str) -> None:
+    SqlLedger(database).targets()
+    with create_engine(database).connect() as connection:
         options = {"version_table": VERSION_TABLE, "compare_type": True}
         assert compare_metadata(MigrationContext.configure(connection, opts=options), tables) == []
 
 
-def test_a_ledger_of_the_first_version_is_upgraded_and_keeps_what_it_knows(url: str) -> None:
+def test_a_ledger_of_the_first_version_is_upgraded_and_keeps_what_it_knows(database: str) -> None:
     """A file at once; a database that others may share by the command that the sentence names."""
-    engine = made_by_the_first(url)
+    engine = made_by_the_first(database)
     if engine.dialect.name == "postgresql":
         with pytest.raises(SchemaMismatch, match=r"version 0001.*`mmsearch ledger upgrade`"):
-            SqlLedger(url).targets()
-        assert SqlLedger(url).upgrade()
-    assert SqlLedger(url).open_batches(FIRST) == 1
-    assert not SqlLedger(url).upgrade()
-    test_migrated_tables_are_the_tables_of_the_code(url)
+            SqlLedger(database).targets()
+        assert SqlLedger(database).upgrade()
+    assert SqlLedger(database).open_batches(FIRST) == 1
+    assert not SqlLedger(database).upgrade()
+    test_migrated_tables_are_the_tables_of_the_code(database)
 
 
-def test_a_newer_ledger_is_refused_and_left_alone(url: str) -> None:
-    engine = migrated_to(url, "head")
+def test_a_newer_ledger_is_refused_and_left_alone(database: str) -> None:
+    engine = migrated_to(database, "head")
     with engine.begin() as connection:
         connection.execute(text(f"UPDATE {VERSION_TABLE} SET version_num = '0999'"))
-    for act in (SqlLedger(url).targets, SqlLedger(url).upgrade):
+    for act in (SqlLedger(database).targets, SqlLedger(database).upgrade):
         with pytest.raises(SchemaMismatch, match="version 0999"):
             act()
     with engine.connect() as connection:
@@ -90,26 +81,26 @@ def test_a_newer_ledger_is_refused_and_left_alone(url: str) -> None:
 
 
 @pytest.mark.integration  # starts processes
-def test_processes_that_start_at_once_migrate_once(url: str) -> None:
+def test_processes_that_start_at_once_migrate_once(database: str) -> None:
     """Each opens a batch of its own in a ledger that all of them find old."""
-    engine = made_by_the_first(url)
+    engine = made_by_the_first(database)
     code = (
         "import sys; from mmsearch_core.adapters.sql_ledger import SqlLedger; ledger = SqlLedger(sys.argv[1]);"
         "sys.stdin.readline(); ledger.upgrade(); ledger.open_batch(sys.argv[2], target='t', source='test')"
     )
     ask = {"stdin": subprocess.PIPE, "stderr": subprocess.PIPE, "text": True}
-    started = [subprocess.Popen([sys.executable, "-c", code, url, f"b{n}"], **ask) for n in range(4)]  # type: ignore[call-overload]
+    started = [subprocess.Popen([sys.executable, "-c", code, database, f"b{n}"], **ask) for n in range(4)]  # type: ignore[call-overload]
     said = [process.communicate("go\n")[1] for process in started]
     assert [process.returncode for process in started] == [0] * 4, said
-    assert SqlLedger(url).open_batches(TargetId("t")) == 4
+    assert SqlLedger(database).open_batches(TargetId("t")) == 4
     with engine.connect() as connection:
         assert version(connection) == REVISION
 
 
 @pytest.mark.integration  # starts processes
-def test_the_command_upgrades_and_says_so(url: str, monkeypatch: pytest.MonkeyPatch) -> None:
-    made_by_the_first(url)
-    monkeypatch.setenv("MMSEARCH_LEDGER__URL", url)
+def test_the_command_upgrades_and_says_so(database: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    made_by_the_first(database)
+    monkeypatch.setenv("MMSEARCH_LEDGER__URL", database)
     for expected in ("up to date now", "up to date already"):
         command = [sys.executable, "-m", "mmsearch_core.cli", "ledger", "upgrade"]
         assert expected in subprocess.run(command, capture_output=True, text=True, check=True).stdout

@@ -10,7 +10,7 @@ from mmsearch_core.testing.memory_store import MemoryStore
 from mmsearch_core.wiring import Runtime
 from tasks import compare
 from tests import inventory
-from tests.line import fake_runtime, feed, index, picture
+from tests.line import fake_runtime, feed, index, index_batch, picture
 
 FORMATS = {"CSV": inventory.csv_file, "Parquet": inventory.parquet_file}
 HARD = ("a b.jpg", "a+b.jpg", "a%20b.jpg", "红色.jpg", 'quo"te,comma.jpg', "d/e/f.jpg", "d/e!f.jpg", "d/e-f.jpg")
@@ -133,7 +133,9 @@ def test_a_report_of_another_bucket_or_of_none_names_the_setting() -> None:
     with pytest.raises(BadSettings, match=r"catalog\.inventory"):
         compare.work(runtime, "run")
     assert runtime.stores.inventory is not None
-    inventory.write(runtime.stores.inventory, "catalog/all/2026-11-22T01-00Z", [], bucket="x", created=datetime.now(UTC))
+    inventory.write(
+        runtime.stores.inventory, "catalog/all/2026-11-22T01-00Z", [], bucket="x", created=datetime.now(UTC)
+    )
     with pytest.raises(BadSettings, match=r"of bucket x, not catalog.*catalog\.inventory"):
         compare.work(runtime, "run")
 
@@ -146,12 +148,10 @@ def test_many_removals_wait_for_approval() -> None:
     for name in names[:3]:
         runtime.catalog.delete(f"pictures/p/{name}")
     for approved in (0, 2):
-        with pytest.raises(TooManyRemovals, match="3 of 10 .*20%.*approve_removals=3"):
+        with pytest.raises(TooManyRemovals, match=r"3 of 10 .*20%.*approve_removals=3"):
             compare.work(runtime, "run", approve_removals=approved)
     assert runtime.ledger.open_batches(runtime.target().target_id) == 0
     (batch,) = compare.work(runtime, "run", approve_removals=3)["batches"]
-    from tests.line import index_batch
-
     assert index_batch(runtime, batch)["assets"]["removed"] == 3
 
 
