@@ -60,15 +60,17 @@ class LedgerBooks:
 
     def put_products(self, feed: Iterable[Product]) -> int:
         changed = 0
+        digests = select(products.c.product_id, products.c.facts_digest)
         for piece in batched(feed, PIECE):
-            with self._database.writing() as connection:
-                there = select(products.c.product_id, products.c.facts_digest)
-                ids = [product.product_id for product in piece]
-                known = {name: facts for name, facts in connection.execute(there.where(products.c.product_id.in_(ids)))}
-                new = [product for product in piece if known.get(product.product_id) != product.facts_digest]
+            with self._database.reading() as connection:
+                mine = products.c.product_id.in_([product.product_id for product in piece])
+                known = {name: facts for name, facts in connection.execute(digests.where(mine))}
+            new = [product for product in piece if known.get(product.product_id) != product.facts_digest]
+            if new:
                 # in one order: two feeds that are read at once would else wait for each other's rows for ever
                 rows = sorted(map(product_row, new), key=itemgetter("product_id"))
-                self._database.upsert(connection, products, rows)
+                with self._database.writing() as connection:
+                    self._database.upsert(connection, products, rows)
                 changed += len(new)
         return changed
 

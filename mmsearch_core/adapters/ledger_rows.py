@@ -4,6 +4,10 @@ from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
 from typing import Any
 
+import pyarrow as pa
+from sqlalchemy import Text, type_coerce
+
+from mmsearch_core import ports
 from mmsearch_core.adapters.ledger_schema import assets
 from mmsearch_core.records.asset import Asset, Product
 from mmsearch_core.records.commit import Known, Writing
@@ -12,6 +16,8 @@ from mmsearch_core.records.run import Failure, Target
 
 WHAT = ("asset_id", "bucket", "key", "product_id", "source_version", "product_text", "state", "live_build")
 KNOWN = [assets.c[name] for name in (*WHAT, "attempts", "observed_at")]
+# as the driver gives them: SQLite's text is made a moment by Arrow, a whole column at once
+COLUMNS = [type_coerce(assets.c[name], Text) for name in ports.KNOWN.names]
 PRODUCT = ("product_id", "title", "url", "price", "currency", "in_stock", "facts")
 
 
@@ -85,6 +91,16 @@ def to_known(row: Sequence[Any]) -> Known:
         attempts=attempts,
         observed_at=in_utc(observed) if observed else None,
     )
+
+
+def to_columns(rows: Sequence[Sequence[Any]]) -> pa.RecordBatch:
+    """Rows with the columns ``COLUMNS``, column by column."""
+    *texts, observed = zip(*rows, strict=True)
+    moments = pa.array(observed)
+    if pa.types.is_string(moments.type):  # SQLite
+        moments = moments.cast(pa.timestamp("us"))
+    arrays = [*(pa.array(text, pa.string()) for text in texts), moments.cast(ports.KNOWN.field("observed_at").type)]
+    return pa.RecordBatch.from_arrays(arrays, schema=ports.KNOWN)
 
 
 def in_utc(moment: datetime) -> datetime:

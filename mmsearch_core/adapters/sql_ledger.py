@@ -3,14 +3,17 @@
 from collections.abc import Iterator, Mapping, Sequence
 from datetime import UTC, datetime
 
+import pyarrow as pa
 from sqlalchemy import Connection, and_, bindparam, delete, func, select, update
 
 from mmsearch_core.adapters.ledger_books import PAGE, LedgerBooks
 from mmsearch_core.adapters.ledger_database import pieces
 from mmsearch_core.adapters.ledger_rows import (
+    COLUMNS,
     KNOWN,
     asset_row,
     in_utc,
+    to_columns,
     to_failure,
     to_known,
     writing_row,
@@ -45,6 +48,15 @@ class SqlLedger(LedgerBooks):
                 return
             last = batch[-1].asset_id
             yield batch
+
+    def known_columns(self, target: TargetId, *, prefix: str = "") -> Iterator[pa.RecordBatch]:
+        mine = and_(assets.c.target_id == target, assets.c.key.startswith(prefix, autoescape=True))
+        # nearly every row is wanted: SQLite's index would only lead it through the table in a random order
+        query = select(*COLUMNS).where(mine).with_hint(assets, "NOT INDEXED", "sqlite")
+        with self._database.reading() as connection:
+            found = connection.execution_options(stream_results=True, max_row_buffer=PAGE).execute(query)
+            for rows in found.partitions(PAGE):
+                yield to_columns(rows)
 
     def look_up(self, target: TargetId, names: Sequence[AssetId]) -> dict[AssetId, Known]:
         found: dict[AssetId, Known] = {}

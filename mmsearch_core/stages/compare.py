@@ -16,7 +16,7 @@ import structlog
 
 from mmsearch_core.codec import to_json
 from mmsearch_core.errors import BadSettings, TooManyRemovals
-from mmsearch_core.ports import ObjectStore, Stores
+from mmsearch_core.ports import Ledger, ObjectStore, Stores
 from mmsearch_core.records.asset import Product
 from mmsearch_core.records.ids import BatchId, ProductId, digest
 from mmsearch_core.records.run import Target
@@ -48,8 +48,7 @@ def run(
     """Compare, write the manifests, record the batches; returns the task's report. No batch where nothing changed."""
     catalog, ledger = stores.catalog, stores.ledger
     report = _report(stores, settings.catalog)
-    read, unreadable = read_feed(catalog, settings.catalog.feed)
-    changed_products = ledger.put_products(read)
+    from_feed = _take_feed(catalog, settings.catalog.feed, ledger)
     batches = []
     with tempfile.TemporaryDirectory() as folder:
         spool = Spool(Path(folder))
@@ -67,9 +66,14 @@ def run(
                 batches.append(batch)
     if report:
         inventory.remember(stores.work, report)
-    counts |= {"products_changed": changed_products, "feed_lines_unreadable": unreadable}
+    counts |= from_feed
     log.info("compare.done", batches=len(batches), **counts)
     return {"stage": "compare", "batches": batches, "counts": counts, "target": target.target_id}
+
+
+def _take_feed(catalog: ObjectStore, key: str, ledger: Ledger) -> dict[str, int]:
+    products, unreadable = read_feed(catalog, key)
+    return {"products_changed": ledger.put_products(products), "feed_lines_unreadable": unreadable}
 
 
 def read_feed(catalog: ObjectStore, key: str) -> tuple[list[Product], int]:

@@ -1,25 +1,20 @@
 """What the bucket holds against what the ledger knows: both spooled to Parquet, then one full outer join in DuckDB, in
 bounded memory and whatever order the lines come in."""
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
-from operator import attrgetter
 from pathlib import Path
 from typing import Any
 
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from mmsearch_core.ports import Ledger
+from mmsearch_core.ports import KNOWN, Ledger
 from mmsearch_core.records.ids import TargetId
 from mmsearch_core.stages.catalog import ProductOf
 
 LINES = pa.schema([("key", pa.string()), ("version", pa.string()), ("product", pa.string())])
-KNOWN = pa.schema(
-    [(name, pa.string()) for name in ("key", "source_version", "product_id", "product_text", "state")]
-    + [("observed_at", pa.timestamp("us", "UTC"))]
-)
 PRODUCTS = pa.schema([("product", pa.string()), ("product_text", pa.string())])
 
 # "writing" is a build that was never finished: always changed. A failed asset stays failed until its bytes change.
@@ -72,26 +67,13 @@ class Spool:
 
     def listing(self, batches: Iterable[Sequence[tuple[str, str]]], product_of: ProductOf) -> None:
         """Spool (key, version) of every object."""
-        self._write(
-            "lines",
-            LINES,
-            (
-                {
-                    "key": [key for key, _ in batch],
-                    "version": [version for _, version in batch],
-                    "product": [product_of(key) or "" for key, _ in batch],
-                }
-                for batch in batches
-            ),
-        )
+        self._write("lines", LINES, (_lines(batch, product_of) for batch in batches))
 
     def ledger(self, ledger: Ledger, target: TargetId, prefix: str) -> None:
         """Spool what the ledger knows under the prefix, and all products."""
-        columns = {name: attrgetter(name) for name in KNOWN.names}
-        known = ledger.known(target, prefix=prefix)
-        self._write("ledger", KNOWN, ({name: [*map(get, batch)] for name, get in columns.items()} for batch in known))
+        self._write("ledger", KNOWN, ledger.known_columns(target, prefix=prefix))
         texts = ledger.product_texts()
-        self._write("products", PRODUCTS, (dict(zip(PRODUCTS.names, zip(*b, strict=True), strict=True)) for b in texts))
+        self._write("products", PRODUCTS, (_batch(PRODUCTS, *zip(*batch, strict=True)) for batch in texts))
 
     @contextmanager
     def joined(self, as_of: float | None) -> Iterator[Verdicts]:
@@ -104,7 +86,18 @@ class Spool:
             database.execute(f"CREATE TABLE verdicts AS {JOIN}", {"as_of": as_of})
             yield Verdicts(database)
 
-    def _write(self, name: str, schema: pa.Schema, batches: Iterable[Mapping[str, Sequence[Any]]]) -> None:
+    def _write(self, name: str, schema: pa.Schema, batches: Iterable[pa.RecordBatch]) -> None:
         with pq.ParquetWriter(self.folder / name, schema) as writer:
             for batch in batches:
-                writer.write_batch(pa.RecordBatch.from_pydict(dict(batch), schema=schema))
+                writer.write_batch(batch)
+
+
+def _lines(batch: Sequence[tuple[str, str]], product_of: ProductOf) -> pa.RecordBatch:
+    keys = [key for key, _ in batch]
+    return _batch(LINES, keys, [version for _, version in batch], [product_of(key) or "" for key in keys])
+
+
+def _batch(schema: pa.Schema, *columns: Sequence[Any]) -> pa.RecordBatch:
+    return pa.RecordBatch.from_arrays(
+        [pa.array(column, field.type) for field, column in zip(schema, columns, strict=True)], schema=schema
+    )

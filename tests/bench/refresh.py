@@ -12,10 +12,12 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
+from mmsearch_core.adapters.ledger_rows import writing_row
+from mmsearch_core.adapters.ledger_schema import assets
 from mmsearch_core.adapters.sql_ledger import SqlLedger
 from mmsearch_core.records.asset import Asset, ObjectRef, Product, asset_id
 from mmsearch_core.records.commit import Writing
-from mmsearch_core.records.ids import AssetId, Build, ProductId, TargetId, digest
+from mmsearch_core.records.ids import Build, ProductId, TargetId, digest
 from mmsearch_core.records.run import Target
 from tests import inventory
 from tests.line import fake_runtime
@@ -67,17 +69,15 @@ def _ledger(folder: Path) -> SqlLedger:
 
 
 def _fill(folder: Path, pictures: int) -> None:
-    """The ledger as it was left, through its own methods; then the bucket and the feed as they are now."""
+    """The ledger as it was left, the bucket and the feed as they are now."""
     ledger = _ledger(folder)
     ledger.add_target(Target(target_id=T, collection="c", collection_uuid="u", recipes={}, status="live"))
     products = pictures // A_PRODUCT
     ledger.put_products(_product(number) for number in range(products))
-    token = ledger.take_lease(f"index:{T}", holder="bench", seconds=36_000)
-    build = Build("0" * 32)
     for start in range(0, pictures, 10_000):
-        writings = [_writing(number, build) for number in range(start, min(pictures, start + 10_000))]
-        ledger.begin(T, writings, token=token)
-        ledger.commit(T, {AssetId(writing.asset.asset_id): build for writing in writings}, token=token)
+        rows = [_live(number) for number in range(start, min(pictures, start + 10_000))]
+        with ledger._database.writing() as connection:
+            connection.execute(assets.insert(), rows)
     for file in range(FILES):
         entries = _entries(range(REMOVED + file, pictures + ADDED, FILES))
         (folder / f"{file}.parquet").write_bytes(inventory.parquet_file("catalog", entries))
@@ -88,12 +88,13 @@ def _fill(folder: Path, pictures: int) -> None:
             feed.write(json.dumps(line) + "\n")
 
 
-def _writing(number: int, build: Build) -> Writing:
-    key = _key(number)
+def _live(number: int) -> dict[str, Any]:
+    key, build = _key(number), Build("0" * 32)
     source = ObjectRef(bucket="catalog", key=key, etag=_etag(number), size=1, last_modified=LONG_AGO)
     owner = _product(number // A_PRODUCT)
     asset = Asset(asset_id=asset_id("catalog", key), product_id=owner.product_id, kind="picture", source=source)
-    return Writing(asset=asset, build=build, product_text=owner.text_digest, observed_at=LONG_AGO)
+    writing = Writing(asset=asset, build=build, product_text=owner.text_digest, observed_at=LONG_AGO)
+    return {**writing_row(T, writing), "state": "live", "live_build": build}
 
 
 def _entries(numbers: range) -> Iterator[inventory.Entry]:

@@ -7,7 +7,7 @@ import pytest
 
 from mmsearch_core.adapters.sql_ledger import SqlLedger
 from mmsearch_core.errors import BadSettings, Busy
-from mmsearch_core.ports import Ledger
+from mmsearch_core.ports import KNOWN, Ledger
 from mmsearch_core.records.asset import Asset, ObjectRef, Product, asset_id
 from mmsearch_core.records.commit import Writing
 from mmsearch_core.records.ids import BatchId, Build, ProductId, RecipeId, TargetId
@@ -127,6 +127,20 @@ def test_what_is_forgotten_is_not_known(ledger: Ledger) -> None:
     assert keys == {"pictures/p/a.jpg", "pictures/p/c.jpg"}
     assert list(ledger.known(T, prefix="pictures/%")) == []
     assert set(ledger.look_up(T, [asset("a").asset_id, asset("b").asset_id])) == {asset("a").asset_id}
+
+
+def test_columns_say_what_the_records_say(ledger: Ledger) -> None:
+    """Under the same prefix, where patterns of SQL are plain text; a picture that waits was never observed."""
+    assert list(ledger.known_columns(T)) == []
+    for seconds, name in enumerate(("a", "b%c", "b_c")):
+        make_live(ledger, name, "b1", seconds=seconds)
+    ledger.wait_for_product(T, [asset("w")])
+    for prefix, number in (("", 4), ("pictures/p/b%", 1), ("pictures/p/w", 1), ("nothing/", 0)):
+        known = [known for batch in ledger.known(T, prefix=prefix) for known in batch]
+        rows = [row for batch in ledger.known_columns(T, prefix=prefix) for row in batch.to_pylist()]
+        said = {row["key"]: row for row in rows}
+        assert said == {one.key: {name: getattr(one, name) for name in KNOWN.names} for one in known}
+        assert len(rows) == number
 
 
 def test_commits_are_counted(ledger: Ledger) -> None:

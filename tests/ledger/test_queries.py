@@ -37,6 +37,7 @@ ACTIONS: dict[str, Callable[[SqlLedger], object]] = {
     "fail": lambda ledger: ledger.fail(T, {NAMES[0]: (WRITINGS[0], FAILURE)}, token=token(ledger)),
     "look_up": lambda ledger: ledger.look_up(T, NAMES),
     "known": lambda ledger: list(ledger.known(T, prefix="pictures/")),
+    "counts": lambda ledger: ledger.counts(T)["live"],
     "wait_for_product": lambda ledger: ledger.wait_for_product(T, [asset("9")]),
     "put_products": lambda ledger: ledger.put_products([Product(product_id=ProductId("p"), title={}, facts={})]),
     "products": lambda ledger: ledger.products([ProductId("p")]),
