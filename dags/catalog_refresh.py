@@ -1,13 +1,16 @@
 """### Compare the catalog bucket with what is indexed
 
-Every night at 02:00, and by hand at any time. `compare` lists the bucket, joins the listing with the ledger and cuts
-what was added, changed or removed into batches. Each batch is one partition of the asset `catalog_batch`, and each
-partition starts one run of `index_catalog`.
+Every night at 02:00, and by hand at any time. `compare` lists the bucket (or reads an S3 Inventory of it), joins that
+with the ledger and cuts what was added, changed or removed into batches. Each batch is one partition of the asset
+`catalog_batch`, and each partition starts one run of `index_catalog`.
+
+More removals in one night than `catalog.removed_share` allows fail the task, which says how many there are: if the
+pictures are meant to be gone, trigger the DAG with that number as `approve_removals`.
 
 `compare` is **skipped** when nothing changed; its counts are in the XCom `report` all the same.
 """
 
-from airflow.sdk import DAG
+from airflow.sdk import DAG, Param
 from mmsearch_airflow import DEFAULTS, StageOperator, catalog_batch, nightly
 
 with DAG(
@@ -15,7 +18,13 @@ with DAG(
     doc_md=__doc__,
     schedule=nightly(2),
     max_active_runs=1,  # two comparisons at once would find the same changes
+    params={"approve_removals": Param(0, type="integer", minimum=0, description="So many pictures may be removed.")},
     default_args=DEFAULTS,
     tags=["mmsearch", "index"],
 ):
-    StageOperator(stage="compare", arguments=["--run", "{{ run_id }}"], returns="batches", partitions=catalog_batch)
+    StageOperator(
+        stage="compare",
+        arguments=["--run", "{{ run_id }}", "--approve-removals", "{{ params.approve_removals }}"],
+        returns="batches",
+        partitions=catalog_batch,
+    )

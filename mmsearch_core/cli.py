@@ -10,6 +10,7 @@ import typer
 from rich.console import Console
 from rich.table import Table
 
+from mmsearch_core.adapters.sql_ledger import SqlLedger
 from mmsearch_core.errors import BadSettings, MMSearchError, PreconditionFailed, StageMissing, TryLater
 from mmsearch_core.ports import ObjectStore
 from mmsearch_core.records.query import StandardQuery, query_key
@@ -23,6 +24,8 @@ from mmsearch_core.stages.retrieve import sellable
 from mmsearch_core.wiring import Runtime
 
 app = typer.Typer(no_args_is_help=True, add_completion=False, pretty_exceptions_enable=False)
+ledger = typer.Typer(no_args_is_help=True, help="Look after the ledger's database.")
+app.add_typer(ledger, name="ledger")
 Json = Annotated[bool, typer.Option("--json", help="Print JSON instead of a table.")]
 
 
@@ -132,6 +135,13 @@ def add(
         known = _add_to_feed(runtime.catalog, runtime.settings.catalog.feed, owner, title or owner)
         note = "" if known else " (new product, added to the feed)"
         sys.stdout.write(f"s3://{runtime.catalog.bucket}/{key}{note}\n")
+
+
+@ledger.command()
+def upgrade() -> None:
+    """Bring the ledger's tables up to date; stop what uses the ledger first."""
+    done = SqlLedger(load_settings().ledger.url).upgrade()
+    sys.stdout.write("The ledger is up to date now.\n" if done else "The ledger was up to date already.\n")
 
 
 def main() -> None:

@@ -16,6 +16,8 @@ MMSearchError
     ├── BadSettings      a setting is missing, malformed or refused
     ├── SchemaMismatch   the ledger or a collection is of another version
     ├── ModelMismatch    a stage's recipe is not the plan's
+    ├── ListingBroken    an inventory of the bucket is not whole, or not the newest
+    ├── TooManyRemovals  more is gone from the bucket than one run may remove unasked
     └── StageMissing     the stage before has not run
 PreconditionFailed       a conditional write lost; part of the store's contract, always handled by the caller
 """
@@ -95,6 +97,14 @@ class SchemaMismatch(StopEverything):
 
 class ModelMismatch(StopEverything):
     """The stage's recipe differs from the frozen plan."""
+
+
+class ListingBroken(StopEverything):
+    """An inventory of the bucket is not whole, or a newer one was used before."""
+
+
+class TooManyRemovals(StopEverything):
+    """More is gone from the bucket than one run may remove unasked."""
 
 
 class StageMissing(StopEverything):

@@ -3,6 +3,7 @@
 from collections.abc import Callable, Mapping
 from functools import cached_property
 from typing import Any
+from urllib.parse import urlsplit
 
 from mmsearch_core.adapters.milvus_index import MilvusIndex
 from mmsearch_core.adapters.object_memo import ObjectMemo
@@ -50,6 +51,11 @@ class Runtime:
         return S3Store(bucket=self.settings.query_log.bucket, settings=self.settings.store)
 
     @cached_property
+    def inventory(self) -> ObjectStore | None:
+        address = self.settings.catalog.inventory
+        return S3Store(bucket=urlsplit(address).netloc, settings=self.settings.store) if address else None
+
+    @cached_property
     def ledger(self) -> Ledger:
         return SqlLedger(self.settings.ledger.url)
 
@@ -80,7 +86,9 @@ class Runtime:
 
     @cached_property
     def stores(self) -> Stores:
-        return Stores(catalog=self.catalog, work=self.work, ledger=self.ledger, index=self.index)
+        return Stores(
+            catalog=self.catalog, work=self.work, ledger=self.ledger, index=self.index, inventory=self.inventory
+        )
 
     @cached_property
     def index_recipes(self) -> Mapping[str, RecipeId]:

@@ -19,9 +19,9 @@ from mmsearch_core.wiring import Runtime
 DONE, BUG, TRY_LATER, STOP = 0, 1, 75, 78  # 75 and 78 as in sysexits.h: EX_TEMPFAIL, EX_CONFIG
 
 
-def command(doc: str | None, argument: str, work: Callable[[Runtime, str], dict[str, Any]]) -> None:
+def command(doc: str | None, argument: str, work: Callable[..., dict[str, Any]], **numbers: int) -> None:
     """Run ``work`` on the one argument and leave the process with its exit code. Argument names that begin with a
-    dash are options."""
+    dash are options; ``numbers`` are further options with their defaults."""
     configure_logs()
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(128 + signal.SIGTERM))  # leases are given back
     parser = argparse.ArgumentParser(description=doc)
@@ -29,8 +29,10 @@ def command(doc: str | None, argument: str, work: Callable[[Runtime, str], dict[
         parser.add_argument(argument, required=True, dest="value")
     else:
         parser.add_argument("value", metavar=argument)
-    value = parser.parse_args().value
-    sys.exit(attempt(lambda: work(Runtime(load_settings()), value)))
+    for name, default in numbers.items():
+        parser.add_argument(f"--{name.replace('_', '-')}", type=int, default=default)
+    given = vars(parser.parse_args())
+    sys.exit(attempt(lambda: work(Runtime(load_settings()), given.pop("value"), **given)))
 
 
 def stage_command(doc: str | None, stage: str) -> None:

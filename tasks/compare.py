@@ -7,10 +7,17 @@ from mmsearch_core.wiring import Runtime
 from tasks._command import command
 
 
-def work(runtime: Runtime, run_id: str) -> dict[str, Any]:
-    """Compare under the name of the run, so that a retry makes the same batches."""
-    return compare.run(run_id=run_id, target=runtime.target(), stores=runtime.stores, settings=runtime.settings)
+def work(runtime: Runtime, run_id: str, approve_removals: int = 0) -> dict[str, Any]:
+    """Compare under the name of the run, so that a retry makes the same batches; a person may have approved that many
+    removals."""
+    return compare.run(
+        run_id=run_id,
+        target=runtime.target(),
+        stores=runtime.stores,
+        settings=runtime.settings,
+        approved_removals=approve_removals,
+    )
 
 
 if __name__ == "__main__":
-    command(__doc__, "--run", work)
+    command(__doc__, "--run", work, approve_removals=0)

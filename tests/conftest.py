@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 
 from mmsearch_core.settings import Settings
+from tests import postgres as postgres_server
 from tests.servers import running
 
 os.environ.setdefault("OMP_NUM_THREADS", "1")  # torch's threads and the servers' would wait for each other
@@ -27,3 +28,21 @@ def servers(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Servers]:
     state = tmp_path_factory.mktemp("servers")
     with running(state) as settings:
         yield Servers(state=state, settings=settings)
+
+
+ENGINES = ["sqlite", pytest.param("postgresql", marks=pytest.mark.integration)]
+
+
+@pytest.fixture(params=ENGINES)
+def database(request: pytest.FixtureRequest, tmp_path: Path) -> str:
+    """The address of an empty database of each engine that the ledger can use."""
+    if request.param == "sqlite":
+        return f"sqlite:///{tmp_path / 'ledger.db'}"
+    return str(request.getfixturevalue("postgres").database())
+
+
+@pytest.fixture(scope="session")
+def postgres() -> Iterator[postgres_server.Postgres]:
+    """A real PostgreSQL, started by the first test that asks for a database."""
+    with postgres_server.running() as server:
+        yield server

@@ -3,12 +3,14 @@
 import time
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from datetime import UTC, datetime
-from typing import Literal
+from itertools import islice
+from operator import itemgetter
+from typing import Literal, TypeVar
 
 from sqlalchemy import and_, case, delete, func, select, update
 
-from mmsearch_core.adapters.ledger_database import LedgerDatabase, pieces
-from mmsearch_core.adapters.ledger_rows import product_row, to_product, to_target
+from mmsearch_core.adapters.ledger_database import PIECE, LedgerDatabase, pieces
+from mmsearch_core.adapters.ledger_rows import product_row, target_row, to_product, to_target
 from mmsearch_core.adapters.ledger_schema import assets, batches, leases, products, targets
 from mmsearch_core.errors import Busy
 from mmsearch_core.records.asset import Product
@@ -17,6 +19,7 @@ from mmsearch_core.records.run import Target
 
 PAGE = 5_000
 NOT_DONE = ("open", "failed")
+T = TypeVar("T")
 
 
 class LedgerBooks:
@@ -24,6 +27,10 @@ class LedgerBooks:
 
     def __init__(self, url: str) -> None:
         self._database = LedgerDatabase(url)
+
+    def upgrade(self) -> bool:
+        """Bring the tables up to date; whether there was anything to do."""
+        return self._database.upgrade()
 
     def targets(self) -> list[Target]:
         with self._database.reading() as connection:
@@ -35,20 +42,8 @@ class LedgerBooks:
     def add_target(self, target: Target) -> Target:
         mine = targets.c.target_id == target.target_id
         with self._database.writing() as connection:
-            there = connection.execute(select(targets).where(mine)).mappings().first()
-            if there is None:
-                connection.execute(
-                    targets.insert().values(
-                        target_id=target.target_id,
-                        collection=target.collection,
-                        collection_uuid=target.collection_uuid,
-                        recipes=dict(target.recipes),
-                        status=target.status,
-                        commit_number=0,
-                        created_at=datetime.now(UTC),
-                    )
-                )
-                return target
+            self._database.insert_new(connection, targets, target_row(target))
+            there = connection.execute(select(targets).where(mine).with_for_update()).mappings().one()
             if there["collection_uuid"] != target.collection_uuid:
                 connection.execute(delete(assets).where(assets.c.target_id == target.target_id))
                 connection.execute(update(targets).where(mine).values(collection_uuid=target.collection_uuid))
@@ -65,17 +60,22 @@ class LedgerBooks:
             return int(found.scalar() or 0)
 
     def put_products(self, feed: Iterable[Product]) -> int:
-        changed, named = 0, list(feed)
-        for piece in pieces(named):
-            with self._database.writing() as connection:
-                there = select(products.c.product_id, products.c.facts_digest)
-                ids = [product.product_id for product in piece]
-                known = {name: facts for name, facts in connection.execute(there.where(products.c.product_id.in_(ids)))}
-                new = [product for product in piece if known.get(product.product_id) != product.facts_digest]
-                self._database.upsert(connection, products, [product_row(product) for product in new])
+        changed, named = 0, set[ProductId]()
+        digests = select(products.c.product_id, products.c.facts_digest)
+        for piece in batched(feed, PIECE):
+            named.update(product.product_id for product in piece)
+            with self._database.reading() as connection:
+                mine = products.c.product_id.in_([product.product_id for product in piece])
+                known = {name: facts for name, facts in connection.execute(digests.where(mine))}
+            new = [product for product in piece if known.get(product.product_id) != product.facts_digest]
+            if new:
+                # in one order: two feeds that are read at once would else wait for each other's rows for ever
+                rows = sorted(map(product_row, new), key=itemgetter("product_id"))
+                with self._database.writing() as connection:
+                    self._database.upsert(connection, products, rows)
                 changed += len(new)
         recorded = {product for batch in self.product_texts() for product, _ in batch}
-        gone = sorted(recorded - {product.product_id for product in named})
+        gone = sorted(recorded - named)
         for names in pieces(gone):
             with self._database.writing() as connection:
                 connection.execute(delete(products).where(products.c.product_id.in_(names)))
@@ -106,10 +106,9 @@ class LedgerBooks:
             yield batch
 
     def open_batch(self, batch: BatchId, *, target: TargetId, source: str) -> None:
+        row = {"batch_id": batch, "target_id": target, "source": source, "status": "open", "counts": {}}
         with self._database.writing() as connection:
-            if connection.execute(select(batches.c.batch_id).where(batches.c.batch_id == batch)).first() is None:
-                row = {"batch_id": batch, "target_id": target, "source": source, "status": "open", "counts": {}}
-                connection.execute(batches.insert().values(**row, opened_at=datetime.now(UTC)))
+            self._database.insert_new(connection, batches, {**row, "opened_at": datetime.now(UTC)})
 
     def close_batch(self, batch: BatchId, *, status: Literal["done", "failed"], counts: Mapping[str, int]) -> None:
         with self._database.writing() as connection:
@@ -129,19 +128,25 @@ class LedgerBooks:
     def take_lease(self, name: str, *, holder: str, seconds: float) -> int:
         now = time.time()
         with self._database.writing() as connection:
-            there = connection.execute(select(leases).where(leases.c.name == name)).mappings().first()
-            if there is None:
-                connection.execute(leases.insert().values(name=name, holder=holder, token=1, expires=now + seconds))
-                return 1
+            self._database.insert_new(connection, leases, {"name": name, "holder": "", "token": 0, "expires": 0.0})
+            mine = leases.c.name == name
+            there = connection.execute(select(leases).where(mine).with_for_update()).mappings().one()
             if there["expires"] > now and there["holder"] not in ("", holder):
                 raise Busy(f"Another process holds {name}: wait until it is done.")
             same = there["holder"] == holder and there["expires"] > now
             token = int(there["token"]) + (0 if same else 1)
             values = {"holder": holder, "token": token, "expires": now + seconds}
-            connection.execute(update(leases).where(leases.c.name == name).values(**values))
+            connection.execute(update(leases).where(mine).values(**values))
             return token
 
     def give_lease(self, name: str, *, holder: str) -> None:
         with self._database.writing() as connection:
             mine = and_(leases.c.name == name, leases.c.holder == holder)
             connection.execute(update(leases).where(mine).values(holder="", expires=0.0))
+
+
+def batched(things: Iterable[T], size: int) -> Iterator[list[T]]:
+    """``things`` in lists of ``size``, of which only one is held at a time."""
+    rest = iter(things)
+    while piece := list(islice(rest, size)):
+        yield piece

@@ -5,7 +5,7 @@ from contextlib import contextmanager
 from functools import cached_property
 from typing import Any, TypeVar
 
-from sqlalchemy import Connection, Engine, Table, create_engine, event, insert, select
+from sqlalchemy import Connection, Engine, Table, create_engine, event
 from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.exc import (
     ArgumentError,
@@ -17,13 +17,14 @@ from sqlalchemy.exc import (
 )
 from sqlalchemy.exc import TimeoutError as PoolTimeout
 
-from mmsearch_core.adapters.ledger_schema import SCHEMA_VERSION, meta, tables
+from mmsearch_core.adapters.ledger_upgrade import make_ready, upgrade
 from mmsearch_core.errors import BadSettings, LedgerAway, SchemaMismatch
 
 T = TypeVar("T")
 
 PIECE = 500  # values in one IN list
 PATIENCE = 30  # seconds to wait for SQLite's one writer
+REFUSALS = ("authentication", "does not exist", "unable to open database file")
 
 
 def pieces(things: Sequence[T]) -> Iterator[Sequence[T]]:
@@ -33,7 +34,7 @@ def pieces(things: Sequence[T]) -> Iterator[Sequence[T]]:
 
 
 class LedgerDatabase:
-    """An engine made on first use; an empty database gets the tables."""
+    """An engine made on first use, which sees to the tables."""
 
     def __init__(self, url: str) -> None:
         self._url = url
@@ -58,30 +59,33 @@ class LedgerDatabase:
         """Insert, or replace the given columns; those in ``keep`` stay as they are in rows that exist."""
         if not rows:
             return
-        dialect = postgresql if connection.dialect.name == "postgresql" else sqlite
         keys = [column.name for column in table.primary_key]
-        statement = dialect.insert(table)
+        statement = _insert(connection, table)
         replaced = {name: statement.excluded[name] for name in rows[0] if name not in (*keys, *keep)}
         connection.execute(statement.on_conflict_do_update(index_elements=keys, set_=replaced), [dict(r) for r in rows])
 
+    def insert_new(self, connection: Connection, table: Table, row: Mapping[str, Any]) -> None:
+        """Insert, unless a row with this key is there; two processes may try at once."""
+        connection.execute(_insert(connection, table).on_conflict_do_nothing(), dict(row))
+
+    def upgrade(self) -> bool:
+        """Bring the tables up to date; whether there was anything to do."""
+        with self._named_errors():
+            return upgrade(self._connected)
+
     @cached_property
     def _engine(self) -> Engine:
+        make_ready(self._connected)
+        return self._connected
+
+    @cached_property
+    def _connected(self) -> Engine:
         try:
-            engine = create_engine(self._url)
+            engine = create_engine(self._url, pool_pre_ping=True)
         except (ArgumentError, NoSuchModuleError, ImportError) as error:
             raise BadSettings(f"ledger.url is not a database that can be opened ({error}): correct it.") from error
         if engine.dialect.name == "sqlite":
             _configure_sqlite(engine)
-        with engine.connect() as connection, connection.execution_options(writing=True).begin():
-            tables.create_all(connection)
-            version = connection.execute(select(meta.c.value).where(meta.c.name == "schema")).scalar()
-            if version is None:
-                connection.execute(insert(meta).values(name="schema", value=str(SCHEMA_VERSION)))
-            elif version != str(SCHEMA_VERSION):
-                raise SchemaMismatch(
-                    f"The ledger is of schema {version}, this mmsearch knows {SCHEMA_VERSION}: "
-                    "run the mmsearch that made it, or point ledger.url at a new one."
-                )
         return engine
 
     @contextmanager
@@ -92,7 +96,7 @@ class LedgerDatabase:
         except IntegrityError:
             raise
         except (OperationalError, PoolTimeout) as error:
-            if "authentication" in str(error) or "unable to open database file" in str(error):
+            if any(word in str(error) for word in REFUSALS):
                 raise BadSettings(
                     f"The ledger's database refuses ({_first_line(error)}): correct ledger.url."
                 ) from error
@@ -105,6 +109,10 @@ class LedgerDatabase:
             ) from error
         except DBAPIError as error:
             raise LedgerAway(f"The ledger's database failed ({_first_line(error)}): try again later.") from error
+
+
+def _insert(connection: Connection, table: Table) -> Any:
+    return (postgresql if connection.dialect.name == "postgresql" else sqlite).insert(table)
 
 
 def _configure_sqlite(engine: Engine) -> None:

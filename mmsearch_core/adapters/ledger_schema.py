@@ -1,12 +1,11 @@
-"""The tables of the ledger. ``SCHEMA_VERSION`` is raised with every change of them."""
+"""The tables of the ledger as they are today. Every change of them is a new file in ``migrations/versions``."""
 
 from sqlalchemy import JSON, BigInteger, Column, DateTime, Float, Index, Integer, MetaData, String, Table, Text
 
-SCHEMA_VERSION = 1
+REVISION = "0002"  # the newest file in migrations/versions
+VERSION_TABLE = "ledger_version"  # not Alembic's own name: Airflow may keep its tables in the same database
 
 tables = MetaData()
-
-meta = Table("meta", tables, Column("name", String(64), primary_key=True), Column("value", Text, nullable=False))
 
 targets = Table(
     "targets",
@@ -40,7 +39,6 @@ assets = Table(
     Column("failure_kind", String(64)),
     Column("failure_message", Text),
     Column("changed_at", DateTime(timezone=True), nullable=False),
-    Index("assets_by_key", "target_id", "key"),
     Index("assets_by_state", "target_id", "state", "changed_at"),
 )
 

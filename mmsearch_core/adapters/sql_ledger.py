@@ -3,13 +3,18 @@
 from collections.abc import Iterator, Mapping, Sequence
 from datetime import UTC, datetime
 
-from sqlalchemy import Connection, and_, delete, func, or_, select, update
+import pyarrow as pa
+from sqlalchemy import Connection, and_, bindparam, delete, func, select, update
 
 from mmsearch_core.adapters.ledger_books import PAGE, LedgerBooks
 from mmsearch_core.adapters.ledger_database import pieces
 from mmsearch_core.adapters.ledger_rows import (
+    COLUMNS,
+    KNOWN,
     asset_row,
     doubted_row,
+    in_utc,
+    to_columns,
     to_failure,
     to_known,
     writing_row,
@@ -30,7 +35,7 @@ class SqlLedger(LedgerBooks):
         while True:
             with self._database.reading() as connection:
                 page = connection.execute(
-                    select(assets)
+                    select(*KNOWN)
                     .where(
                         assets.c.target_id == target,
                         assets.c.asset_id > last,
@@ -38,21 +43,29 @@ class SqlLedger(LedgerBooks):
                     )
                     .order_by(assets.c.asset_id)
                     .limit(PAGE)
-                ).mappings()
+                )
                 batch = [to_known(row) for row in page]
             if not batch:
                 return
             last = batch[-1].asset_id
             yield batch
 
+    def known_columns(self, target: TargetId, *, prefix: str = "") -> Iterator[pa.RecordBatch]:
+        mine = and_(assets.c.target_id == target, assets.c.key.startswith(prefix, autoescape=True))
+        # nearly every row is wanted: SQLite's index would only lead it through the table in a random order
+        query = select(*COLUMNS).where(mine).with_hint(assets, "NOT INDEXED", "sqlite")
+        with self._database.reading() as connection:
+            found = connection.execution_options(stream_results=True, max_row_buffer=PAGE).execute(query)
+            for rows in found.partitions(PAGE):
+                yield to_columns(rows)
+
     def look_up(self, target: TargetId, names: Sequence[AssetId]) -> dict[AssetId, Known]:
         found: dict[AssetId, Known] = {}
         with self._database.reading() as connection:
             for piece in pieces(names):
-                rows = connection.execute(
-                    select(assets).where(assets.c.target_id == target, assets.c.asset_id.in_(piece))
-                ).mappings()
-                found.update((AssetId(row["asset_id"]), to_known(row)) for row in rows)
+                mine = and_(assets.c.target_id == target, assets.c.asset_id.in_(piece))
+                known = map(to_known, connection.execute(select(*KNOWN).where(mine)))
+                found.update((one.asset_id, one) for one in known)
         return found
 
     def begin(self, target: TargetId, writings: Sequence[Writing], *, token: int) -> set[AssetId]:
@@ -70,15 +83,14 @@ class SqlLedger(LedgerBooks):
         live: set[AssetId] = set()
         with self._database.writing() as connection:
             _check_token(connection, target, token)
-            now = datetime.now(UTC)
-            for asset, build in builds.items():
-                done = connection.execute(
-                    update(assets)
-                    .where(assets.c.target_id == target, assets.c.asset_id == asset, assets.c.target_build == build)
-                    .values(live_build=build, attempts=0, changed_at=now, **_NO_FAILURE)
-                )
-                if done.rowcount:
-                    live.add(asset)
+            for piece in pieces(list(builds)):
+                mine = and_(assets.c.target_id == target, assets.c.asset_id.in_(piece))
+                wanted = connection.execute(select(assets.c.asset_id, assets.c.target_build).where(mine))
+                still = [name for name, build in wanted if build == builds[name]]
+                done = {"live_build": assets.c.target_build, "attempts": 0, **_NO_FAILURE}
+                these = and_(assets.c.target_id == target, assets.c.asset_id.in_(still))
+                connection.execute(update(assets).where(these).values(changed_at=datetime.now(UTC), **done))
+                live.update(still)
             _count_commit(connection, target)
         return live
 
@@ -105,24 +117,12 @@ class SqlLedger(LedgerBooks):
     def fail(self, target: TargetId, failures: Mapping[AssetId, tuple[Writing, Failure]], *, token: int) -> None:
         with self._database.writing() as connection:
             _check_token(connection, target, token)
-            for asset, (writing, failure) in failures.items():
-                connection.execute(
-                    update(assets)
-                    .where(
-                        assets.c.target_id == target,
-                        assets.c.asset_id == asset,
-                        assets.c.target_build == writing.build,
-                    )
-                    .values(
-                        live_build=None,
-                        state="failed",
-                        attempts=assets.c.attempts + 1,
-                        failure_stage=failure.stage,
-                        failure_kind=failure.kind,
-                        failure_message=failure.message,
-                        changed_at=datetime.now(UTC),
-                    )
-                )
+            rows = [
+                {"name": asset, "build": writing.build, "why": f.stage, "how": f.kind, "said": f.message}
+                for asset, (writing, f) in sorted(failures.items())
+            ]
+            if rows:
+                connection.execute(_FAIL.values(changed_at=datetime.now(UTC)), [{"of": target, **row} for row in rows])
             _count_commit(connection, target)
 
     def wait_for_product(self, target: TargetId, waiting: Sequence[Asset]) -> None:
@@ -159,8 +159,27 @@ class SqlLedger(LedgerBooks):
 _NO_FAILURE: dict[str, None] = {"failure_stage": None, "failure_kind": None, "failure_message": None}
 
 
+_FAIL = (
+    update(assets)
+    .where(
+        assets.c.target_id == bindparam("of"),
+        assets.c.asset_id == bindparam("name"),
+        assets.c.target_build == bindparam("build"),
+    )
+    .values(
+        live_build=None,
+        state="failed",
+        attempts=assets.c.attempts + 1,
+        failure_stage=bindparam("why"),
+        failure_kind=bindparam("how"),
+        failure_message=bindparam("said"),
+    )
+)
+
+
 def _check_token(connection: Connection, target: TargetId, token: int) -> None:
-    held = select(leases.c.token).where(leases.c.name == f"index:{target}", leases.c.holder != "")
+    """And hold the lease's row to the end of the transaction, so that nobody takes the lease over in between."""
+    held = select(leases.c.token).where(leases.c.name == f"index:{target}", leases.c.holder != "").with_for_update()
     if connection.execute(held).scalar() != token:
         raise Busy(f"The lease index:{target} was taken over: this process must not write any more.")
 
@@ -172,26 +191,23 @@ def _count_commit(connection: Connection, target: TargetId) -> None:
 
 def _take_back_charges(connection: Connection, target: TargetId, writings: Sequence[Writing]) -> None:
     """A build that failed and is begun again from the same look at its object is a retry, not another attempt."""
-    for piece in pieces(writings):
-        same = or_(
-            *(
-                and_(assets.c.asset_id == writing.asset.asset_id, assets.c.observed_at == writing.observed_at)
-                for writing in piece
-            )
-        )
-        charged = and_(assets.c.target_id == target, assets.c.state == "failed", assets.c.attempts > 0, same)
-        connection.execute(update(assets).where(charged).values(attempts=assets.c.attempts - 1))
+    ours = {writing.asset.asset_id: writing.observed_at for writing in writings}
+    for piece in pieces(list(ours)):
+        mine = and_(assets.c.target_id == target, assets.c.asset_id.in_(piece), assets.c.observed_at.is_not(None))
+        charged = and_(mine, assets.c.state == "failed", assets.c.attempts > 0)
+        failed = connection.execute(select(assets.c.asset_id, assets.c.observed_at).where(charged))
+        again = [name for name, observed in failed if in_utc(observed) == ours[name]]
+        if again:
+            these = and_(assets.c.target_id == target, assets.c.asset_id.in_(again))
+            connection.execute(update(assets).where(these).values(attempts=assets.c.attempts - 1))
 
 
 def _observed_later(connection: Connection, target: TargetId, writings: Sequence[Writing]) -> set[AssetId]:
+    ours = {writing.asset.asset_id: writing.observed_at for writing in writings}
     later: set[AssetId] = set()
-    for piece in pieces(writings):
-        newer = or_(
-            *(
-                and_(assets.c.asset_id == writing.asset.asset_id, assets.c.observed_at > writing.observed_at)
-                for writing in piece
-            )
-        )
-        found = connection.execute(select(assets.c.asset_id).where(assets.c.target_id == target, newer))
-        later.update(AssetId(name) for (name,) in found)
+    for piece in pieces(list(ours)):
+        mine = and_(assets.c.target_id == target, assets.c.asset_id.in_(piece), assets.c.observed_at.is_not(None))
+        for name, theirs in connection.execute(select(assets.c.asset_id, assets.c.observed_at).where(mine)):
+            if in_utc(theirs) > ours[name]:
+                later.add(AssetId(name))
     return later

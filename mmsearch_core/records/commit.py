@@ -21,6 +21,7 @@ class Known:
     state: Literal["writing", "live", "failed", "waiting_for_product"]
     live_build: Build | None
     attempts: int
+    observed_at: datetime | None = None  # when the plan of its last writing looked at the object
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -6,50 +6,27 @@ Nothing here is believed for good: a batch holds hints (keys), and the plan look
 import codecs
 import json
 import tempfile
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
+from itertools import islice
 from pathlib import Path
 from typing import Any
 
-import pyarrow as pa
-import pyarrow.parquet as pq
 import structlog
 
 from mmsearch_core.codec import to_json
-from mmsearch_core.errors import BadSettings
+from mmsearch_core.errors import BadSettings, TooManyRemovals
 from mmsearch_core.ports import Ledger, ObjectStore, Stores
-from mmsearch_core.records.asset import ObjectRef, Product
+from mmsearch_core.records.asset import Product
 from mmsearch_core.records.ids import BatchId, ProductId, digest
 from mmsearch_core.records.run import Target
-from mmsearch_core.settings import Settings
+from mmsearch_core.settings import Catalog, Settings
+from mmsearch_core.stages import inventory
 from mmsearch_core.stages.catalog import ProductOf
 from mmsearch_core.stages.close import go_live
+from mmsearch_core.stages.set_join import Spool
 
 log = structlog.get_logger()
-
-LISTED = pa.schema([("key", pa.string()), ("version", pa.string()), ("product", pa.string())])
-KNOWN = pa.schema(
-    [(n, pa.string()) for n in ("key", "version", "product", "product_text", "state")] + [("attempts", pa.int64())]
-)
-PRODUCTS = pa.schema([("product", pa.string()), ("product_text", pa.string())])
-
-# "writing" is a build that was never finished: always changed. A failed asset stays failed until its bytes change.
-JOIN = """
-    SELECT coalesce(listed.key, known.key) AS key,
-           CASE WHEN listed.key IS NULL THEN 'removed'
-                WHEN products.product IS NULL AND known.state = 'waiting_for_product' THEN 'waiting_for_product'
-                WHEN known.key IS NULL OR known.state = 'waiting_for_product' THEN 'added'
-                WHEN known.state = 'writing' OR known.version <> listed.version
-                     OR known.product <> listed.product THEN 'changed'
-                WHEN products.product IS NULL THEN 'product_changed'  -- the feed has it no more
-                WHEN known.state = 'failed' THEN 'failed_before'
-                WHEN known.product_text <> coalesce(products.product_text, '') THEN 'product_changed'
-                ELSE 'unchanged' END AS verdict
-    FROM listed
-    FULL OUTER JOIN known ON listed.key = known.key
-    LEFT JOIN products ON products.product = listed.product
-"""
-TO_DO = ("added", "changed", "removed", "product_changed")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -66,36 +43,43 @@ def manifest_key(batch: str) -> str:
     return f"runs/{batch}/manifest.json"
 
 
-def run(*, run_id: str, target: Target, stores: Stores, settings: Settings) -> dict[str, Any]:
+def run(
+    *, run_id: str, target: Target, stores: Stores, settings: Settings, approved_removals: int = 0
+) -> dict[str, Any]:
     """Compare, write the manifests, record the batches; returns the task's report. No batch where nothing changed."""
     catalog, ledger = stores.catalog, stores.ledger
-    read, unreadable = read_feed(catalog, settings.catalog.feed)
-    if not read:  # a half-written feed must not empty the shop
-        raise BadSettings(
-            f"The feed {catalog.bucket}/{settings.catalog.feed} names no product: nothing was compared; mend it."
-        )
-    changed_products = ledger.put_products(read)
-    product_of = ProductOf(settings.catalog.product_pattern)
-    with tempfile.TemporaryDirectory() as folder:
-        spool = Path(folder)
-        _spool(spool / "listed", LISTED, _listed(catalog, settings.catalog.pictures, product_of))
-        _spool(spool / "known", KNOWN, _known(ledger, target, settings.catalog.pictures))
-        _spool(spool / "products", PRODUCTS, _products(ledger))
-        keys, counts = _join(spool)
+    report = _report(stores, settings.catalog)
+    from_feed = _take_feed(catalog, settings.catalog.feed, ledger)
     batches = []
-    size = settings.shards.size * settings.shards.most
-    for number, start in enumerate(range(0, len(keys), size)):
-        batch = BatchId(digest("compare", run_id, target.target_id, str(number))[:16])
-        manifest = Manifest(batch=batch, source=f"compare {run_id}", keys=tuple(keys[start : start + size]))
-        stores.work.put(manifest_key(batch), to_json(manifest))
-        ledger.open_batch(batch, target=target.target_id, source=manifest.source)
-        batches.append(batch)
+    with tempfile.TemporaryDirectory() as folder:
+        spool = Spool(Path(folder))
+        lines = _lines(stores, report, settings.catalog, spool.folder)
+        spool.listing(lines, ProductOf(settings.catalog.product_pattern))
+        spool.ledger(ledger, target.target_id, settings.catalog.pictures)
+        with spool.joined(report.created / 1000 if report else None) as verdicts:
+            counts = verdicts.counts()
+            check_removals(counts, settings.catalog, approved_removals)
+            for number, keys in enumerate(verdicts.keys(settings.shards.size * settings.shards.most)):
+                batch = BatchId(digest("compare", run_id, target.target_id, str(number))[:16])
+                manifest = Manifest(batch=batch, source=f"compare {run_id}", keys=keys)
+                stores.work.put(manifest_key(batch), to_json(manifest))
+                ledger.open_batch(batch, target=target.target_id, source=manifest.source)
+                batches.append(batch)
     ledger.supersede_batches(target.target_id, keep=batches)  # what they left undone is in these
     if counts["unchanged"] and not batches:
         go_live(target, settings.index.alias, ledger, stores.index)
-    counts |= {"products_changed": changed_products, "feed_lines_unreadable": unreadable}
+    if report:
+        inventory.remember(stores.work, report)
+    counts |= from_feed
     log.info("compare.done", batches=len(batches), **counts)
     return {"stage": "compare", "batches": batches, "counts": counts, "target": target.target_id}
+
+
+def _take_feed(catalog: ObjectStore, key: str, ledger: Ledger) -> dict[str, int]:
+    products, unreadable = read_feed(catalog, key)
+    if not products:  # a half-written feed must not empty the shop
+        raise BadSettings(f"The feed {catalog.bucket}/{key} names no product: nothing was compared; mend it.")
+    return {"products_changed": ledger.put_products(products), "feed_lines_unreadable": unreadable}
 
 
 def read_feed(catalog: ObjectStore, key: str) -> tuple[list[Product], int]:
@@ -136,55 +120,34 @@ def _product(line: Mapping[str, Any]) -> Product:
     )
 
 
-def _spool(path: Path, schema: pa.Schema, batches: Iterable[Mapping[str, list[Any]]]) -> None:
-    with pq.ParquetWriter(path, schema) as writer:
-        for batch in batches:
-            writer.write_batch(pa.RecordBatch.from_pydict(dict(batch), schema=schema))
+def check_removals(counts: Mapping[str, int], settings: Catalog, approved: int) -> None:
+    """TooManyRemovals if more of the index would go than may go unasked: a bucket is more often lost than emptied."""
+    gone, known = counts["removed"], counts["known"]
+    if gone <= max(settings.removed_at_least, approved) or gone <= settings.removed_share * known:
+        return
+    raise TooManyRemovals(
+        f"{gone} of {known} pictures are gone from the bucket, more than catalog.removed_share allows "
+        f"({settings.removed_share:.0%}): if that is meant, trigger catalog_refresh with approve_removals={gone}."
+    )
 
 
-def _listed(catalog: ObjectStore, prefix: str, product_of: ProductOf) -> Iterator[Mapping[str, list[Any]]]:
-    chunk: list[ObjectRef] = []
-    for found in catalog.list(prefix):
-        chunk.append(found)
-        if len(chunk) == 10_000:
-            yield _listed_batch(chunk, product_of)
-            chunk = []
-    yield _listed_batch(chunk, product_of)
+def _report(stores: Stores, settings: Catalog) -> inventory.Report | None:
+    """The inventory report to go by; None where the bucket is listed."""
+    if settings.inventory is None or stores.inventory is None:
+        return None
+    report = inventory.find(stores.inventory, settings.inventory, catalog=settings.bucket)
+    inventory.check_newer(stores.work, report)
+    return report
 
 
-def _listed_batch(chunk: list[ObjectRef], product_of: ProductOf) -> Mapping[str, list[Any]]:
-    named = [(found, product_of(found.key)) for found in chunk if not found.key.endswith("/")]
-    return {
-        "key": [found.key for found, _ in named],
-        "version": [found.version for found, _ in named],
-        "product": [product or "" for _, product in named],
-    }
-
-
-def _known(ledger: Ledger, target: Target, prefix: str) -> Iterator[Mapping[str, list[Any]]]:
-    for batch in ledger.known(target.target_id, prefix=prefix):
-        yield {
-            "key": [known.key for known in batch],
-            "version": [known.source_version for known in batch],
-            "product": [known.product_id for known in batch],
-            "product_text": [known.product_text for known in batch],
-            "state": [known.state for known in batch],
-            "attempts": [known.attempts for known in batch],
-        }
-
-
-def _products(ledger: Ledger) -> Iterator[Mapping[str, list[Any]]]:
-    for batch in ledger.product_texts():
-        yield {"product": [product for product, _ in batch], "product_text": [text for _, text in batch]}
-
-
-def _join(spool: Path) -> tuple[list[str], dict[str, int]]:
-    import duckdb
-
-    with duckdb.connect() as database:
-        for name in ("listed", "known", "products"):
-            database.execute(f"CREATE VIEW {name} AS SELECT * FROM read_parquet('{spool / name}')")  # noqa: S608
-        database.execute(f"CREATE TABLE verdicts AS {JOIN}")
-        counted = database.execute("SELECT verdict, count(*) FROM verdicts GROUP BY verdict").fetchall()
-        keys = database.execute("SELECT key FROM verdicts WHERE verdict IN ? ORDER BY key", [TO_DO]).fetchall()
-    return [key for (key,) in keys], {**dict.fromkeys((*TO_DO, "unchanged"), 0), **dict(counted)}
+def _lines(
+    stores: Stores, report: inventory.Report | None, settings: Catalog, folder: Path
+) -> Iterator[list[inventory.Line]]:
+    """(key, version) of the pictures, in batches; a key that ends in a slash is a folder that some program drew."""
+    if report is None or stores.inventory is None:
+        found = ((there.key, there.version) for there in stores.catalog.list(settings.pictures))
+        batches: Iterator[list[inventory.Line]] = iter(lambda: list(islice(found, inventory.LINES)), [])
+    else:
+        batches = inventory.lines(stores.inventory, report, folder)
+    for batch in batches:
+        yield [line for line in batch if line[0].startswith(settings.pictures) and not line[0].endswith("/")]

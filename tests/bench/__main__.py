@@ -15,10 +15,11 @@ from rich.table import Table
 
 from tests.bench.embed_image import embed_image_vs_open_clip, memory_flat
 from tests.bench.index_line import index_line, plan_unchanged
+from tests.bench.refresh import refresh_1m
 from tests.bench.row import Row
 
 BENCHMARKS: dict[str, Callable[[], list[Row]]] = {
-    each.__name__: each for each in (embed_image_vs_open_clip, memory_flat, index_line, plan_unchanged)
+    each.__name__: each for each in (embed_image_vs_open_clip, memory_flat, index_line, plan_unchanged, refresh_1m)
 }
 OUT = Path("build/bench.json")
 

@@ -1,0 +1,149 @@
+"""Two writers at once, on the databases where that can happen."""
+
+import threading
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from datetime import UTC, datetime, timedelta
+from functools import partial
+from typing import TypeVar
+
+import pytest
+
+from mmsearch_core.adapters.sql_ledger import SqlLedger
+from mmsearch_core.errors import Busy
+from mmsearch_core.records.asset import Product
+from mmsearch_core.records.commit import Writing
+from mmsearch_core.records.ids import BatchId, Build, ProductId, TargetId
+from tests.contracts.test_ledger import TARGET, T, asset
+from tests.line import fake_runtime, feed, index_batch, picture
+
+NOW = datetime(2026, 11, 23, 2, tzinfo=UTC)
+LEASE = f"index:{T}"
+R = TypeVar("R")
+
+
+@pytest.fixture
+def url(database: str) -> str:
+    """A database of each engine that knows the target."""
+    SqlLedger(database).add_target(TARGET)
+    return database
+
+
+def at_once(url: str, works: list[Callable[[SqlLedger], R]]) -> list[R | Busy]:
+    """Each work on a ledger of its own, all let go at the same moment; Busy comes back as an answer."""
+    gate = threading.Barrier(len(works))
+
+    def run(work: Callable[[SqlLedger], R]) -> R | Busy:
+        ledger = SqlLedger(url)
+        ledger.targets()
+        gate.wait()
+        try:
+            return work(ledger)
+        except Busy as error:
+            return error
+
+    with ThreadPoolExecutor(len(works)) as pool:
+        return list(pool.map(run, works))
+
+
+def writing(build: str, seconds: float) -> Writing:
+    observed = NOW + timedelta(seconds=seconds)
+    return Writing(asset=asset("a"), build=Build(build), product_text="t", observed_at=observed)
+
+
+def test_of_writers_that_come_at_once_one_gets_the_lease(url: str) -> None:
+    """For a lease that is new, and for one that ran out."""
+    for name in ("new", LEASE):
+        SqlLedger(url).take_lease(LEASE, holder="dead", seconds=-1)
+        takers = [partial(SqlLedger.take_lease, name=name, holder=holder, seconds=60) for holder in "abcd"]
+        answers = at_once(url, takers)
+        assert sorted(type(answer).__name__ for answer in answers) == ["Busy", "Busy", "Busy", "int"], answers
+
+
+def test_a_writer_whose_lease_was_taken_over_writes_nothing(url: str) -> None:
+    old = SqlLedger(url).take_lease(LEASE, holder="slow", seconds=-1)
+    new = SqlLedger(url).take_lease(LEASE, holder="quick", seconds=60)
+    assert new > old
+    late, good = at_once(
+        url,
+        [
+            lambda ledger: ledger.begin(T, [writing("late", 5)], token=old),
+            lambda ledger: ledger.begin(T, [writing("good", 1)], token=new),
+        ],
+    )
+    assert isinstance(late, Busy)
+    assert good == {asset("a").asset_id}
+    assert SqlLedger(url).commit(T, {asset("a").asset_id: Build("late")}, token=new) == set()
+    assert SqlLedger(url).commit(T, {asset("a").asset_id: Build("good")}, token=new) == {asset("a").asset_id}
+
+
+def test_a_lease_is_not_taken_over_in_the_middle_of_a_write(url: str) -> None:
+    """The write checks its token first and commits last; whoever takes over in between waits for it."""
+    ledger = SqlLedger(url)
+    token = ledger.take_lease(LEASE, holder="me", seconds=-1)  # has run out, nobody noticed yet
+    order: list[str] = []
+    inside, checked = threading.Event(), ledger._database.upsert
+
+    def slow(*args: object, **options: object) -> None:
+        inside.set()
+        taker.join(timeout=1)
+        order.append("write")
+        checked(*args, **options)  # type: ignore[arg-type]
+
+    def take() -> None:
+        inside.wait()
+        SqlLedger(url).take_lease(LEASE, holder="next", seconds=60)
+        order.append("take")
+
+    taker = threading.Thread(target=take)
+    taker.start()
+    ledger._database.upsert = slow  # type: ignore[method-assign]
+    assert ledger.begin(T, [writing("b", 1)], token=token)
+    taker.join()
+    assert order == ["write", "take"]
+
+
+def test_the_newer_observation_wins_in_whatever_order_they_come(url: str) -> None:
+    """Begun at once by one holder's two threads: the older never replaces the newer."""
+    token = SqlLedger(url).take_lease(LEASE, holder="me", seconds=60)
+    for round_number in range(5):
+        base = 10.0 * round_number
+        works = [
+            lambda ledger, s=s: ledger.begin(T, [writing(f"b{s}", s)], token=token)  # type: ignore[misc]
+            for s in (base + 1, base + 2, base + 3)
+        ]
+        at_once(url, works)
+        newest = Build(f"b{base + 3}")
+        assert SqlLedger(url).commit(T, {asset("a").asset_id: newest}, token=token) == {asset("a").asset_id}
+
+
+def test_two_feeds_and_two_batches_at_once_are_harmless(url: str) -> None:
+    """The same products in opposite orders: neither waits for the other for ever, and both count."""
+    products = [Product(product_id=ProductId(f"p{n:03}"), title={"en": str(n)}, facts={}) for n in range(800)]
+    at_once(url, [lambda ledger: ledger.put_products(products), lambda ledger: ledger.put_products(products[::-1])])
+    assert len(SqlLedger(url).products([product.product_id for product in products])) == 800
+    at_once(url, [lambda ledger: ledger.open_batch(BatchId("b"), target=T, source="test")] * 4)
+    assert SqlLedger(url).open_batches(T) == 1
+    assert at_once(url, [lambda ledger: ledger.add_target(TARGET)] * 4) == [TARGET] * 4
+
+
+def test_two_refreshes_at_once_are_harmless(url: str) -> None:
+    """Both find the same changes; whatever order their batches are done in, the index equals the bucket."""
+    from tasks import compare
+
+    runtime = fake_runtime()
+    runtime.ledger = SqlLedger(url)  # type: ignore[misc]
+    feed(runtime, {"p1": "Lumen"})
+    for number in range(4):
+        runtime.catalog.put(f"pictures/p1/{number}.jpg", picture("red", shade=number))
+    runtime.target()
+    works = [lambda _, run=run: compare.work(runtime, run)["batches"] for run in ("one", "two")]  # type: ignore[misc]
+    batches = [batch for found in at_once(url, works) for batch in found]  # type: ignore[union-attr]
+    assert len(batches) == 2
+    assert sorted(index_batch(runtime, batch)["assets"]["live"] for batch in batches) == [0, 4]
+    target = runtime.target()
+    known = [known for found in runtime.ledger.known(TargetId(target.target_id)) for known in found]
+    rows = {(name, build) for _, name, build in runtime.index.builds(target.collection)}
+    assert rows == {(one.asset_id, one.live_build) for one in known}
+    assert len(known) == 4
+    assert compare.work(runtime, "three")["batches"] == []
