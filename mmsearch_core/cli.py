@@ -6,6 +6,7 @@ import sys
 from pathlib import Path
 from typing import Annotated, Any
 
+import structlog
 import typer
 from rich.console import Console
 from rich.table import Table
@@ -146,6 +147,7 @@ def upgrade() -> None:
 
 def main() -> None:
     """Run the command; an error of ours is one sentence and its exit code, 75 (try later) or 78 (change something)."""
+    structlog.configure(logger_factory=structlog.PrintLoggerFactory(sys.stderr))  # what --json prints is JSON alone
     try:
         app()
     except MMSearchError as error:

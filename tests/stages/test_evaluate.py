@@ -5,7 +5,9 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+import structlog
 
+from mmsearch_core import cli
 from mmsearch_core.errors import BadSettings
 from mmsearch_core.stages.judged_queries import read_judged
 from mmsearch_core.wiring import Runtime
@@ -66,6 +68,20 @@ def test_a_second_evaluation_asks_no_model_for_what_it_said(shop: Runtime, judge
     calls = shop.vlm.calls  # type: ignore[attr-defined]
     assert evaluate.work(shop, str(judged)) == first
     assert shop.vlm.calls == calls  # type: ignore[attr-defined]
+
+
+def test_what_the_command_prints_is_json_alone(
+    shop: Runtime, judged: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr(cli, "Runtime", lambda _: shop)
+    monkeypatch.setattr("sys.argv", ["mmsearch", "evaluate", str(judged), "--json"])
+    try:
+        with pytest.raises(SystemExit) as ended:
+            cli.main()
+    finally:
+        structlog.reset_defaults()
+    assert ended.value.code == 0
+    assert json.loads(capsys.readouterr().out)["queries"] == 4
 
 
 @pytest.mark.parametrize(
