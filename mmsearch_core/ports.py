@@ -16,7 +16,7 @@ from mmsearch_core.records.ids import AssetId, BatchId, Build, ProductId, Recipe
 from mmsearch_core.records.ranking import Judgement, Match
 from mmsearch_core.records.row import IndexRow
 from mmsearch_core.records.run import Failure, Target
-from mmsearch_core.records.segment import Where
+from mmsearch_core.records.segment import Decoded
 
 
 class ObjectStore(Protocol):
@@ -55,15 +55,6 @@ class Memo(Protocol):
 
     def add_judgements(self, recipe: RecipeId, query: str, judgements: Sequence[Judgement]) -> None:
         """Fold judgements into the query's one object; an existing pair keeps its first judgement."""
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Decoded:
-    """A normalised picture (JPEG, RGB, upright, bounded) and the text that its place holds by itself."""
-
-    where: Where
-    jpeg: bytes
-    text: str = ""
 
 
 class Decoder(Protocol):

@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from mmsearch_core.adapters.sql_ledger import SqlLedger
-from mmsearch_core.errors import BadSettings, Busy
+from mmsearch_core.errors import Busy
 from mmsearch_core.ports import KNOWN, Ledger
 from mmsearch_core.records.asset import Asset, ObjectRef, Product, Removal, asset_id
 from mmsearch_core.records.commit import Writing
@@ -246,10 +246,3 @@ def test_many_assets_are_looked_up_in_pieces(ledger: Ledger) -> None:
     names = [w.asset.asset_id for w in writings]
     assert len(ledger.look_up(T, names)) == 1200
     assert len(ledger.commit(T, dict.fromkeys(names, Build("b1")), token=token(ledger))) == 1200
-
-
-def test_a_wrong_address_names_the_setting() -> None:
-    """Exit 78."""
-    for url in ("sqlite:////no/such/folder/ledger.db", "nonsense", "oracle+nothing://x"):
-        with pytest.raises(BadSettings, match=r"ledger\.url"):
-            SqlLedger(url).targets()

@@ -13,7 +13,7 @@ from sqlalchemy import Engine, create_engine, text
 from mmsearch_core.adapters.ledger_schema import REVISION, VERSION_TABLE, tables
 from mmsearch_core.adapters.ledger_upgrade import MIGRATIONS, version
 from mmsearch_core.adapters.sql_ledger import SqlLedger
-from mmsearch_core.errors import SchemaMismatch
+from mmsearch_core.errors import BadSettings, SchemaMismatch
 from mmsearch_core.records.ids import TargetId
 
 FIRST = TargetId("of-the-first-version")
@@ -104,3 +104,10 @@ def test_the_command_upgrades_and_says_so(database: str, monkeypatch: pytest.Mon
     for expected in ("up to date now", "up to date already"):
         command = [sys.executable, "-m", "mmsearch_core.cli", "ledger", "upgrade"]
         assert expected in subprocess.run(command, capture_output=True, text=True, check=True).stdout
+
+
+def test_a_wrong_address_names_the_setting() -> None:
+    """Exit 78."""
+    for url in ("sqlite:////no/such/folder/ledger.db", "nonsense", "oracle+nothing://x"):
+        with pytest.raises(BadSettings, match=r"ledger\.url"):
+            SqlLedger(url).targets()
