@@ -39,7 +39,7 @@ test-fast: $(INSTALLED) ## Unit and contract tests on fakes, DAG policy: seconds
 	@$(BIN)/python -m pytest -m "not integration and not scheduler"
 
 test-real: $(INSTALLED) ## The real parts, and the real scheduler from bucket to published results
-	@$(BIN)/python -m pytest -m "integration or scheduler"
+	@$(BIN)/python -m pytest -m "integration or scheduler" --durations=25
 
 soak: $(INSTALLED) ## Histories, kills and sleeps at full length, into build/soak.json; SCALE=0.1 for less
 	@$(BIN)/python -m tests.proof $(if $(SCALE),--scale $(SCALE))
