@@ -9,7 +9,8 @@ from collections import Counter
 import pytest
 from PIL import Image
 
-from mmsearch_core.adapters.pillow_decoder import PillowDecoder, normalise
+from mmsearch_core.adapters.pillow_decoder import PillowDecoder
+from mmsearch_core.adapters.pillow_picture import normalise
 from mmsearch_core.errors import BadRecord
 from mmsearch_core.ports import Decoded
 from mmsearch_core.records.asset import Kind
