@@ -18,6 +18,7 @@ from mmsearch_core.shards import Shard
 from mmsearch_core.stages.decode import pixels_key
 from mmsearch_core.testing.fake_models import FakeEmbedder, FakeVisionLanguageModel
 from mmsearch_core.testing.memory_index import MemoryIndex
+from mmsearch_core.testing.memory_memo import MemoryMemo
 from mmsearch_core.wiring import Runtime
 from tests.conftest import Servers
 from tests.line import feed, index, picture
@@ -68,11 +69,11 @@ def runtime(servers: Servers) -> Runtime:
     knobs["work"]["bucket"] = "odd-work"
     knobs["ledger"]["url"] = f"sqlite:///{servers.state}/odd.db"
     knobs["shards"] |= {"size": 1000, "failed_share": 1.0}
-    knobs["decode"] |= {"seconds": 10, "memory_mb": 1024, "processes": 2}
+    knobs["decode"] |= {"seconds": 8, "memory_mb": 1024, "processes": 2}
     runtime = Runtime(Settings.model_validate(knobs))
     models = {"vlm": FakeVisionLanguageModel(), "clip": FakeEmbedder("clip"), "sbert": FakeEmbedder("sbert")}
     decoder = PillowDecoder(runtime.settings.decode, opener=mischief.opener)
-    vars(runtime).update(models, decoder=decoder, index=MemoryIndex())
+    vars(runtime).update(models, decoder=decoder, index=MemoryIndex(), memo=MemoryMemo())
     for store in (runtime.catalog, runtime.work):
         assert isinstance(store, S3Store)
         store.create()
