@@ -101,7 +101,7 @@ def test_a_new_title_embeds_text_and_nothing_else(shop: Runtime) -> None:
 
 def test_an_unreadable_picture_is_a_failure_with_a_reason(shop: Runtime) -> None:
     """The shard goes on, counts add up, and the picture is not tried again until its bytes change."""
-    shop.catalog.put("pictures/p2/broken.jpg", b"\xff\xd8 this is no picture")
+    shop.catalog.put("pictures/p2/broken.jpg", b"\xff\xd8\xff\xe0 this is no picture")
     shop.catalog.put("pictures/p2/empty.jpg", b"")
     report = index(shop)[0]
     assert report["assets"] == {"live": 4, "failed": 2, "removed": 0, "unsettled": 0}

@@ -1,60 +1,86 @@
-"""Pictures through Pillow, in child processes that may hang, grow or die without taking the task with them."""
+"""Pictures opened in child processes, which may hang, swell or die without taking the task with them."""
 
-from __future__ import annotations
-
-import io
+import atexit
+import ctypes
 import multiprocessing
 import os
 import resource
+import signal
+import sys
 from collections.abc import Callable, Sequence
+from concurrent.futures import CancelledError
+from concurrent.futures.process import BrokenProcessPool
 from functools import cached_property
-from typing import TYPE_CHECKING
 
 from pebble import ProcessExpired, ProcessFuture, ProcessPool
 
-from mmsearch_core.errors import BadRecord, KilledTheWorker, MediaTooLarge, UnreadableMedia, UnsupportedMedia
+from mmsearch_core.adapters.pillow_picture import normalise
+from mmsearch_core.errors import BadRecord, KilledTheWorker, MediaTooLarge, TryLater
 from mmsearch_core.records.asset import Kind
 from mmsearch_core.records.segment import Decoded, Whole
 from mmsearch_core.settings import Decode
 
-if TYPE_CHECKING:
-    from PIL import Image
-
-PLUGINS = tuple(f"{name}ImagePlugin" for name in ("Jpeg", "Png", "WebP", "Avif", "Gif", "Bmp", "Tiff"))
-FORMATS = ("JPEG", "PNG", "WEBP", "AVIF", "GIF", "BMP", "TIFF")
-STEEPEST = 200  # Qwen3-VL refuses a longer side more than 200 times the shorter
+PLUGINS = tuple(f"{name}ImagePlugin" for name in ("Jpeg", "Mpo", "Png", "WebP", "Avif", "Gif", "Bmp", "Tiff"))
+LOADED = (normalise.__module__, *(f"PIL.{name}" for name in ("Image", "ImageCms", "ImageOps", *PLUGINS)))
 MOST_PROCESSES = 8
+GRACE_SECONDS = 60  # for processes to start and to be ended
+PR_SET_PDEATHSIG = 1  # <sys/prctl.h>
 
 Opener = Callable[[Kind, bytes, Decode], bytes]
+Item = tuple[Kind, bytes]
+Answer = list[Decoded] | BadRecord
 
 
 class PillowDecoder:
-    """Opens only the formats named above. The children are forked from a process that has Pillow loaded, stay warm
-    between batches, and are replaced when they die and after 500 pictures, so that a leak stays small."""
+    """The children are forked from a process that has Pillow loaded, stay warm between batches, and are replaced when
+    they die and after 500 pictures, so that a leak stays small."""
 
-    def __init__(self, settings: Decode, opener: Opener | None = None) -> None:
+    def __init__(self, settings: Decode, opener: Opener = normalise) -> None:
         self._settings = settings
-        self._opener = opener or normalise
+        self._opener = opener
 
-    def decode(self, items: Sequence[tuple[Kind, bytes]]) -> list[list[Decoded] | BadRecord]:
-        """One normalised picture an item, in order."""
-        limit = self._settings.seconds
-        futures = [
-            self._pool.schedule(self._opener, args=[kind, data, self._settings], timeout=limit) for kind, data in items
-        ]
-        return [self._answer(future) for future in futures]
+    def decode(self, items: Sequence[Item]) -> list[Answer]:
+        """One normalised picture an item, in order. A child may die for reasons of its host, so a picture is blamed
+        only when a second one dies on it alone."""
+        answers = self._open(items) if items else []
+        for place, answer in enumerate(answers):
+            if answer is None or isinstance(answer, KilledTheWorker):
+                (answers[place],) = self._open([items[place]])
+        if None in answers:
+            raise TryLater("The processes that open pictures die at once: free memory, or lower decode.processes.")
+        return [answer for answer in answers if answer is not None]
+
+    def _open(self, items: Sequence[Item]) -> list[Answer | None]:
+        """None: the pool broke before it was known who did it."""
+        if not self._pool.active:  # a child that was killed while all were idle breaks it
+            self._give_up()
+        seconds = self._settings.seconds
+        try:
+            futures = [
+                self._pool.schedule(self._opener, args=[kind, data, self._settings], timeout=seconds)
+                for kind, data in items
+            ]
+        except RuntimeError:
+            return [None] * len(items)
+        return [self._answer(future, seconds * len(items) + GRACE_SECONDS) for future in futures]
 
     @cached_property
     def _pool(self) -> ProcessPool:
         context = multiprocessing.get_context("forkserver")
-        context.set_forkserver_preload([__name__, "PIL.Image", "PIL.ImageOps", *(f"PIL.{name}" for name in PLUGINS)])
-        workers = self._settings.processes or min(os.cpu_count() or 1, MOST_PROCESSES)
+        context.set_forkserver_preload(list(LOADED))
+        workers = self._settings.processes or min(len(os.sched_getaffinity(0)), MOST_PROCESSES)
         memory = self._settings.memory_mb * 1024**2
-        return ProcessPool(max_workers=workers, max_tasks=500, initializer=confine, initargs=[memory], context=context)
+        pool = ProcessPool(max_workers=workers, max_tasks=500, initializer=confine, initargs=[memory], context=context)
+        atexit.register(_end, pool)  # else a child that is just being started complains in the log
+        return pool
 
-    def _answer(self, future: ProcessFuture[bytes]) -> list[Decoded] | BadRecord:
+    def _give_up(self) -> None:
+        _end(self._pool)
+        del self._pool
+
+    def _answer(self, future: ProcessFuture[bytes], seconds: float) -> Answer | None:
         try:
-            return [Decoded(where=Whole(), jpeg=future.result())]
+            return [Decoded(where=Whole(), jpeg=future.result(seconds))]
         except BadRecord as error:
             return error
         except MemoryError:
@@ -62,56 +88,27 @@ class PillowDecoder:
                 f"The picture needs more than decode.memory_mb ({self._settings.memory_mb} MB) to open."
             )
         except TimeoutError:
+            if not future.done():  # a child died between taking the picture and saying so
+                self._give_up()
+                return None
             return MediaTooLarge(f"The picture took longer than decode.seconds ({self._settings.seconds:g} s) to open.")
         except ProcessExpired as death:
-            return KilledTheWorker(f"The decoder's process died on the picture (exit code {death.exitcode}).")
+            return KilledTheWorker(f"Two decoding processes died on the picture (exit code {death.exitcode}).")
+        except (BrokenProcessPool, CancelledError):
+            return None
 
 
-def normalise(kind: Kind, data: bytes, settings: Decode) -> bytes:
-    """A JPEG: upright, RGB on white, its longest side bounded; raises UnsupportedMedia, MediaTooLarge or
-    UnreadableMedia."""
-    from PIL import Image, ImageOps, UnidentifiedImageError
-
-    if kind != "picture":
-        raise UnsupportedMedia(f"A {kind} cannot be opened yet; only pictures can.")
-    Image.MAX_IMAGE_PIXELS = None  # our own limit is checked before any pixel is read
-    try:
-        with Image.open(io.BytesIO(data), formats=FORMATS) as picture:
-            _check_size(*picture.size, settings)
-            picture.draft("RGB", (settings.longest_side, settings.longest_side))
-            upright = _flatten(ImageOps.exif_transpose(picture))
-            upright.thumbnail((settings.longest_side, settings.longest_side), Image.Resampling.LANCZOS)
-            out = io.BytesIO()
-            upright.save(out, "JPEG", quality=settings.quality)
-            return out.getvalue()
-    except (BadRecord, MemoryError):
-        raise
-    except UnidentifiedImageError as error:
-        raise UnsupportedMedia(f"Not a picture in one of the formats {', '.join(FORMATS)}.") from error
-    except Exception as error:  # a codec raises whatever it likes on bytes that it did not expect
-        raise UnreadableMedia(f"The picture is damaged ({type(error).__name__}): upload it again.") from error
-
-
-def _check_size(width: int, height: int, settings: Decode) -> None:
-    if width * height > settings.most_pixels:
-        raise MediaTooLarge(f"{width} x {height} pixels is over decode.most_pixels ({settings.most_pixels}).")
-    if max(width, height) > STEEPEST * max(1, min(width, height)):
-        raise UnsupportedMedia(f"{width} x {height} pixels: one side is over {STEEPEST} times the other.")
-
-
-def _flatten(picture: Image.Image) -> Image.Image:
-    """RGB; transparency shows white, 16 bits become 8."""
-    from PIL import Image
-
-    if picture.mode.startswith("I"):
-        return picture.point(lambda value: value / 257).convert("L").convert("RGB")
-    if picture.has_transparency_data:
-        clear = picture.convert("RGBA")
-        white = Image.new("RGBA", clear.size, "white")
-        return Image.alpha_composite(white, clear).convert("RGB")
-    return picture.convert("RGB")
+def _end(pool: ProcessPool) -> None:
+    pool.stop()  # type: ignore[no-untyped-call]
+    pool.join()
 
 
 def confine(memory: int) -> None:
-    """Bound the address space of this process, in bytes; what asks for more gets a MemoryError."""
-    resource.setrlimit(resource.RLIMIT_AS, (memory, memory))
+    """Bound the address space of this process, in bytes, so that what asks for more gets a MemoryError; and go with
+    the process that it was forked from, even out of a loop in C."""
+    most = resource.getrlimit(resource.RLIMIT_AS)[1]
+    allowed = memory if most == resource.RLIM_INFINITY else min(memory, most)
+    resource.setrlimit(resource.RLIMIT_AS, (allowed, allowed))
+    resource.setrlimit(resource.RLIMIT_CORE, (0, 0))  # of a crash the exit code is enough
+    if sys.platform == "linux":
+        ctypes.CDLL(None).prctl(PR_SET_PDEATHSIG, int(signal.SIGKILL))

@@ -4,7 +4,6 @@ Nothing here is believed for good: a batch holds hints (keys), and the plan look
 """
 
 import codecs
-import json
 import tempfile
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
@@ -22,7 +21,7 @@ from mmsearch_core.records.ids import BatchId, ProductId, digest
 from mmsearch_core.records.run import Target
 from mmsearch_core.settings import Catalog, Settings
 from mmsearch_core.stages import inventory
-from mmsearch_core.stages.catalog import ProductOf
+from mmsearch_core.stages.catalog import ProductOf, to_product
 from mmsearch_core.stages.close import go_live
 from mmsearch_core.stages.set_join import Spool
 
@@ -88,36 +87,21 @@ def read_feed(catalog: ObjectStore, key: str) -> tuple[list[Product], int]:
     if data is None:
         raise BadSettings(f"The feed {catalog.bucket}/{key} is not there: upload it or correct catalog.feed.")
     products: dict[ProductId, Product] = {}
-    unreadable = 0
+    read = unreadable = 0
     # split before decoding: only a line feed ends a line, and one bad byte costs one line
     for number, line in enumerate(data.removeprefix(codecs.BOM_UTF8).split(b"\n"), start=1):
         if not line.strip():
             continue
         try:
-            product = _product(json.loads(line.decode()))
+            product = to_product(line)
             products[product.product_id] = product
-        except (ValueError, KeyError, TypeError, AttributeError) as error:
+            read += 1
+        except ValueError as error:
             unreadable += 1
-            log.warning("compare.feed_line_unreadable", line=number, error=type(error).__name__)
+            log.warning("compare.feed_line_unreadable", line=number, error=str(error))
+    if read > len(products):
+        log.warning("compare.products_named_twice", lines=read - len(products))
     return list(products.values()), unreadable
-
-
-def _product(line: Mapping[str, Any]) -> Product:
-    named = ("product_id", "title", "url", "price", "currency", "in_stock")
-    title = line["title"] if isinstance(line["title"], dict) else {"en": str(line["title"])}
-    return Product(
-        product_id=ProductId(str(line["product_id"])),
-        title={str(language): str(text) for language, text in title.items()},
-        url=line.get("url"),
-        price=float(line["price"]) if line.get("price") is not None else None,
-        currency=line.get("currency"),
-        in_stock=bool(line.get("in_stock", True)),
-        facts={
-            name: value if isinstance(value, str) else json.dumps(value)
-            for name, value in line.items()
-            if name not in named
-        },
-    )
 
 
 def check_removals(counts: Mapping[str, int], settings: Catalog, approved: int) -> None:

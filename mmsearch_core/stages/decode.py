@@ -20,7 +20,7 @@ def recipe(settings: Decode) -> Recipe:
     """What decides the pixels."""
     return Recipe(
         stage="decode",
-        version=1,
+        version=2,
         settings={"longest_side": str(settings.longest_side), "quality": str(settings.quality)},
     )
 

@@ -11,7 +11,7 @@ from mmsearch_core.adapters.pillow_decoder import PillowDecoder
 from mmsearch_core.adapters.sbert_embedder import SbertEmbedder
 from mmsearch_core.adapters.transformers_vlm import TransformersVLM
 from mmsearch_core.answers import to_description, to_standard_query
-from mmsearch_core.errors import BadRecord, BadSettings
+from mmsearch_core.errors import BadRecord, BadSettings, UnreadableMedia, UnsupportedMedia
 from mmsearch_core.ports import Decoder, Embedder, Question, VisionLanguageModel
 from mmsearch_core.prompts import load
 from mmsearch_core.records.ids import QueryKey, SegmentId
@@ -53,6 +53,13 @@ def test_a_broken_picture_costs_itself_only(decoder: Decoder) -> None:
     assert isinstance(answers[1], BadRecord)
     assert isinstance(answers[2], BadRecord)
     assert decoder.decode([]) == []
+
+
+def test_what_is_refused_says_why(decoder: Decoder) -> None:
+    """By the error's name: nothing there, no picture inside, no picture meant."""
+    answers = decoder.decode([("picture", b""), ("picture", b"<html></html>"), ("video", picture("red"))])
+    assert [type(answer) for answer in answers] == [UnreadableMedia, UnsupportedMedia, UnsupportedMedia]
+    assert all(str(answer).endswith(".") for answer in answers)
 
 
 def test_a_description_fits_its_schema(vlm: VisionLanguageModel) -> None:

@@ -10,7 +10,8 @@ from PIL import Image
 
 CORNERS = {"red": (220, 30, 30), "green": (30, 160, 60), "blue": (40, 60, 200), "yellow": (240, 220, 40)}
 SIZES = ((64, 48), (200, 120), (33, 77))
-BROKEN = frozenset({"UnreadableMedia", "UnsupportedMedia"})
+DAMAGED, OTHER = frozenset({"UnreadableMedia"}), frozenset({"UnsupportedMedia"})
+BROKEN = DAMAGED | OTHER
 SEEN = tuple(CORNERS.values())
 
 

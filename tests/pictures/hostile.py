@@ -9,7 +9,7 @@ from collections.abc import Iterator
 
 from PIL import Image
 
-from tests.pictures.case import BROKEN, Case, quarters, saved
+from tests.pictures.case import BROKEN, DAMAGED, OTHER, Case, quarters, saved
 
 
 def cut() -> Iterator[Case]:
@@ -19,7 +19,7 @@ def cut() -> Iterator[Case]:
         data = saved(noisy, kind)
         for percent in (1, 5, 10, 20, 35, 50, 65, 80, 90):
             part = data[: len(data) * percent // 100]
-            yield Case(name=f"cut/{kind.lower()}/{percent}.jpg", data=part, fails=BROKEN)
+            yield Case(name=f"cut/{kind.lower()}/{percent}.jpg", data=part, fails=DAMAGED)
 
 
 def damaged() -> Iterator[Case]:
@@ -55,20 +55,23 @@ def no_pictures() -> Iterator[Case]:
         "zeros": bytes(4096),
     }
     for name, data in things.items():
-        yield Case(name=f"no-picture/{name}.jpg", data=data, fails=BROKEN)
+        fails = DAMAGED if name in ("empty", "jpeg-mark-only", "png-mark-only") else OTHER
+        yield Case(name=f"no-picture/{name}.jpg", data=data, fails=fails)
     for number in range(20):
         noise = rng.randbytes(rng.randrange(1, 5000))
-        yield Case(name=f"no-picture/noise-{number:02}.png", data=noise, fails=BROKEN)
+        yield Case(name=f"no-picture/noise-{number:02}.png", data=noise, fails=OTHER)
 
 
-def png_of(width: int, height: int, *chunks: tuple[bytes, bytes]) -> bytes:
-    """A PNG that claims this size, with one black row of pixels data and other chunks before it."""
+def png_of(
+    width: int, height: int, *chunks: tuple[bytes, bytes], depth: int = 1, color: int = 0, pixels: bytes = b""
+) -> bytes:
+    """A PNG that claims this size, with other chunks before its pixels: one black row, unless given."""
 
     def chunk(kind: bytes, data: bytes) -> bytes:
         return struct.pack(">I", len(data)) + kind + data + struct.pack(">I", zlib.crc32(kind + data))
 
-    head = chunk(b"IHDR", struct.pack(">IIBBBBB", width, height, 1, 0, 0, 0, 0))
-    body = chunk(b"IDAT", zlib.compress(bytes((width + 7) // 8 + 1)))
+    head = chunk(b"IHDR", struct.pack(">IIBBBBB", width, height, depth, color, 0, 0, 0))
+    body = chunk(b"IDAT", zlib.compress(pixels or bytes((width + 7) // 8 + 1)))
     return b"\x89PNG\r\n\x1a\n" + head + b"".join(chunk(*each) for each in chunks) + body + chunk(b"IEND", b"")
 
 
@@ -88,7 +91,7 @@ def bombs() -> Iterator[Case]:
     swollen = zlib.compress(bytes(200_000_000), 9)
     for kind, before in ((b"iCCP", b"icc\0\0"), (b"zTXt", b"Comment\0\0"), (b"iTXt", b"Comment\0\1\0\0\0")):
         data = png_of(8, 1, (kind, before + swollen))
-        yield Case(name=f"bombs/{kind.decode()}.png", data=data, fails=BROKEN | large, either=True)
+        yield Case(name=f"bombs/{kind.decode()}.png", data=data, fails=DAMAGED | large)
 
 
 def shapes() -> Iterator[Case]:

@@ -1,0 +1,28 @@
+"""What a hole in a codec may do to the process that opens a file, on demand: reachable from tests only."""
+
+import os
+import resource
+import signal
+import time
+
+from mmsearch_core.adapters.pillow_picture import normalise
+from mmsearch_core.records.asset import Kind
+from mmsearch_core.settings import Decode
+
+CRASH, HANG, SWELL = b"please crash", b"please hang", b"please swell"
+ENDS = {CRASH: "KilledTheWorker", HANG: "MediaTooLarge", SWELL: "MediaTooLarge"}
+
+
+def opener(kind: Kind, data: bytes, settings: Decode) -> bytes:
+    """Opens pictures, but for three files."""
+    if data == CRASH:
+        os.kill(os.getpid(), signal.SIGSEGV)
+    if data == HANG:
+        signal.pthread_sigmask(signal.SIG_BLOCK, [signal.SIGTERM])  # as a loop in C, deaf to Python's signals
+        time.sleep(3600)
+    if data == SWELL:
+        assert resource.getrlimit(resource.RLIMIT_AS)[0] != resource.RLIM_INFINITY  # else the machine would pay
+        held = []
+        while True:
+            held.append(bytearray(b"\1") * 16_000_000)
+    return normalise(kind, data, settings)
