@@ -46,7 +46,7 @@ def test_one_word_names_a_stage_everywhere() -> None:
     """The stage ``describe`` is stages/describe.py, tasks/describe.py and the task id ``describe``."""
     assert {path.stem for path in (ROOT / "tasks").glob("[!_]*.py")} == STAGES
     stages = {path.stem for path in (ROOT / "mmsearch_core/stages").glob("[!_]*.py")}
-    assert stages - STAGES == {"asked", "catalog", "judged_queries", "memoised"}
+    assert stages - STAGES == {"asked", "catalog", "failed", "judged_queries", "memoised", "night_results", "run_facts"}
     assert stages >= STAGES
 
 

@@ -7,7 +7,7 @@ import codecs
 import json
 import tempfile
 from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -57,6 +57,7 @@ class Manifest:
     batch: BatchId
     source: str
     keys: tuple[str, ...]
+    compared: Mapping[str, int] = field(default_factory=dict)  # counts of the comparison that made it
 
 
 def manifest_key(batch: str) -> str:
@@ -80,7 +81,9 @@ def run(*, run_id: str, target: Target, stores: Stores, settings: Settings) -> d
     size = settings.shards.size * settings.shards.most
     for number, start in enumerate(range(0, len(keys), size)):
         batch = BatchId(digest("compare", run_id, target.target_id, str(number))[:16])
-        manifest = Manifest(batch=batch, source=f"compare {run_id}", keys=tuple(keys[start : start + size]))
+        manifest = Manifest(
+            batch=batch, source=f"compare {run_id}", keys=tuple(keys[start : start + size]), compared=counts
+        )
         stores.work.put(manifest_key(batch), to_json(manifest))
         ledger.open_batch(batch, target=target.target_id, source=manifest.source)
         batches.append(batch)

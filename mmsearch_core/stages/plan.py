@@ -1,7 +1,7 @@
 """plan: the hints of a batch, each looked at again, minus what the ledger knows: a frozen list of shards."""
 
 import importlib.metadata
-from collections import Counter
+from collections import Counter, defaultdict
 from collections.abc import Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime
@@ -11,7 +11,7 @@ import structlog
 
 from mmsearch_core.codec import dump, from_json, to_json
 from mmsearch_core.errors import StageMissing
-from mmsearch_core.ports import Stores
+from mmsearch_core.ports import ObjectStore, Stores
 from mmsearch_core.records.asset import Asset, Change, Product, Removal, asset_id
 from mmsearch_core.records.commit import Known
 from mmsearch_core.records.ids import BatchId
@@ -32,8 +32,9 @@ def run(*, batch: BatchId, target: Target, stores: Stores, settings: Settings) -
     there = stores.work.get(plan_key(batch))
     plan = from_json(there, Plan) if there else None
     if plan is None or (plan.recipes, plan.target_id) != (target.recipes, target.target_id):
-        changes, counts = _look(batch, target, stores, ProductOf(settings.catalog.product_pattern))
-        plan = _freeze(batch, target, stores, cut(changes, settings.shards.size), counts)
+        manifest = read_manifest(stores.work, batch)
+        changes, kinds = _look(manifest, target, stores, ProductOf(settings.catalog.product_pattern))
+        plan = _freeze(manifest, target, stores, cut(changes, settings.shards.size), kinds)
     log.info("plan.done", batch=batch, shards=len(plan.shards), **plan.counts)
     return {"stage": "plan", "batch": batch, "shards": sorted(plan.shards), "counts": dict(plan.counts)}
 
@@ -48,12 +49,18 @@ def cut(things: Sequence[T], size: int) -> list[Sequence[T]]:
     return [things[start : start + size] for start in range(0, len(things), size)]
 
 
-def _look(batch: BatchId, target: Target, stores: Stores, product_of: ProductOf) -> tuple[list[Change], dict[str, int]]:
-    catalog, ledger = stores.catalog, stores.ledger
-    data = stores.work.get(manifest_key(batch))
+def read_manifest(work: ObjectStore, batch: BatchId) -> Manifest:
+    """What the batch was asked to look at."""
+    data = work.get(manifest_key(batch))
     if data is None:
         raise StageMissing(f"Batch {batch} has no manifest: run the compare stage first, or correct the batch's name.")
-    keys = from_json(data, Manifest).keys
+    return from_json(data, Manifest)
+
+
+def _look(
+    manifest: Manifest, target: Target, stores: Stores, product_of: ProductOf
+) -> tuple[list[Change], dict[str, Counter[str]]]:
+    catalog, ledger, keys = stores.catalog, stores.ledger, manifest.keys
     with ThreadPoolExecutor(LOOKERS) as lookers:
         seen = list(lookers.map(catalog.head, keys))
     ids = [asset_id(catalog.bucket, key) for key in keys]
@@ -62,7 +69,7 @@ def _look(batch: BatchId, target: Target, stores: Stores, product_of: ProductOf)
     products = ledger.products([owner for owner in owners.values() if owner])
     changes: list[Change] = []
     waiting: list[Asset] = []
-    counts: Counter[str] = Counter()
+    kinds: dict[str, Counter[str]] = defaultdict(Counter)
     for key, found, name in zip(keys, seen, ids, strict=True):
         was, owner = known.get(name), owners[key]
         if found is None:
@@ -74,9 +81,9 @@ def _look(batch: BatchId, target: Target, stores: Stores, product_of: ProductOf)
             verdict = _verdict(asset, product, was)
             changes += [asset] if verdict in ("added", "changed") else []
             waiting += [asset] if verdict == "waiting_for_product" else []
-        counts[verdict] += 1
+        kinds[kind_of(key)][verdict] += 1
     ledger.wait_for_product(target.target_id, waiting)
-    return changes, dict(counts)
+    return changes, dict(kinds)
 
 
 def _verdict(asset: Asset, product: Product | None, was: Known | None) -> str:
@@ -93,9 +100,13 @@ def _verdict(asset: Asset, product: Product | None, was: Known | None) -> str:
 
 
 def _freeze(
-    batch: BatchId, target: Target, stores: Stores, pieces: Sequence[Sequence[Change]], counts: Mapping[str, int]
+    manifest: Manifest,
+    target: Target,
+    stores: Stores,
+    pieces: Sequence[Sequence[Change]],
+    kinds: Mapping[str, Counter[str]],
 ) -> Plan:
-    work, ledger = stores.work, stores.ledger
+    work, ledger, batch = stores.work, stores.ledger, manifest.batch
     shards = {}
     for number, piece in enumerate(pieces):
         path = shard_path(batch, number)
@@ -113,8 +124,11 @@ def _freeze(
         commit=ledger.commit_number(target.target_id),
         recipes=target.recipes,
         shards=shards,
-        counts=dict(counts),
+        counts=dict(sum(kinds.values(), Counter())),
         versions=versions(),
+        source=manifest.source,
+        kinds=kinds,
+        compared=manifest.compared,
     )
     work.put(plan_key(batch), to_json(plan))
     return plan
