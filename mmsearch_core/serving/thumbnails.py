@@ -8,6 +8,7 @@ from contextlib import suppress
 
 from pebble import ProcessExpired, ProcessPool
 
+FORMATS = ("JPEG", "PNG", "WEBP", "GIF", "BMP", "TIFF")
 SIDE = 96  # pixels; a page shows them at half of it
 MOST_PIXELS = 50_000_000
 SECONDS = 10  # for one strange picture; starting the child counts
@@ -27,14 +28,13 @@ def thumbnails_of_strangers(pictures: Mapping[str, bytes]) -> dict[str, bytes]:
     these up, so a child process opens them."""
     if not pictures:
         return {}
-    with ProcessPool(max_workers=1, context=multiprocessing.get_context("spawn")) as pool:
+    small: dict[str, bytes] = {}
+    context = multiprocessing.get_context("forkserver")
+    with ProcessPool(max_workers=1, context=context) as pool, suppress(RuntimeError):  # no child could be started
         shrinking = {name: pool.schedule(_open_all, args=[data], timeout=SECONDS) for name, data in pictures.items()}
-        small: dict[str, bytes] = {}
         for name, future in shrinking.items():
-            try:
+            with suppress(ProcessExpired, TookTooLong, ValueError):  # the page shows a blank in its place
                 small[name] = future.result()
-            except (ProcessExpired, TookTooLong, ValueError):
-                continue  # the page shows a blank in its place
     return small
 
 
@@ -42,7 +42,7 @@ def shrink(data: bytes) -> bytes:
     """A thumbnail as JPEG."""
     from PIL import Image, ImageOps
 
-    with Image.open(io.BytesIO(data)) as picture:
+    with Image.open(io.BytesIO(data), formats=FORMATS) as picture:
         if picture.width * picture.height > MOST_PIXELS:
             raise ValueError("too many pixels for a thumbnail")
         picture.draft("RGB", (SIDE, SIDE))

@@ -108,9 +108,8 @@ def _error(
         if missing:
             return StageMissing(f"{path} has no report of {missing[0]}: look at that task's log, mend it and clear it.")
     if counts["unsettled"]:
-        return TryLater(
-            f"{counts['unsettled']} assets of batch {plan.batch} changed meanwhile: run catalog_refresh again."
-        )
+        changed = f"{counts['unsettled']} of {sum(counts.values())} assets of batch {plan.batch} changed meanwhile"
+        return TryLater(f"{changed}: run catalog_refresh again.")
     broken = [check for check in checks if not check.held]
     if broken:
         return StopEverything(f"{broken[0].name}: no ({broken[0].found}). Clear batch {plan.batch} from its plan.")

@@ -162,7 +162,7 @@ def _checks(plan: Plan, totals: Mapping[str, Any], report: Mapping[str, Any], cu
         Check(
             name="Every query that was understood has its list",
             held=report["queries"] == asked - lost,
-            found=f"{report['queries']} lists, {lost} queries failed",
+            found=f"{report['queries']} lists, {lost} failed",
         ),
         Check(
             name="The storefront reads these results",

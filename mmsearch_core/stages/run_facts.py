@@ -49,7 +49,7 @@ def of_index(
     waiting = plan.counts.get("waiting_for_product", 0)
     if waiting:
         tiles.insert(4, _tile("waiting", waiting, "for a line in the feed"))
-    headline = _headline(report["assets"], failures["total"], done=plan.counts) if not error else _told(error)
+    headline = _told(error) if error else _headline(report["assets"], failures["total"])
     return {
         **_facts(report, plan, checks, failures, error),
         "title": "Index line",
@@ -130,22 +130,15 @@ def _tile(name: str, count: int, note: str = "", *, alarm: bool = False) -> dict
 def _calls(calls: Mapping[str, int]) -> list[dict[str, Any]]:
     asked = calls["made"] + calls["saved"]
     saved = f"{100 * calls['saved'] / asked:.0f} % of what was asked" if asked else ""
-    return [_tile("model calls made", calls["made"]), _tile("model calls saved", calls["saved"], saved)]
+    return [_tile("model calls", calls["made"]), _tile("calls saved", calls["saved"], saved)]
 
 
-def _headline(assets: Mapping[str, int], failed: int, *, done: Mapping[str, int]) -> str:
-    parts = [
-        f"{_number(count, 'asset')} {verb}"
-        for verb, count in (
-            ("added", done.get("added", 0)),
-            ("changed", done.get("changed", 0)),
-            ("removed", assets["removed"]),
-        )
-        if count
-    ]
-    if not parts:
-        return "Good: nothing had changed." + _to_look_at(failed)
-    return f"{'Done' if failed else 'Good'}: {', '.join(parts)}." + _to_look_at(failed)
+def _headline(assets: Mapping[str, int], failed: int) -> str:
+    verbs = {"live": "indexed", "removed": "removed"}
+    parts = [f"{_number(assets[state], 'asset')} {verb}" for state, verb in verbs.items() if assets[state]]
+    if not parts and not failed:
+        return "Good: nothing had changed."
+    return f"{'Done' if failed else 'Good'}: {', '.join(parts) or 'nothing indexed'}.{_to_look_at(failed)}"
 
 
 def _to_look_at(failed: int) -> str:
