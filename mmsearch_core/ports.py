@@ -48,6 +48,9 @@ class Memo(Protocol):
     def put_many(self, recipe: RecipeId, answers: Mapping[str, bytes]) -> dict[str, bytes]:
         """Remember the answers; returns what stands now, which is another's answer where that came first."""
 
+    def forget(self, recipe: RecipeId, keys: Sequence[str]) -> None:
+        """Remember these answers no more; unknown ones are no error."""
+
     def judgements(self, recipe: RecipeId, query: str) -> list[Judgement]:
         """Every judgement that was ever made for this query under this recipe."""
 

@@ -106,6 +106,17 @@ class Shards(Section):
     lease_seconds: float = Field(default=30, gt=0)
 
 
+class Backfill(Section):
+    """How a backfill is cut, and what it may cost before a person is asked. What a call takes is measured in the latest
+    run; before there is one, these guesses count."""
+
+    shards: int = Field(default=20, gt=0)  # a batch: small, so that events are soon between two
+    budget_minutes: float = Field(default=60, ge=0)
+    gpus: int = Field(default=1, gt=0)
+    call_seconds: tuple[float, float, float] = (1.0, 0.01, 0.02)  # describe, embed_text, embed_image
+    other_seconds: float = Field(default=0.05, ge=0)  # an asset, for all that is no model
+
+
 class Search(Section):
     """Retrieval and what is published."""
 
@@ -138,6 +149,7 @@ class Settings(BaseSettings):
     ledger: LedgerSettings = LedgerSettings()
     models: Models = Models()
     shards: Shards = Shards()
+    backfill: Backfill = Backfill()
     search: Search = Search()
 
     @classmethod

@@ -10,7 +10,8 @@ from tasks._command import command
 
 def work(runtime: Runtime, batch: str) -> dict[str, Any]:
     """Fails by itself where a report is missing."""
-    return close.run(batch=BatchId(batch), alias=runtime.settings.index.alias, stores=runtime.stores)
+    alias = runtime.settings.index.alias
+    return close.run(batch=BatchId(batch), target=runtime.target(), alias=alias, stores=runtime.stores)
 
 
 if __name__ == "__main__":

@@ -96,3 +96,4 @@ class Plan:
     source: str = ""  # who asked for it
     kinds: Mapping[str, Mapping[str, int]] = field(default_factory=dict)  # index line: the counts by kind of asset
     compared: Mapping[str, int] = field(default_factory=dict)  # index line: what the comparison behind it counted
+    partial: bool = False  # index line: of a selection, not of a comparison

@@ -10,7 +10,7 @@ from mmsearch_core.errors import StageMissing, StopEverything, TryLater
 from mmsearch_core.ports import Ledger, ObjectStore, Stores, VectorIndex
 from mmsearch_core.records.asset import Asset, Change
 from mmsearch_core.records.ids import AssetId, BatchId
-from mmsearch_core.records.run import Plan, ShardReport
+from mmsearch_core.records.run import Plan, ShardReport, Target
 from mmsearch_core.serving import run_page
 from mmsearch_core.serving.run_page import Check
 from mmsearch_core.shards import Shard, read_plan
@@ -24,7 +24,7 @@ STATES = ("live", "failed", "removed", "unsettled")
 Reports = Mapping[str, Sequence[ShardReport]]  # by shard
 
 
-def run(*, batch: BatchId, alias: str, stores: Stores) -> dict[str, Any]:
+def run(*, batch: BatchId, target: Target, alias: str, stores: Stores) -> dict[str, Any]:
     """The batch's totals; fails where a report is missing or the counts disagree. Either way it is on the page."""
     work, ledger = stores.work, stores.ledger
     plan = read_plan(work, batch)
@@ -34,7 +34,7 @@ def run(*, batch: BatchId, alias: str, stores: Stores) -> dict[str, Any]:
     checks = _checks(plan, reports, counts)
     error = _error(plan, reports, counts, checks)
     ledger.close_batch(batch, status="failed" if error else "done", counts=counts)
-    if not error:
+    if not error and plan.target_id == target.target_id and not plan.partial:
         _go_live(plan, alias, ledger, stores.index)
     totals = add_up([report for found in reports.values() for report in found])
     report: dict[str, Any] = {

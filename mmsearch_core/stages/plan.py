@@ -73,13 +73,15 @@ def _look(
     for key, found, name in zip(keys, seen, ids, strict=True):
         was, owner = known.get(name), owners[key]
         if found is None:
-            verdict = "removed" if was else "gone_before_indexed"
-            changes += [Removal(asset_id=name, bucket=catalog.bucket, key=key)] if was else []
+            verdict = "removed" if was and not manifest.partial else "gone_before_indexed"
+            changes += [Removal(asset_id=name, bucket=catalog.bucket, key=key)] if verdict == "removed" else []
         else:
             asset = Asset(asset_id=name, product_id=owner or "", kind=kind_of(key), source=found)  # type: ignore[arg-type]
             product = products.get(owner) if owner else None
             verdict = _verdict(asset, product, was)
-            changes += [asset] if verdict in ("added", "changed") else []
+            if manifest.redo and verdict in ("unchanged", "failed_before"):
+                verdict = "redone"
+            changes += [asset] if verdict in ("added", "changed", "redone") else []
             waiting += [asset] if verdict == "waiting_for_product" else []
         kinds[kind_of(key)][verdict] += 1
     ledger.wait_for_product(target.target_id, waiting)
@@ -129,6 +131,7 @@ def _freeze(
         source=manifest.source,
         kinds=kinds,
         compared=manifest.compared,
+        partial=manifest.partial,
     )
     work.put(plan_key(batch), to_json(plan))
     return plan

@@ -10,7 +10,7 @@ from mmsearch_core.records.run import Plan
 from mmsearch_core.serving import run_page
 from mmsearch_core.serving.run_page import Check
 
-KINDS = ("added", "changed", "unchanged", "removed", "waiting_for_product", "failed")
+KINDS = ("added", "changed", "redone", "unchanged", "removed", "waiting_for_product", "failed")
 INDEXING = ("decode", "describe", "embed_text", "embed_image", "upsert")
 SEARCHING = ("standardize", "retrieve", "judge")
 
