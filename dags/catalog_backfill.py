@@ -1,7 +1,8 @@
 """### Index some of the catalog again, or with other models
 
 Start it from the form for any days, or as a **backfill**: one run a day of upload (`LastModified`, UTC), in either
-order, some at a time; a run by the clock does nothing. Without stages to redo it indexes what is missing; it never removes.
+order, some at a time; a run by the clock does nothing. Without stages to redo it indexes what is missing; it never
+removes anything.
 
 `estimate` says what it would cost: assets, model calls that the memo does not save, GPU-seconds, minutes. Over the
 budget, `approve` waits for a person, and no answer within 20 hours means no. `select` hands the batches to

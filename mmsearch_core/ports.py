@@ -10,7 +10,7 @@ from mmsearch_core.errors import BadRecord
 from mmsearch_core.records.asset import Asset, Kind, ObjectRef, Product
 from mmsearch_core.records.commit import Known, Writing
 from mmsearch_core.records.embedding import Vector
-from mmsearch_core.records.ids import AssetId, BatchId, Build, ProductId, RecipeId, TargetId
+from mmsearch_core.records.ids import AssetId, BatchId, Build, PixelsId, ProductId, RecipeId, TargetId
 from mmsearch_core.records.ranking import Judgement, Match
 from mmsearch_core.records.row import IndexRow
 from mmsearch_core.records.run import Failure, Target
@@ -141,6 +141,9 @@ class VectorIndex(Protocol):
 
     def builds(self, collection: str) -> Iterator[tuple[str, AssetId, Build]]:
         """(row id, asset, build) of every row."""
+
+    def pixels(self, collection: str) -> Iterator[PixelsId]:
+        """The pixels that rows refer to, repeated ones too."""
 
     def resolve(self, alias: str) -> str | None:
         """The collection that the alias names."""

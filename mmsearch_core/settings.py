@@ -117,6 +117,17 @@ class Backfill(Section):
     other_seconds: float = Field(default=0.05, ge=0)  # an asset, for all that is no model
 
 
+class HousekeepingSettings(Section):
+    """What the weekly run lets go of, and how often it tries again what failed."""
+
+    run_days: float = Field(default=30, ge=1)
+    memo_days: float = Field(default=90, ge=0)  # answers of recipes that nothing uses any more
+    generations: int = Field(default=7, ge=1)  # to roll back to
+    pixels_days: float = Field(default=7, ge=7)  # a run that is under way may need younger ones
+    attempts: int = Field(default=3, ge=1)
+    redriven: int = Field(default=10_000, ge=1)
+
+
 class Search(Section):
     """Retrieval and what is published."""
 
@@ -150,6 +161,7 @@ class Settings(BaseSettings):
     models: Models = Models()
     shards: Shards = Shards()
     backfill: Backfill = Backfill()
+    housekeeping: HousekeepingSettings = HousekeepingSettings()
     search: Search = Search()
 
     @classmethod

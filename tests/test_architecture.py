@@ -16,8 +16,9 @@ SOURCES = sorted(
     path for folder in ("mmsearch_core", "tasks", "dags", "plugins", "tests") for path in (ROOT / folder).rglob("*.py")
 )
 SHARD_STAGES = {"decode", "describe", "embed_text", "embed_image", "upsert", "standardize", "retrieve", "judge"}
-BATCH_STAGES = {"estimate", "select", "compare", "plan", "close", "mine", "publish", "evaluate"}
-STAGES = SHARD_STAGES | BATCH_STAGES
+BATCH_STAGES = {"compare", "plan", "close", "mine", "publish", "evaluate"}
+OF_PEOPLE = {"estimate", "select", "expire", "sweep", "redrive"}  # backfill and housekeeping
+STAGES = SHARD_STAGES | BATCH_STAGES | OF_PEOPLE
 FAKES = {
     "ObjectStore": "MemoryStore",
     "Memo": "MemoryMemo",

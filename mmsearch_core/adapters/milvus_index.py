@@ -130,6 +130,11 @@ class MilvusIndex:
             for row in self._query(collection, "", ["row_id", "asset_id", "build"]):
                 yield row["row_id"], AssetId(row["asset_id"]), Build(row["build"])
 
+    def pixels(self, collection: str) -> Iterator[PixelsId]:
+        with self._named_errors():
+            for row in self._query(collection, "", ["pixels"]):
+                yield PixelsId(row["pixels"])
+
     def resolve(self, alias: str) -> str | None:
         with self._named_errors():  # describe_alias would log an error where there is none
             if not self._client.has_collection(alias, timeout=SECONDS):

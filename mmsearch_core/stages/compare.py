@@ -60,6 +60,7 @@ class Manifest:
     compared: Mapping[str, int] = field(default_factory=dict)  # counts of the comparison that made it
     partial: bool = False  # a selection: it removes nothing, and what is searched does not switch to its target
     redo: tuple[str, ...] = ()  # stages that ask their models again
+    retry: bool = False  # what failed is tried again
     models: Mapping[str, str] = field(default_factory=dict)  # instead of those of the settings
 
 

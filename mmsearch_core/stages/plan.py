@@ -24,6 +24,7 @@ from mmsearch_core.stages.compare import Manifest, manifest_key
 log = structlog.get_logger()
 
 LOOKERS = 16
+_AGAIN = ("unchanged", "failed_before")
 T = TypeVar("T")
 
 
@@ -79,7 +80,7 @@ def _look(
             asset = Asset(asset_id=name, product_id=owner or "", kind=kind_of(key), source=found)  # type: ignore[arg-type]
             product = products.get(owner) if owner else None
             verdict = _verdict(asset, product, was)
-            if manifest.redo and verdict in ("unchanged", "failed_before"):
+            if verdict in _AGAIN and (manifest.redo or (manifest.retry and verdict == "failed_before")):
                 verdict = "redone"
             changes += [asset] if verdict in ("added", "changed", "redone") else []
             waiting += [asset] if verdict == "waiting_for_product" else []

@@ -36,8 +36,19 @@ BACKFILL_FORM = {
     ),
     "dry_run": Param(False, type="boolean", title="Dry run", description="Estimate, and do nothing."),
 }
+HOUSEKEEPING_FORM = {
+    "reasons": Param(
+        [],
+        type="array",
+        items={"type": "string"},
+        title="Reasons to try again",
+        description="Kinds of failures, like UnreadableMedia; all if empty.",
+    ),
+    "dry_run": Param(False, type="boolean", title="Dry run", description="Report, and remove nothing."),
+}
 # `tojson` escapes what a template or a shell could take for its own
 BACKFILL_REQUEST = (
     "{{ dict(params, run=dag.dag_id ~ ' ' ~ run_id, partition=partition_key | default(none),"
     " by_clock=dag_run.run_type == 'scheduled') | tojson }}"
 )
+HOUSEKEEPING_REQUEST = "{{ dict(params, run=run_id) | tojson }}"
