@@ -51,6 +51,7 @@ def test_one_word_names_a_stage_everywhere() -> None:
         "asked",
         "catalog",
         "failed",
+        "housekeeping",
         "judged_queries",
         "memoised",
         "night_results",
