@@ -7,9 +7,10 @@ BIN := $(VENV)/bin
 INSTALLED := $(VENV)/.installed
 NAME ?=
 MODELS ?=
+SCALE ?=
 FASHION_MNIST ?= /usr/share/datasets/fashion-mnist
 
-.PHONY: help setup demo stop test lint test-fast test-real bench quality demo-models clean
+.PHONY: help setup demo stop test lint test-fast test-real soak bench quality demo-models clean
 
 help: ## Show this list
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-12s %s\n", $$1, $$2}'
@@ -39,6 +40,9 @@ test-fast: $(INSTALLED) ## Unit and contract tests on fakes, DAG policy: seconds
 
 test-real: $(INSTALLED) ## The real parts, and the real scheduler from bucket to published results
 	@$(BIN)/python -m pytest -m "integration or scheduler"
+
+soak: $(INSTALLED) ## Histories, kills and sleeps at full length, into build/soak.json; SCALE=0.1 for less
+	@$(BIN)/python -m tests.proof $(if $(SCALE),--scale $(SCALE))
 
 bench: $(INSTALLED) ## Ratios measured side by side; NAME=… runs one
 	@$(BIN)/python -m tests.bench $(NAME)

@@ -169,18 +169,19 @@ def guess_locale(text: str) -> str:
 
 def _search(runtime: Runtime, text: str, image: Path | None) -> list[Candidate]:
     line, locale = runtime.line(), guess_locale(text)
+    legs, collection = line.legs, line.target.collection
     words = {language: (text,) for language in ("en", "zh")} if text else {}
     query = StandardQuery(
         query_key=query_key(text, locale), text=text, locale=locale, wording={"en": text}, keywords=words
     )
     picture = _normalised(runtime, image) if image else None
-    if image and text:
+    if image and picture:
         asked = Asked(query_id="search", locale=locale, text=text, picture=image.read_bytes())
-        query = standardized([asked], line).get("search", query)
-    if image and not text:
-        found = {"clip_picture": line.legs.near(line.target.collection, runtime.clip, [picture or b""])[0]}
+        understood = standardized([asked], line).get("search")
+        query = understood or query
+        found = legs.find(collection, [query], [picture])[0] if understood or text else legs.alike(collection, picture)
     else:
-        found = line.legs.find(line.target.collection, [query], [picture])[0]
+        found = legs.find(collection, [query])[0]
     return sellable([query], [found], runtime.stores, line.target, line.settings)[0]
 
 

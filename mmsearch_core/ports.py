@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import Any, Literal, Protocol
 
 from mmsearch_core.errors import BadRecord
-from mmsearch_core.records.asset import Asset, Kind, ObjectRef, Product
+from mmsearch_core.records.asset import Asset, Change, Kind, ObjectRef, Product
 from mmsearch_core.records.commit import Known, Writing
 from mmsearch_core.records.embedding import Vector
 from mmsearch_core.records.ids import AssetId, BatchId, Build, PixelsId, ProductId, RecipeId, TargetId
@@ -119,7 +119,8 @@ class Embedder(Protocol):
 
 
 class VectorIndex(Protocol):
-    """Milvus: collections of rows. Reads see every acknowledged write."""
+    """Milvus: collections of rows. Reads see every acknowledged write. ``writer`` is the fencing token of the lease
+    under which rows are written. StageMissing where rows go to a collection that is not there."""
 
     def create(self, collection: str, dimensions: Mapping[str, int]) -> str:
         """Make the collection with one vector field a space, unless it is there, and return its uuid."""
@@ -127,11 +128,12 @@ class VectorIndex(Protocol):
     def uuid(self, collection: str) -> str | None:
         """The uuid given at creation, or None where there is no such collection."""
 
-    def upsert(self, collection: str, rows: Sequence[IndexRow]) -> None:
+    def upsert(self, collection: str, rows: Sequence[IndexRow], *, writer: int = 0) -> None:
         """Write rows by primary key, beside older builds."""
 
-    def retire(self, collection: str, keep: Mapping[AssetId, Build | None]) -> int:
-        """Delete the rows of these assets that are of another build than the one to keep; returns how many."""
+    def retire(self, collection: str, keep: Mapping[AssetId, Build | None], *, writer: int = 0) -> int:
+        """Delete the rows of these assets that are of another build than the one to keep; returns how many. Rows of
+        later writers stay: one that lost its lease while it slept takes nothing from its successor."""
 
     def search(self, collection: str, space: str, vectors: Sequence[Vector], limit: int) -> list[list[Match]]:
         """The nearest rows to each vector by cosine similarity, best first; one batched call."""
@@ -181,7 +183,14 @@ class Ledger(Protocol):
 
     def commit(self, target: TargetId, builds: Mapping[AssetId, Build], *, token: int) -> set[AssetId]:
         """One transaction: these builds become live, each only if it is still the asset's target build; returns
-        those that did. The commit number rises by one."""
+        those that did. The commit number rises by one. The state stays "writing", since older rows lie there yet."""
+
+    def settle(self, target: TargetId, builds: Mapping[AssetId, Build], *, token: int) -> None:
+        """No rows but those of these live builds are left of their assets: state "live"."""
+
+    def doubt(self, target: TargetId, changes: Sequence[Change]) -> None:
+        """These assets, known or not, count as changed until they are settled: their rows are about to go, or whoever
+        wrote them lost its lease on the way. Needs no token, since all it can cause is work."""
 
     def forget(self, target: TargetId, assets: Sequence[AssetId], *, token: int) -> None:
         """The assets are gone from the bucket: they are no longer known."""
@@ -190,13 +199,13 @@ class Ledger(Protocol):
         """These could not be made: no live build, the failure kept, attempts counted for this source version."""
 
     def wait_for_product(self, target: TargetId, assets: Sequence[Asset]) -> None:
-        """Remember pictures whose feed line has not come."""
+        """Remember pictures whose feed line has not come; known ones stay as they are."""
 
     def commit_number(self, target: TargetId) -> int:
         """How many commits this target has seen."""
 
     def put_products(self, products: Iterable[Product]) -> int:
-        """Record the feed; returns how many products are new or differ in any fact."""
+        """Record the whole feed; returns how many products are new, differ in any fact, or are in it no more."""
 
     def products(self, ids: Sequence[ProductId]) -> dict[ProductId, Product]:
         """These products; unknown ones are left out."""
@@ -211,7 +220,10 @@ class Ledger(Protocol):
         """Record how a batch ended."""
 
     def open_batches(self, target: TargetId) -> int:
-        """How many batches of the target were handed out and have not been closed."""
+        """How many batches of the target were handed out and are not done."""
+
+    def supersede_batches(self, target: TargetId, *, keep: Sequence[BatchId]) -> None:
+        """Batches of the target that are not done, other than these, need not be: a comparison saw all they left."""
 
     def take_lease(self, name: str, *, holder: str, seconds: float) -> int:
         """A fencing token greater than any before it; the same holder renews and keeps its token while the lease

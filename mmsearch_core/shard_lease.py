@@ -4,6 +4,7 @@ import socket
 import threading
 import time
 import uuid
+from contextlib import suppress
 from dataclasses import dataclass, replace
 
 from mmsearch_core.codec import from_json, to_json
@@ -53,7 +54,9 @@ class ShardLease:
         self._left.set()
         with self._lock:
             if not self._lost:
-                self._store.delete(self._key)
+                free = to_json(LeaseNote(holder="", expires=0))
+                with suppress(PreconditionFailed):  # taken over after it ran out: no longer ours to give back
+                    self._store.put(self._key, free, if_match=self._etag)
 
     @property
     def cautious(self) -> bool:
@@ -76,6 +79,9 @@ class ShardLease:
                 return True
             data = self._store.get(self._key, if_match=there.etag)
             left = from_json(data, LeaseNote) if data else self.note
+            if not left.holder:  # given back
+                self._put(self.note, if_match=there.etag)
+                return True
             if left.expires > time.time():
                 return False
             dead = {left.in_flight} - {""} if left.deaths >= DEATHS_BEFORE_CAUTION else set()
@@ -88,7 +94,14 @@ class ShardLease:
 
     def _put(self, note: LeaseNote, *, if_none_match: bool = False, if_match: str | None = None) -> None:
         note = replace(note, expires=time.time() + self._seconds)
-        self._etag = self._store.put(self._key, to_json(note), if_none_match=if_none_match, if_match=if_match)
+        data = to_json(note)
+        try:
+            self._etag = self._store.put(self._key, data, if_none_match=if_none_match, if_match=if_match)
+        except PreconditionFailed:
+            there = self._store.head(self._key)
+            if there is None or self._store.get(self._key, if_match=there.etag) != data:
+                raise
+            self._etag = there.etag  # it was written, only the answer was lost and the client tried again
         self.note = note
 
     def _write(self, note: LeaseNote) -> None:

@@ -188,7 +188,12 @@ class Runtime:
             "describe": lambda: describe.stage(work=work, memo=memo, model=self.vlm, batch=batch),
             "embed_text": lambda: embed_text.stage(memo=memo, embedder=self.sbert, batch=batch),
             "embed_image": lambda: embed_image.stage(work=work, memo=memo, embedder=self.clip, batch=16 * batch),
-            "upsert": lambda: upsert.stage(stores=stores, picture_space=self.clip.space, text_space=self.sbert.space),
+            "upsert": lambda: upsert.stage(
+                stores=stores,
+                picture_space=self.clip.space,
+                text_space=self.sbert.space,
+                lease_seconds=self.settings.shards.lease_seconds,
+            ),
             "standardize": lambda: standardize.stage(memo=memo, model=self.vlm, batch=batch),
             "retrieve": lambda: retrieve.stage(
                 stores=stores,

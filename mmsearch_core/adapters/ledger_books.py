@@ -16,6 +16,7 @@ from mmsearch_core.records.ids import BatchId, ProductId, TargetId
 from mmsearch_core.records.run import Target
 
 PAGE = 5_000
+NOT_DONE = ("open", "failed")
 
 
 class LedgerBooks:
@@ -64,8 +65,8 @@ class LedgerBooks:
             return int(found.scalar() or 0)
 
     def put_products(self, feed: Iterable[Product]) -> int:
-        changed = 0
-        for piece in pieces(list(feed)):
+        changed, named = 0, list(feed)
+        for piece in pieces(named):
             with self._database.writing() as connection:
                 there = select(products.c.product_id, products.c.facts_digest)
                 ids = [product.product_id for product in piece]
@@ -73,7 +74,12 @@ class LedgerBooks:
                 new = [product for product in piece if known.get(product.product_id) != product.facts_digest]
                 self._database.upsert(connection, products, [product_row(product) for product in new])
                 changed += len(new)
-        return changed
+        recorded = {product for batch in self.product_texts() for product, _ in batch}
+        gone = sorted(recorded - {product.product_id for product in named})
+        for names in pieces(gone):
+            with self._database.writing() as connection:
+                connection.execute(delete(products).where(products.c.product_id.in_(names)))
+        return changed + len(gone)
 
     def products(self, ids: Sequence[ProductId]) -> dict[ProductId, Product]:
         found: dict[ProductId, Product] = {}
@@ -112,8 +118,13 @@ class LedgerBooks:
 
     def open_batches(self, target: TargetId) -> int:
         with self._database.reading() as connection:
-            mine = and_(batches.c.target_id == target, batches.c.status == "open")
+            mine = and_(batches.c.target_id == target, batches.c.status.in_(NOT_DONE))
             return int(connection.execute(select(func.count()).select_from(batches).where(mine)).scalar() or 0)
+
+    def supersede_batches(self, target: TargetId, *, keep: Sequence[BatchId]) -> None:
+        with self._database.writing() as connection:
+            mine = and_(batches.c.target_id == target, batches.c.status.in_(NOT_DONE), batches.c.batch_id.not_in(keep))
+            connection.execute(update(batches).where(mine).values(status="superseded"))
 
     def take_lease(self, name: str, *, holder: str, seconds: float) -> int:
         now = time.time()

@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from datetime import UTC, datetime
 from typing import Any
 
-from mmsearch_core.records.asset import Asset, Product
+from mmsearch_core.records.asset import Asset, Change, Product, Removal
 from mmsearch_core.records.commit import Known, Writing
 from mmsearch_core.records.ids import AssetId, Build, ProductId, RecipeId, TargetId
 from mmsearch_core.records.run import Failure, Target
@@ -22,6 +22,14 @@ def asset_row(target: TargetId, asset: Asset) -> dict[str, Any]:
         "product_id": asset.product_id,
         "source_version": asset.source.version,
     }
+
+
+def doubted_row(target: TargetId, change: Change) -> dict[str, Any]:
+    """The columns of an asset of which nothing is sure but its place."""
+    place = change if isinstance(change, Removal) else change.source
+    empty = dict.fromkeys(("product_id", "source_version", "product_text"), "")
+    row = {"target_id": target, "asset_id": change.asset_id, "bucket": place.bucket, "key": place.key}
+    return {**row, **empty, "state": "writing", "changed_at": datetime.now(UTC)}
 
 
 def writing_row(target: TargetId, writing: Writing) -> dict[str, Any]:

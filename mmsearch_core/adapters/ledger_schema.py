@@ -64,7 +64,7 @@ batches = Table(
     Column("batch_id", String(64), primary_key=True),
     Column("target_id", String(64), nullable=False),
     Column("source", Text, nullable=False),
-    Column("status", String(16), nullable=False),  # open, done, failed
+    Column("status", String(16), nullable=False),  # open, done, failed, superseded
     Column("counts", JSON, nullable=False),
     Column("opened_at", DateTime(timezone=True), nullable=False),
     Index("batches_by_status", "target_id", "status"),

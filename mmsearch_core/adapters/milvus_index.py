@@ -7,14 +7,14 @@ from contextlib import contextmanager
 from functools import cached_property
 from typing import Any
 
-from mmsearch_core.errors import BadSettings, IndexAway, SchemaMismatch
+from mmsearch_core.errors import BadSettings, IndexAway, SchemaMismatch, StageMissing
 from mmsearch_core.records.embedding import Vector
 from mmsearch_core.records.ids import AssetId, Build, PassageId, PixelsId, SegmentId
 from mmsearch_core.records.ranking import Match
 from mmsearch_core.records.row import IndexRow
 from mmsearch_core.records.segment import parse_where
 
-SCHEMA = "mmsearch-1"
+SCHEMA = "mmsearch-2"
 SECONDS = 15.0  # for one call; a server that is away must not hang a task
 ROWS = 500  # rows a write: 64 MB a call is Milvus's limit
 QUERIES = 64  # queries a search call
@@ -41,6 +41,8 @@ class MilvusIndex:
         there = self.uuid(collection)
         if there is not None:
             return there
+        with self._named_errors():  # without all its indexes: whoever began it died
+            self._client.drop_collection(collection, timeout=SECONDS)
         from pymilvus import DataType, Function, FunctionType, MilvusClient
 
         name = uuid.uuid4().hex
@@ -49,6 +51,7 @@ class MilvusIndex:
         for field in IDS:
             length = 512 if field in ("product_id", "place") else 64
             schema.add_field(field, DataType.VARCHAR, max_length=length, is_primary=field == "row_id")
+        schema.add_field("writer", DataType.INT64)
         for language, analyzer in ANALYZERS.items():
             text, sparse = f"text_{language}", f"bm25_{language}"
             schema.add_field(text, DataType.VARCHAR, max_length=65_535, enable_analyzer=True, analyzer_params=analyzer)
@@ -76,19 +79,22 @@ class MilvusIndex:
         with self._named_errors():
             if not self._client.has_collection(collection, timeout=SECONDS):
                 return None
-            properties = self._client.describe_collection(collection, timeout=SECONDS)["properties"]
+            described = self._client.describe_collection(collection, timeout=SECONDS)
+            properties, fields = described["properties"], described["fields"]
+            vectors = sum("VECTOR" in field["type"].name for field in fields)
+            whole = len(self._client.list_indexes(collection, timeout=SECONDS)) >= vectors
         made_by = properties.get("mmsearch.schema")
         if made_by != SCHEMA:
             raise SchemaMismatch(
                 f"The collection {collection} was made by another version ({made_by or 'not by mmsearch'}): "
                 "choose another index.alias, or drop it."
             )
-        return str(properties["mmsearch.uuid"])
+        return str(properties["mmsearch.uuid"]) if whole else None
 
-    def upsert(self, collection: str, rows: Sequence[IndexRow]) -> None:
+    def upsert(self, collection: str, rows: Sequence[IndexRow], *, writer: int = 0) -> None:
         with self._named_errors():
             for start in range(0, len(rows), ROWS):
-                data = [_to_fields(row) for row in rows[start : start + ROWS]]
+                data = [{**_to_fields(row), "writer": writer} for row in rows[start : start + ROWS]]
                 spaces = list(rows[start].vectors)
                 if all(any(fields[space] is not None for fields in data) for space in spaces):
                     self._client.upsert(collection, data, timeout=4 * SECONDS)
@@ -100,21 +106,23 @@ class MilvusIndex:
         Nobody is shown it meanwhile, since its asset is in no ledger."""
         fields = self._client.describe_collection(collection, timeout=SECONDS)["fields"]
         sizes = {field["name"]: field["params"]["dim"] for field in fields if field["name"] in spaces}
-        filler = {**dict.fromkeys((*IDS, "text_en", "text_zh"), "f"), "place": "whole"}
+        filler = {**dict.fromkeys((*IDS, "text_en", "text_zh"), "f"), "place": "whole", "writer": 0}
         filler |= {space: [1.0] + [0.0] * (size - 1) for space, size in sizes.items()}
         self._client.upsert(collection, [*data, filler], timeout=4 * SECONDS)
         self._client.delete(collection, ids=[filler["row_id"]], timeout=SECONDS)
 
-    def retire(self, collection: str, keep: Mapping[AssetId, Build | None]) -> int:
+    def retire(self, collection: str, keep: Mapping[AssetId, Build | None], *, writer: int = 0) -> int:
         names = sorted(keep)
         gone: list[str] = []
         with self._named_errors():
             for start in range(0, len(names), ASSETS):
                 piece = names[start : start + ASSETS]
-                rows = self._query(collection, f"asset_id in [{_quoted(piece)}]", ["row_id", "asset_id", "build"])
+                old = f"asset_id in [{_quoted(piece)}] and writer <= {writer:d}"
+                rows = self._query(collection, old, ["row_id", "asset_id", "build"])
                 gone += [row["row_id"] for row in rows if row["build"] != keep[row["asset_id"]]]
             for start in range(0, len(gone), ROWS):
-                self._client.delete(collection, ids=gone[start : start + ROWS], timeout=SECONDS)
+                old = f"row_id in [{_quoted(gone[start : start + ROWS])}] and writer <= {writer:d}"
+                self._client.delete(collection, filter=old, timeout=SECONDS)
         return len(gone)
 
     def search(self, collection: str, space: str, vectors: Sequence[Vector], limit: int) -> list[list[Match]]:
@@ -192,7 +200,9 @@ class MilvusIndex:
     def _client(self) -> Any:
         from pymilvus import MilvusClient
 
-        return MilvusClient(self._uri, token=self._token or "", timeout=SECONDS)
+        # pymilvus pings every ten seconds; a server of gRPC's own defaults hangs up on whoever does so within minutes
+        quiet = {"grpc.keepalive_time_ms": 300_000}
+        return MilvusClient(self._uri, token=self._token or "", timeout=SECONDS, grpc_options=quiet)
 
     @contextmanager
     def _named_errors(self) -> Iterator[None]:
@@ -208,6 +218,8 @@ class MilvusIndex:
             said = str(error.message)
             if re.search("auth|permission denied|invalid token", said, re.IGNORECASE):
                 raise BadSettings(f"Milvus at {self._uri} refuses us: correct index.token.") from error
+            if re.search("(collection|database).*not (found|exist)|can't find collection", said, re.IGNORECASE):
+                raise StageMissing(f"{said.rstrip('.')}: run catalog_refresh to build the index again.") from error
             if re.search("connect|unavailable|timeout|deadline|not ready|retry", said, re.IGNORECASE):
                 raise IndexAway(f"Milvus at {self._uri} does not answer: try again later.") from error
             raise

@@ -9,13 +9,14 @@ from mmsearch_core.adapters.ledger_books import PAGE, LedgerBooks
 from mmsearch_core.adapters.ledger_database import pieces
 from mmsearch_core.adapters.ledger_rows import (
     asset_row,
+    doubted_row,
     to_failure,
     to_known,
     writing_row,
 )
 from mmsearch_core.adapters.ledger_schema import assets, leases, products, targets
 from mmsearch_core.errors import Busy
-from mmsearch_core.records.asset import Asset
+from mmsearch_core.records.asset import Asset, Change
 from mmsearch_core.records.commit import Known, Writing
 from mmsearch_core.records.ids import AssetId, Build, TargetId
 from mmsearch_core.records.run import Failure
@@ -59,6 +60,7 @@ class SqlLedger(LedgerBooks):
             _check_token(connection, target, token)
             later = _observed_later(connection, target, writings)
             accepted = [writing for writing in writings if writing.asset.asset_id not in later]
+            _take_back_charges(connection, target, accepted)
             rows = [writing_row(target, writing) for writing in accepted]
             kept = ("live_build", "attempts")  # a reader sees the old build until the commit
             self._database.upsert(connection, assets, rows, keep=kept)
@@ -73,12 +75,25 @@ class SqlLedger(LedgerBooks):
                 done = connection.execute(
                     update(assets)
                     .where(assets.c.target_id == target, assets.c.asset_id == asset, assets.c.target_build == build)
-                    .values(live_build=build, state="live", attempts=0, changed_at=now, **_NO_FAILURE)
+                    .values(live_build=build, attempts=0, changed_at=now, **_NO_FAILURE)
                 )
                 if done.rowcount:
                     live.add(asset)
             _count_commit(connection, target)
         return live
+
+    def settle(self, target: TargetId, builds: Mapping[AssetId, Build], *, token: int) -> None:
+        with self._database.writing() as connection:
+            _check_token(connection, target, token)
+            for asset, build in builds.items():
+                mine = and_(assets.c.target_id == target, assets.c.asset_id == asset, assets.c.live_build == build)
+                done = and_(mine, assets.c.target_build == build)
+                connection.execute(update(assets).where(done).values(state="live"))
+
+    def doubt(self, target: TargetId, changes: Sequence[Change]) -> None:
+        rows = [doubted_row(target, change) for change in changes]
+        with self._database.writing() as connection:
+            self._database.upsert(connection, assets, rows, keep=[name for name in rows[0] if name != "state"])
 
     def forget(self, target: TargetId, names: Sequence[AssetId], *, token: int) -> None:
         with self._database.writing() as connection:
@@ -117,7 +132,11 @@ class SqlLedger(LedgerBooks):
             for asset in waiting
         ]
         with self._database.writing() as connection:
-            self._database.upsert(connection, assets, rows, keep=("live_build", "attempts"))
+            for piece in pieces(rows):
+                ids = [row["asset_id"] for row in piece]
+                known = select(assets.c.asset_id).where(assets.c.target_id == target, assets.c.asset_id.in_(ids))
+                there = set(connection.execute(known).scalars())
+                self._database.upsert(connection, assets, [row for row in piece if row["asset_id"] not in there])
 
     def counts(self, target: TargetId) -> dict[str, int]:
         with self._database.reading() as connection:
@@ -149,6 +168,19 @@ def _check_token(connection: Connection, target: TargetId, token: int) -> None:
 def _count_commit(connection: Connection, target: TargetId) -> None:
     one_more = targets.c.commit_number + 1
     connection.execute(update(targets).where(targets.c.target_id == target).values(commit_number=one_more))
+
+
+def _take_back_charges(connection: Connection, target: TargetId, writings: Sequence[Writing]) -> None:
+    """A build that failed and is begun again from the same look at its object is a retry, not another attempt."""
+    for piece in pieces(writings):
+        same = or_(
+            *(
+                and_(assets.c.asset_id == writing.asset.asset_id, assets.c.observed_at == writing.observed_at)
+                for writing in piece
+            )
+        )
+        charged = and_(assets.c.target_id == target, assets.c.state == "failed", assets.c.attempts > 0, same)
+        connection.execute(update(assets).where(charged).values(attempts=assets.c.attempts - 1))
 
 
 def _observed_later(connection: Connection, target: TargetId, writings: Sequence[Writing]) -> set[AssetId]:

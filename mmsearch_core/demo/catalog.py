@@ -6,18 +6,20 @@ import io
 import json
 from collections.abc import Iterator
 from dataclasses import dataclass
+from itertools import chain, cycle, islice
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from mmsearch_core.demo.judged import write_judged
 from mmsearch_core.demo.picture import draw, garments
 from mmsearch_core.demo.queries import write_queries
-from mmsearch_core.demo.vocabulary import CATEGORIES, POPULAR_LOOKS, Look, every_look
+from mmsearch_core.demo.vocabulary import CATEGORIES, POPULAR_LOOKS, Look, sold_looks
 
 if TYPE_CHECKING:
     import numpy as np
 
-OUTFITS = 16  # every so many products, one is an outfit
+OUTFITS = 16  # every so many products, one is an outfit of two garments
+LARGE_OUTFITS = 48  # of three
 COPIES = 40  # every so many products, one has a picture twice under different names
 WITH_PHOTOGRAPHS = 200  # products from which real photographs are among them
 BRANDS = (("Lumen", "流明"), ("Nordlys", "北光"), ("Kestrel", "红隼"), ("Alba", "晨曦"), ("Marlow", "马洛"))
@@ -28,7 +30,7 @@ class SampleProduct:
     """A product of the sample shop; nothing in its feed line says what it looks like."""
 
     product_id: str
-    looks: tuple[Look, ...]  # of its garments: two for an outfit
+    looks: tuple[Look, ...]  # of its garments: two or three for an outfit
     photos: tuple[int, ...]  # number of each garment's photograph in its category's band
     pictures: int
 
@@ -52,13 +54,14 @@ def sample_products(count: int, seed: int) -> list[SampleProduct]:
     import numpy as np
 
     rng = np.random.default_rng(seed)
-    others = every_look()
+    others = sold_looks()
     rng.shuffle(others)
-    looks = [*POPULAR_LOOKS, *POPULAR_LOOKS, *others][:count]
+    looks = list(islice(chain(POPULAR_LOOKS, POPULAR_LOOKS, cycle(others)), count))
     bands = {category.en: list(rng.permutation(garments().shape[1])) for category in CATEGORIES}
     products = []
     for number, look in enumerate(looks, start=1):
-        worn = (look, others[number % len(others)]) if number % OUTFITS == 0 else (look,)
+        more = (number % OUTFITS == 0) + (number % LARGE_OUTFITS == 0)
+        worn = (look, *(others[(number + step) % len(others)] for step in range(more)))
         products.append(
             SampleProduct(
                 product_id=f"p{number:04}",

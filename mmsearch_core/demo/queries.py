@@ -58,7 +58,7 @@ def _day(day: datetime, rng: np.random.Generator) -> list[dict[str, str]]:
         asked.append((caption(look)[locale] if rng.random() < 0.5 else typed(wish_for(look, rng), locale, rng), locale))
     asked += [(text, "en") for text in JUNK]
     people = [_line(day, rng, f"s{int(rng.integers(10**6))}", locale, query) for query, locale in asked]
-    robot = [_line(day, rng, f"robot{day:%d}", "en", f"{look.color} {look.category}") for look in every_look()[:160]]
+    robot = [_line(day, rng, f"robot{day:%d}", "en", f"{look.color} {look.category}") for look in every_look()[:300]]
     return people + robot
 
 

@@ -23,12 +23,14 @@ from rich.table import Table
 from mmsearch_core.demo import stack
 from mmsearch_core.demo.environment import secrets, settings_environment
 from mmsearch_core.demo.follow import FINISHED, Follower, Run
+from mmsearch_core.demo.processes import PartFailed
 from mmsearch_core.demo.upload import client, create_buckets, upload
 from mmsearch_core.errors import MMSearchError
 from mmsearch_core.settings import load_settings
 
 TOP = 3  # results shown of a query
 SHOWN = 4  # queries shown of a language
+MOST_PRODUCTS = 9000  # the photographs' products are numbered from there
 console = Console(highlight=False)
 
 
@@ -57,13 +59,21 @@ def load_sample(state: Path) -> None:
     from mmsearch_core.demo.catalog import write_sample
 
     settings, sample = load_settings(), state / "sample"
-    write_sample(sample)
+    write_sample(sample, products=products())
     s3 = client(settings)
     create_buckets(s3, settings.catalog.bucket, settings.query_log.bucket, settings.work.bucket)
     pictures = upload(s3, sample / "catalog", settings.catalog.bucket, "", state / "uploaded-catalog.json")
     log, prefix = sample / "queries", settings.query_log.prefix
     queries = upload(s3, log, settings.query_log.bucket, prefix, state / "uploaded-queries.json")
     console.print(f"  uploaded {pictures} files of the catalog and {queries} of the query log")
+
+
+def products() -> int:
+    """The size of the catalog: some 80 pictures, or what `MMSEARCH_DEMO_PRODUCTS` asks for."""
+    text = os.environ.get("MMSEARCH_DEMO_PRODUCTS") or "64"
+    if not text.isdecimal() or not 0 < int(text) <= MOST_PRODUCTS:
+        raise PartFailed(f"MMSEARCH_DEMO_PRODUCTS is {text!r}: set it to a number between 1 and {MOST_PRODUCTS}.")
+    return int(text)
 
 
 def refresh(state: Path, follower: Follower) -> tuple[dict[str, Any], list[dict[str, Any]]]:
@@ -177,6 +187,7 @@ def say_what_next(state: Path) -> None:
         '           .venv/bin/mmsearch search "red striped dress"\n'
         '           .venv/bin/mmsearch results "红色连衣裙"\n'
         "           .venv/bin/mmsearch add my-picture.jpg, then make demo again\n"
+        f"           .venv/bin/mmsearch evaluate {config.parent}/sample/judged\n"
         f"Stop with  {stop}",
         markup=False,
         soft_wrap=True,

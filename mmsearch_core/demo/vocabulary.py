@@ -94,3 +94,15 @@ def every_look() -> list[Look]:
         for color in COLORS
         for pattern in PATTERNS
     ]
+
+
+def sold_looks() -> list[Look]:
+    """All but some pairs of category and color, so that a catalog of any size lacks what people may ask for."""
+    popular = {(look.category, look.color) for look in POPULAR_LOOKS}
+    lacking = {
+        (category.en, color.en)
+        for place, category in enumerate(CATEGORIES)
+        for number, color in enumerate(COLORS)
+        if (place + number) % 5 == 0
+    } - popular
+    return [look for look in every_look() if (look.category, look.color) not in lacking]

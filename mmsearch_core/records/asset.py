@@ -51,7 +51,17 @@ class Removal:
     key: str
 
 
-Change = Asset | Removal
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Withdrawal:
+    """An asset whose object is there and whose product the feed no longer has: its rows go, and it waits."""
+
+    asset_id: AssetId
+    product_id: ProductId
+    kind: Kind
+    source: ObjectRef
+
+
+Change = Asset | Removal | Withdrawal
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -57,6 +57,7 @@ class ShardReport:
     read: int
     done: int
     failed: int
+    inputs: Mapping[str, str]  # sha256 by input file
     wrote: Mapping[str, int]  # records by output file
     outputs: Mapping[str, str]  # sha256 by output file
     tally: Mapping[str, int]  # calls_made, calls_saved, rows_written, …

@@ -8,7 +8,7 @@ import structlog
 
 from mmsearch_core.errors import StageMissing, StopEverything, TryLater
 from mmsearch_core.ports import Ledger, ObjectStore, Stores, VectorIndex
-from mmsearch_core.records.asset import Asset, Change
+from mmsearch_core.records.asset import Asset, Change, Removal
 from mmsearch_core.records.ids import AssetId, BatchId
 from mmsearch_core.records.run import Plan, ShardReport, Target
 from mmsearch_core.serving import run_page
@@ -30,12 +30,13 @@ def run(*, batch: BatchId, target: Target, alias: str, stores: Stores) -> dict[s
     plan = read_plan(work, batch)
     reports = {path: _reports(Shard(work, path)) for path in sorted(plan.shards)}
     settled = _settled(plan, work, ledger)
-    counts = {state: sum(states.get(state, 0) for states in settled.values()) for state in STATES}
+    counts = dict.fromkeys(STATES, 0) | dict(sum(settled.values(), Counter()))
     checks = _checks(plan, reports, counts)
     error = _error(plan, reports, counts, checks)
     ledger.close_batch(batch, status="failed" if error else "done", counts=counts)
+    # a late batch of other models, or a part of the catalog, changes nothing of what is searched
     if not error and plan.target_id == target.target_id and not plan.partial:
-        _go_live(plan, alias, ledger, stores.index)
+        go_live(target, alias, ledger, stores.index)
     totals = add_up([report for found in reports.values() for report in found])
     report: dict[str, Any] = {
         "stage": "close",
@@ -79,7 +80,7 @@ def _checks(plan: Plan, reports: Reports, counts: Mapping[str, int]) -> list[Che
     read = sum(report.read for report in finished)
     rows = sum(report.wrote["rows"] for report in finished)
     written = sum(report.tally.get("rows_written", 0) for report in finished)
-    known = sum(counts[state] for state in STATES if state != "unsettled")
+    known = sum(count for state, count in counts.items() if state != "unsettled")
     return [
         Check(name="Every stage reported", held=there == expected, found=f"{there} of {expected} reports"),
         Check(
@@ -90,7 +91,7 @@ def _checks(plan: Plan, reports: Reports, counts: Mapping[str, int]) -> list[Che
         Check(
             name="The ledger agrees",
             held=known == planned,
-            found=", ".join(f"{counts[state]} {state}" for state in STATES),
+            found=", ".join(f"{count} {state}" for state, count in counts.items()),
         ),
         Check(
             name="Every row that counts was written",
@@ -124,17 +125,18 @@ def _settled(plan: Plan, work: ObjectStore, ledger: Ledger) -> dict[str, Counter
         known = ledger.look_up(plan.target_id, [AssetId(change.asset_id) for change in changes])
         for change in changes:
             was = known.get(change.asset_id)
-            if isinstance(change, Asset):
-                state = was.state if was else "unsettled"
-                counts[change.kind][state if state in ("live", "failed") else "unsettled"] += 1
-            else:
-                counts[kind_of(change.key)]["unsettled" if was else "removed"] += 1
+            unknown = "unsettled" if isinstance(change, Asset) else "removed"
+            state = was.state if was else unknown
+            key = change.key if isinstance(change, Removal) else change.source.key
+            counts[kind_of(key)]["unsettled" if state == "writing" else state] += 1
     return counts
 
 
-def _go_live(plan: Plan, alias: str, ledger: Ledger, index: VectorIndex) -> None:
-    """Point the alias at the target, once nothing that was handed out for it is open."""
-    if index.resolve(alias) != plan.collection and ledger.open_batches(plan.target_id) == 0:
-        index.switch(alias, plan.collection)
-        ledger.go_live(plan.target_id)
-        log.info("close.live", alias=alias, collection=plan.collection)
+def go_live(target: Target, alias: str, ledger: Ledger, index: VectorIndex) -> None:
+    """Point the alias at the target, unless it is so or something that was handed out for it is not done."""
+    live = any(it.status == "live" for it in ledger.targets() if it.target_id == target.target_id)
+    if (live and index.resolve(alias) == target.collection) or ledger.open_batches(target.target_id):
+        return
+    index.switch(alias, target.collection)
+    ledger.go_live(target.target_id)
+    log.info("close.live", alias=alias, collection=target.collection)

@@ -23,6 +23,7 @@ from mmsearch_core.records.ids import BatchId, ProductId, digest
 from mmsearch_core.records.run import Target
 from mmsearch_core.settings import Settings
 from mmsearch_core.stages.catalog import ProductOf
+from mmsearch_core.stages.close import go_live
 
 log = structlog.get_logger()
 
@@ -40,6 +41,7 @@ JOIN = """
                 WHEN known.key IS NULL OR known.state = 'waiting_for_product' THEN 'added'
                 WHEN known.state = 'writing' OR known.version <> listed.version
                      OR known.product <> listed.product THEN 'changed'
+                WHEN products.product IS NULL THEN 'product_changed'  -- the feed has it no more
                 WHEN known.state = 'failed' THEN 'failed_before'
                 WHEN known.product_text <> coalesce(products.product_text, '') THEN 'product_changed'
                 ELSE 'unchanged' END AS verdict
@@ -73,6 +75,10 @@ def run(*, run_id: str, target: Target, stores: Stores, settings: Settings) -> d
     """Compare, write the manifests, record the batches; returns the task's report. No batch where nothing changed."""
     catalog, ledger = stores.catalog, stores.ledger
     read, unreadable = read_feed(catalog, settings.catalog.feed)
+    if not read:  # a half-written feed must not empty the shop
+        raise BadSettings(
+            f"The feed {catalog.bucket}/{settings.catalog.feed} names no product: nothing was compared; mend it."
+        )
     changed_products = ledger.put_products(read)
     product_of = ProductOf(settings.catalog.product_pattern)
     with tempfile.TemporaryDirectory() as folder:
@@ -91,6 +97,9 @@ def run(*, run_id: str, target: Target, stores: Stores, settings: Settings) -> d
         stores.work.put(manifest_key(batch), to_json(manifest))
         ledger.open_batch(batch, target=target.target_id, source=manifest.source)
         batches.append(batch)
+    ledger.supersede_batches(target.target_id, keep=batches)  # what they left undone is in these
+    if counts["unchanged"] and not batches:
+        go_live(target, settings.index.alias, ledger, stores.index)
     counts |= {"products_changed": changed_products, "feed_lines_unreadable": unreadable}
     log.info("compare.done", batches=len(batches), **counts)
     return {"stage": "compare", "batches": batches, "counts": counts, "target": target.target_id}

@@ -25,12 +25,12 @@ log = structlog.get_logger()
 Ranking = Sequence[str]  # product ids, best first
 METRICS = ("ndcg@10", "map@10", "recall@50")
 ROWS = {  # which legs are fused in a row
-    "clip": ("clip", "clip_picture"),
+    "clip": ("clip",),
     "sbert": ("sbert",),
     "bm25": ("bm25_en", "bm25_zh"),
     "bm25_en": ("bm25_en",),
     "bm25_zh": ("bm25_zh",),
-    "fused": ("clip", "clip_picture", "sbert", "bm25_en", "bm25_zh"),
+    "fused": ("clip", "sbert", "bm25_en", "bm25_zh"),
 }
 
 

@@ -12,11 +12,11 @@ import structlog
 from mmsearch_core.codec import dump, from_json, to_json
 from mmsearch_core.errors import StageMissing
 from mmsearch_core.ports import ObjectStore, Stores
-from mmsearch_core.records.asset import Asset, Change, Product, Removal, asset_id
+from mmsearch_core.records.asset import Asset, Change, Product, Removal, Withdrawal, asset_id
 from mmsearch_core.records.commit import Known
 from mmsearch_core.records.ids import BatchId
 from mmsearch_core.records.run import Plan, Target
-from mmsearch_core.settings import Settings
+from mmsearch_core.settings import Catalog, Settings
 from mmsearch_core.shards import plan_key, shard_path
 from mmsearch_core.stages.catalog import ProductOf, kind_of
 from mmsearch_core.stages.compare import Manifest, manifest_key
@@ -34,8 +34,9 @@ def run(*, batch: BatchId, target: Target, stores: Stores, settings: Settings) -
     plan = from_json(there, Plan) if there else None
     if plan is None or (plan.recipes, plan.target_id) != (target.recipes, target.target_id):
         manifest = read_manifest(stores.work, batch)
-        changes, kinds = _look(manifest, target, stores, ProductOf(settings.catalog.product_pattern))
-        plan = _freeze(manifest, target, stores, cut(changes, settings.shards.size), kinds)
+        looked_at = datetime.now(UTC)  # before looking: of two plans, the one that saw older things must not be later
+        changes, kinds = _look(manifest, target, stores, settings.catalog)
+        plan = _freeze(manifest, target, stores, cut(changes, settings.shards.size), kinds, looked_at)
     log.info("plan.done", batch=batch, shards=len(plan.shards), **plan.counts)
     return {"stage": "plan", "batch": batch, "shards": sorted(plan.shards), "counts": dict(plan.counts)}
 
@@ -59,9 +60,11 @@ def read_manifest(work: ObjectStore, batch: BatchId) -> Manifest:
 
 
 def _look(
-    manifest: Manifest, target: Target, stores: Stores, product_of: ProductOf
+    manifest: Manifest, target: Target, stores: Stores, settings: Catalog
 ) -> tuple[list[Change], dict[str, Counter[str]]]:
-    catalog, ledger, keys = stores.catalog, stores.ledger, manifest.keys
+    catalog, ledger, product_of = stores.catalog, stores.ledger, ProductOf(settings.product_pattern)
+    named = dict.fromkeys(manifest.keys)  # hints come twice, and of anything in the bucket
+    keys = [key for key in named if key.startswith(settings.pictures) and not key.endswith("/")]
     with ThreadPoolExecutor(LOOKERS) as lookers:
         seen = list(lookers.map(catalog.head, keys))
     ids = [asset_id(catalog.bucket, key) for key in keys]
@@ -84,6 +87,7 @@ def _look(
                 verdict = "redone"
             changes += [asset] if verdict in ("added", "changed", "redone") else []
             waiting += [asset] if verdict == "waiting_for_product" else []
+            changes += [_withdrawal(asset)] if verdict == "withdrawn" else []
         kinds[kind_of(key)][verdict] += 1
     ledger.wait_for_product(target.target_id, waiting)
     return changes, dict(kinds)
@@ -91,7 +95,7 @@ def _look(
 
 def _verdict(asset: Asset, product: Product | None, was: Known | None) -> str:
     if product is None:
-        return "waiting_for_product"
+        return "waiting_for_product" if was is None or was.state == "waiting_for_product" else "withdrawn"
     if was is None or was.state == "waiting_for_product":
         return "added"
     same = (was.source_version, was.product_id) == (asset.source.version, asset.product_id)
@@ -102,12 +106,17 @@ def _verdict(asset: Asset, product: Product | None, was: Known | None) -> str:
     return "changed"
 
 
+def _withdrawal(asset: Asset) -> Withdrawal:
+    return Withdrawal(asset_id=asset.asset_id, product_id=asset.product_id, kind=asset.kind, source=asset.source)
+
+
 def _freeze(
     manifest: Manifest,
     target: Target,
     stores: Stores,
     pieces: Sequence[Sequence[Change]],
     kinds: Mapping[str, Counter[str]],
+    looked_at: datetime,
 ) -> Plan:
     work, ledger, batch = stores.work, stores.ledger, manifest.batch
     shards = {}
@@ -123,7 +132,7 @@ def _freeze(
         line="index",
         target_id=target.target_id,
         collection=target.collection,
-        made_at=datetime.now(UTC),
+        made_at=looked_at,
         commit=ledger.commit_number(target.target_id),
         recipes=target.recipes,
         shards=shards,

@@ -13,7 +13,7 @@ import structlog
 from mmsearch_core.codec import dump, to_json
 from mmsearch_core.errors import PreconditionFailed, StageMissing, StopEverything, TryLater
 from mmsearch_core.ports import ObjectStore
-from mmsearch_core.records.ids import BatchId, GenerationId, ProductId, QueryKey
+from mmsearch_core.records.ids import BatchId, GenerationId, ProductId, QueryKey, digest
 from mmsearch_core.records.query import PopularQuery, StandardQuery, query_key
 from mmsearch_core.records.ranking import Candidate, Evidence, Hit, Judgement, ResultSet
 from mmsearch_core.records.run import Plan
@@ -53,7 +53,8 @@ class Draft:
 
     @property
     def generation(self) -> GenerationId:
-        return GenerationId(f"{self.plan.made_at:%Y%m%dT%H%M%S}-{self.content[:8]}")
+        """Of this batch: another that says the same has another name, so that a batch knows what it published."""
+        return GenerationId(f"{self.plan.made_at:%Y%m%dT%H%M%S}-{digest(self.plan.batch, self.content)[:8]}")
 
 
 def run(*, batch: BatchId, work: ObjectStore, settings: Search) -> dict[str, Any]:
@@ -190,7 +191,7 @@ def _publish(draft: Draft, work: ObjectStore, buckets: int) -> tuple[GenerationI
             raise StopEverything("Results are on hold after a rollback: release the hold before publishing again.")
         parent = read_manifest(work, current.generation) if current else None
         if parent and parent.content == draft.content:
-            return parent.generation, False
+            return parent.generation, parent.generation == draft.generation  # ours, if we died after the flip
         _write(draft, parent, work, buckets)
         pointer = to_json(Current(generation=draft.generation, parent=parent.generation if parent else None))
         try:

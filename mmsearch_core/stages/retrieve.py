@@ -4,9 +4,12 @@ from collections import defaultdict
 from collections.abc import Mapping, Sequence
 from typing import cast
 
+import numpy as np
+
 from mmsearch_core.errors import BadRecord
 from mmsearch_core.ports import Embedder, Stores, VectorIndex
 from mmsearch_core.records.commit import Known
+from mmsearch_core.records.embedding import Vector
 from mmsearch_core.records.ids import AssetId, ProductId
 from mmsearch_core.records.query import StandardQuery
 from mmsearch_core.records.ranking import Candidate, Match
@@ -39,16 +42,16 @@ class Legs:
     def find(
         self, collection: str, queries: Sequence[StandardQuery], pictures: Sequence[bytes | None] = ()
     ) -> list[dict[str, list[Match]]]:
-        """What each leg found for each query; a query with a picture (normalised, JPEG) has one leg more."""
+        """What each leg found for each query; ``pictures`` (normalised, JPEG) are those of queries that have one."""
         found: list[dict[str, list[Match]]] = [{} for _ in queries]
-        shown = [(place, picture) for place, picture in enumerate(pictures) if picture]
-        alike = self.near(collection, self._clip, [picture for _, picture in shown]) if shown else []
-        for (place, _), matches in zip(shown, alike, strict=True):
-            found[place][f"{self._clip.space}_picture"] = matches
-        for embedder in (self._clip, self._sbert):
-            wordings = [query.wording.get("en", query.text) for query in queries]
-            for query, matches in zip(found, self.near(collection, embedder, wordings), strict=True):
-                query[embedder.space] = matches
+        wordings = [query.wording.get("en", query.text) for query in queries]
+        vectors_of = {
+            self._clip.space: self._with_pictures(self._clip.embed(wordings), pictures),
+            self._sbert.space: self._sbert.embed(wordings),
+        }
+        for space, vectors in vectors_of.items():
+            for query, matches in zip(found, self._nearest(collection, space, vectors), strict=True):
+                query[space] = matches
         for language in LANGUAGES:
             texts = [" ".join(query.keywords.get(language, ())) for query in queries]
             matches_each = self._index.search_text(collection, language, texts, self._per_leg)
@@ -56,12 +59,34 @@ class Legs:
                 query[f"bm25_{language}"] = matches
         return found
 
-    def near(self, collection: str, embedder: Embedder, items: Sequence[str | bytes]) -> list[list[Match]]:
-        """The rows nearest to each item in the embedder's space; none for an item that cannot be embedded."""
-        vectors = embedder.embed(items)
+    def alike(self, collection: str, picture: bytes) -> dict[str, list[Match]]:
+        """What the one leg finds that needs no words."""
+        return {self._clip.space: self._nearest(collection, self._clip.space, self._clip.embed([picture]))[0]}
+
+    def _with_pictures(
+        self, said: Sequence[Vector | BadRecord], pictures: Sequence[bytes | None]
+    ) -> list[Vector | BadRecord]:
+        """Words and picture as one vector, their sum: it finds better than two legs do."""
+        vectors = list(said)
+        places = [place for place, picture in enumerate(pictures) if picture]
+        shown = self._clip.embed([picture for picture in pictures if picture]) if places else []
+        for place, seen in zip(places, shown, strict=True):
+            vectors[place] = _sum(vectors[place], seen)
+        return vectors
+
+    def _nearest(self, collection: str, space: str, vectors: Sequence[Vector | BadRecord]) -> list[list[Match]]:
+        """The rows nearest to each vector; none for what could not be embedded."""
         good = [vector for vector in vectors if not isinstance(vector, BadRecord)]
-        found = iter(self._index.search(collection, embedder.space, good, self._per_leg) if good else [])
+        found = iter(self._index.search(collection, space, good, self._per_leg) if good else [])
         return [[] if isinstance(vector, BadRecord) else next(found) for vector in vectors]
+
+
+def _sum(said: Vector | BadRecord, seen: Vector | BadRecord) -> Vector | BadRecord:
+    if isinstance(seen, BadRecord):
+        return said
+    both = seen if isinstance(said, BadRecord) else said + seen
+    unit: Vector = (both / max(float(np.linalg.norm(both)), 1e-9)).astype(np.float32)
+    return unit
 
 
 def fuse(query: StandardQuery, found: Found, known: Mapping[AssetId, Known], settings: Search) -> list[Candidate]:

@@ -10,7 +10,7 @@ from mmsearch_core.records.run import Plan
 from mmsearch_core.serving import run_page
 from mmsearch_core.serving.run_page import Check
 
-KINDS = ("added", "changed", "redone", "unchanged", "removed", "waiting_for_product", "failed")
+KINDS = ("added", "changed", "redone", "unchanged", "removed", "withdrawn", "waiting_for_product", "failed")
 INDEXING = ("decode", "describe", "embed_text", "embed_image", "upsert")
 SEARCHING = ("standardize", "retrieve", "judge")
 
@@ -102,7 +102,9 @@ def of_search(
         "stage_order": SEARCHING,
         "queries": report["shown"],
         "empty": empty[:40],
-        "beside": {"title": "The latest run of the index line", **asdict(beside)} if beside else None,
+        "beside": {"title": f"The index line last had work on {beside.made_at:%Y-%m-%d}", **asdict(beside)}
+        if beside
+        else None,
         "foot": [f"batch {plan.batch}", f"generation {report['generation'] or 'none'}", _versions(plan)],
     }
 

@@ -1,18 +1,17 @@
 """upsert: the rows of new builds go into the index beside the old ones, one ledger commit makes them live, then the
-old rows go. A crash anywhere leaves the old truth or the new."""
+old rows go. A crash anywhere leaves the old truth or the new, and an asset that counts as changed."""
 
 import uuid
 from collections import defaultdict
-from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
-from mmsearch_core.errors import BadRecord, SourceChanged
+from mmsearch_core.errors import BadRecord, Busy, SourceChanged
 from mmsearch_core.ports import Ledger, Stores
-from mmsearch_core.records.asset import Asset, Change, Product, Removal
+from mmsearch_core.records.asset import Asset, Change, Product, Removal, Withdrawal
 from mmsearch_core.records.commit import Writing
 from mmsearch_core.records.embedding import Embedding, Vector
-from mmsearch_core.records.ids import AssetId, Build, PassageId, RecipeId, SegmentId, TargetId
+from mmsearch_core.records.ids import AssetId, Build, PassageId, ProductId, RecipeId, SegmentId, TargetId
 from mmsearch_core.records.row import IndexRow, Passage, build_id, row_id
 from mmsearch_core.records.run import Failure, Plan, Recipe
 from mmsearch_core.records.segment import Segment
@@ -53,8 +52,8 @@ def stage(
 
     def run(items: Sequence[Work], tally: Tally) -> list[Outcome]:
         plan = plans[0]
-        with _writer(stores.ledger, plan.target_id, holder, lease_seconds) as token:
-            return Commit(stores, plan, token).apply(items, tally)
+        with Writer(stores.ledger, plan.target_id, holder, lease_seconds) as writer:
+            return Commit(stores, plan, writer).apply(items, tally)
 
     plans: list[Plan] = []
 
@@ -81,40 +80,60 @@ def stage(
     )
 
 
-@contextmanager
-def _writer(ledger: Ledger, target: TargetId, holder: str, seconds: float) -> Iterator[int]:
-    token = ledger.take_lease(f"index:{target}", holder=holder, seconds=seconds)
-    try:
-        yield token
-    finally:
-        ledger.give_lease(f"index:{target}", holder=holder)
+class Writer:
+    """The lease of a target's one writer, as a context manager; ``token`` fences what is written under it."""
+
+    def __init__(self, ledger: Ledger, target: TargetId, holder: str, seconds: float) -> None:
+        self._ledger, self._name, self._holder, self._seconds = ledger, f"index:{target}", holder, seconds
+
+    def __enter__(self) -> "Writer":
+        self.token = self._ledger.take_lease(self._name, holder=self._holder, seconds=self._seconds)
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._ledger.give_lease(self._name, holder=self._holder)
+
+    def renew(self) -> None:
+        """Before a step that may take long; Busy if the lease ran out meanwhile."""
+        if self._ledger.take_lease(self._name, holder=self._holder, seconds=self._seconds) != self.token:
+            raise Busy(f"The lease {self._name} ran out: this process must not write any more.")
 
 
 class Commit:
     """The commit protocol for one batch of changes."""
 
-    def __init__(self, stores: Stores, plan: Plan, token: int) -> None:
+    def __init__(self, stores: Stores, plan: Plan, writer: Writer) -> None:
         self._catalog, self._ledger, self._index = stores.catalog, stores.ledger, stores.index
-        self._plan, self._token = plan, token
+        self._plan, self._writer, self._token = plan, writer, writer.token
 
     def apply(self, items: Sequence[Work], tally: Tally) -> list[Outcome]:
         """One outcome a change: its rows, none for a removal, or why not."""
         made = {a.change.asset_id: a for a in items if isinstance(a.change, Asset)}
-        gone = {a.change.asset_id: a for a in items if isinstance(a.change, Removal)}
         outcomes: dict[AssetId, Outcome] = {}
-        self._remove(gone, outcomes, tally)
-        self._write(made, outcomes, tally)
+        try:
+            self._remove([a.change for a in items if not isinstance(a.change, Asset)], outcomes, tally)
+            self._write(made, outcomes, tally)
+        except Busy:
+            self._ledger.doubt(self._plan.target_id, [item.change for item in items])
+            raise
         return [outcomes[item.change.asset_id] for item in items]
 
-    def _remove(self, gone: Mapping[AssetId, Work], outcomes: dict[AssetId, Outcome], tally: Tally) -> None:
-        back = {asset for asset, item in gone.items() if self._catalog.head(item.change.key)}  # type: ignore[union-attr]
-        away: dict[AssetId, Build | None] = {asset: None for asset in gone if asset not in back}
+    def _remove(self, gone: Sequence[Change], outcomes: dict[AssetId, Outcome], tally: Tally) -> None:
+        sold = self._ledger.products([change.product_id for change in gone if isinstance(change, Withdrawal)])
+        away = [change for change in gone if not self._is_back(change, sold)]
         if away:
-            # rows first: a crash in between leaves the asset known and not listed, which the next refresh removes
-            tally["rows_removed"] += self._index.retire(self._plan.collection, away)
-            self._ledger.forget(self._plan.target_id, list(away), token=self._token)
-        outcomes.update({asset: [] for asset in away})
-        outcomes.update({asset: SourceChanged("The object is back: the next refresh takes it up.") for asset in back})
+            names: dict[AssetId, Build | None] = {change.asset_id: None for change in away}
+            # counted as changed before their rows go: if we sleep and they come back, another writes them anew
+            self._ledger.doubt(self._plan.target_id, away)
+            self._writer.renew()
+            tally["rows_removed"] += self._index.retire(self._plan.collection, names, writer=self._token)
+            self._ledger.forget(self._plan.target_id, list(names), token=self._token)
+            self._ledger.wait_for_product(self._plan.target_id, _waiting(away))
+        back = SourceChanged("It is there again: the next refresh takes it up.")
+        outcomes.update({change.asset_id: [] if change in away else back for change in gone})
+
+    def _is_back(self, change: Change, sold: Mapping[ProductId, Product]) -> bool:
+        return bool(self._catalog.head(change.key)) if isinstance(change, Removal) else change.product_id in sold
 
     def _write(self, made: Mapping[AssetId, Work], outcomes: dict[AssetId, Outcome], tally: Tally) -> None:
         target, collection = self._plan.target_id, self._plan.collection
@@ -122,15 +141,19 @@ class Commit:
         accepted = self._ledger.begin(target, list(writings.values()), token=self._token) if writings else set()
         rows = [row for asset, item in made.items() if asset in accepted for row in item.rows]
         if rows:
-            self._index.upsert(collection, rows)
+            self._writer.renew()
+            self._index.upsert(collection, rows, writer=self._token)
         tally["rows_written"] += len(rows)
-        same = {asset for asset in accepted if self._unchanged(made[asset].change)}
+        same = {asset for asset in accepted if self._unchanged(made[asset])}
         good = {asset: writings[asset].build for asset in same if not made[asset].failure}
         live = self._ledger.commit(target, good, token=self._token) if good else set()
         bad = {asset: (writings[asset], failure) for asset in same if (failure := made[asset].failure)}
         keep: dict[AssetId, Build | None] = {asset: good[asset] for asset in live} | dict.fromkeys(bad)
         if keep:
-            tally["rows_removed"] += self._index.retire(collection, keep)
+            self._writer.renew()
+            tally["rows_removed"] += self._index.retire(collection, keep, writer=self._token)
+        if live:
+            self._ledger.settle(target, {asset: good[asset] for asset in live}, token=self._token)
         if bad:
             self._ledger.fail(target, bad, token=self._token)
         for asset, item in made.items():
@@ -142,17 +165,19 @@ class Commit:
         build = build_of(asset, item.product_text, self._plan.recipes)
         return Writing(asset=asset, build=build, product_text=item.product_text, observed_at=self._plan.made_at)
 
-    def _unchanged(self, change: Change) -> bool:
-        assert isinstance(change, Asset)
-        now = self._catalog.head(change.source.key)
-        return now is not None and now.version == change.source.version
+    def _unchanged(self, item: Work) -> bool:
+        assert isinstance(item.change, Asset)
+        if item.failure and item.failure.kind == SourceChanged.__name__:
+            return False  # even if the planned bytes are back by now: they were not read
+        now = self._catalog.head(item.change.source.key)
+        return now is not None and now.version == item.change.source.version
 
     @staticmethod
     def _outcome(item: Work, *, settled: bool) -> Outcome:
         if not settled:
             return SourceChanged("The object changed while it was indexed: the next refresh takes it up.")
         if item.failure:
-            return _again(item.failure)
+            return BadRecord(f"{item.failure.stage}: {item.failure.message}")
         return list(item.rows)
 
 
@@ -161,8 +186,9 @@ def build_of(asset: Asset, product_text: str, recipes: Mapping[str, RecipeId]) -
     return build_id(asset.source.version, product_text, {name: recipes[name] for name in BUILDING})
 
 
-def _again(failure: Failure) -> BadRecord:
-    return BadRecord(f"{failure.stage}: {failure.message}")
+def _waiting(away: Sequence[Change]) -> list[Asset]:
+    left = [change for change in away if isinstance(change, Withdrawal)]
+    return [Asset(asset_id=w.asset_id, product_id=w.product_id, kind=w.kind, source=w.source) for w in left]
 
 
 def _assemble(shard: Shard, plan: Plan, picture_space: str, text_space: str) -> list[Work]:
@@ -181,7 +207,7 @@ def _assemble(shard: Shard, plan: Plan, picture_space: str, text_space: str) -> 
     failures = {failure.record_id: failure for failure in shard.failures("decode")}
     items = []
     for change in shard.read("changes", Change):
-        if isinstance(change, Removal):
+        if not isinstance(change, Asset):
             items.append(Work(change=change, rows=[], product_text="", failure=None))
             continue
         product = products.get(change.product_id)

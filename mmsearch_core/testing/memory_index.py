@@ -6,6 +6,7 @@ from collections.abc import Iterator, Mapping, Sequence
 
 import numpy as np
 
+from mmsearch_core.errors import StageMissing
 from mmsearch_core.records.embedding import Vector
 from mmsearch_core.records.ids import AssetId, Build, PixelsId
 from mmsearch_core.records.ranking import Match
@@ -20,6 +21,7 @@ class MemoryIndex:
     def __init__(self) -> None:
         self.writes = 0
         self._rows: dict[str, dict[str, IndexRow]] = {}
+        self._writers: dict[str, int] = {}
         self._uuids: dict[str, str] = {}
         self._aliases: dict[str, str] = {}
 
@@ -30,13 +32,17 @@ class MemoryIndex:
     def uuid(self, collection: str) -> str | None:
         return self._uuids.get(collection)
 
-    def upsert(self, collection: str, rows: Sequence[IndexRow]) -> None:
+    def upsert(self, collection: str, rows: Sequence[IndexRow], *, writer: int = 0) -> None:
+        if collection not in self._rows:
+            raise StageMissing(f"The collection {collection} is gone: run catalog_refresh to build it again.")
         self._rows[collection].update({row.row_id: row for row in rows})
+        self._writers.update({row.row_id: writer for row in rows})
         self.writes += len(rows)
 
-    def retire(self, collection: str, keep: Mapping[AssetId, Build | None]) -> int:
-        rows = self._rows[collection]
-        gone = [name for name, row in rows.items() if row.asset_id in keep and row.build != keep[row.asset_id]]
+    def retire(self, collection: str, keep: Mapping[AssetId, Build | None], *, writer: int = 0) -> int:
+        rows = self._rows.get(collection, {})
+        old = [row for name, row in rows.items() if row.asset_id in keep and self._writers[name] <= writer]
+        gone = [row.row_id for row in old if row.build != keep[row.asset_id]]
         for name in gone:
             del rows[name]
         self.writes += len(gone)

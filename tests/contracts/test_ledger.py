@@ -8,7 +8,7 @@ import pytest
 from mmsearch_core.adapters.sql_ledger import SqlLedger
 from mmsearch_core.errors import BadSettings, Busy, SchemaMismatch
 from mmsearch_core.ports import Ledger
-from mmsearch_core.records.asset import Asset, ObjectRef, Product, asset_id
+from mmsearch_core.records.asset import Asset, ObjectRef, Product, Removal, asset_id
 from mmsearch_core.records.commit import Writing
 from mmsearch_core.records.ids import BatchId, Build, ProductId, RecipeId, TargetId
 from mmsearch_core.records.run import Failure, Target
@@ -45,6 +45,7 @@ def token(ledger: Ledger) -> int:
 def make_live(ledger: Ledger, name: str, build: str, *, seconds: float = 0) -> None:
     ledger.begin(T, [writing(name, build, seconds=seconds)], token=token(ledger))
     assert ledger.commit(T, {asset(name).asset_id: Build(build)}, token=token(ledger)) == {asset(name).asset_id}
+    ledger.settle(T, {asset(name).asset_id: Build(build)}, token=token(ledger))
 
 
 def test_a_build_is_writing_until_committed_and_the_old_one_stays_live(ledger: Ledger) -> None:
@@ -55,6 +56,9 @@ def test_a_build_is_writing_until_committed_and_the_old_one_stays_live(ledger: L
     known = ledger.look_up(T, [name])[name]
     assert (known.state, known.live_build) == ("writing", "b1")
     ledger.commit(T, {name: Build("b2")}, token=token(ledger))
+    known = ledger.look_up(T, [name])[name]
+    assert (known.state, known.live_build) == ("writing", "b2"), "rows of b1 lie there yet"
+    ledger.settle(T, {name: Build("b2")}, token=token(ledger))
     known = ledger.look_up(T, [name])[name]
     assert (known.state, known.live_build, known.source_version) == ("live", "b2", "v1:1")
 
@@ -160,6 +164,9 @@ def test_the_feed_is_recorded_and_changes_are_counted(ledger: Ledger) -> None:
     dearer = Product(**{**{f: getattr(product, f) for f in product.__slots__}, "price": 2.5})
     assert ledger.put_products([dearer]) == 1
     assert list(ledger.product_texts()) == texts == [[("p", product.text_digest)]]
+    other = Product(**{**{f: getattr(product, f) for f in product.__slots__}, "product_id": ProductId("q")})
+    assert ledger.put_products([other]) == 2, "one came and one went"
+    assert ledger.products([ProductId("p"), ProductId("q")]) == {"q": other}
 
 
 def test_a_picture_that_waits_is_known_as_waiting(ledger: Ledger) -> None:
@@ -169,6 +176,8 @@ def test_a_picture_that_waits_is_known_as_waiting(ledger: Ledger) -> None:
     assert ledger.counts(T)["waiting_for_product"] == 1
     make_live(ledger, "a", "b1")
     assert ledger.counts(T)["live"] == 1
+    ledger.wait_for_product(T, [asset("a")])
+    assert ledger.counts(T)["live"] == 1, "a plan that looked earlier takes nothing back"
 
 
 def test_batches_are_open_until_closed(ledger: Ledger) -> None:
@@ -178,6 +187,37 @@ def test_batches_are_open_until_closed(ledger: Ledger) -> None:
     assert ledger.open_batches(T) == 1
     ledger.close_batch(BatchId("b"), status="done", counts={"live": 1})
     assert ledger.open_batches(T) == 0
+    ledger.close_batch(BatchId("b"), status="failed", counts={})
+    assert ledger.open_batches(T) == 1, "a failed batch is not done"
+    ledger.open_batch(BatchId("c"), target=T, source="test")
+    ledger.supersede_batches(T, keep=[BatchId("c")])
+    assert ledger.open_batches(T) == 1
+    ledger.supersede_batches(T, keep=[])
+    assert ledger.open_batches(T) == 0
+
+
+def test_a_retry_of_the_same_look_is_charged_once(ledger: Ledger) -> None:
+    """Whoever died after it charged an asset does not charge it again."""
+    token = ledger.take_lease(f"index:{T}", holder="me", seconds=60)
+    failure = Failure(record_id="a", stage="decode", kind="UnreadableMedia", message="no")
+    for seconds, attempts in ((0, 1), (0, 1), (5, 2)):
+        look = writing("a", "b1", seconds=seconds)
+        ledger.begin(T, [look], token=token)
+        ledger.fail(T, {look.asset.asset_id: (look, failure)}, token=token)
+        assert ledger.look_up(T, [look.asset.asset_id])[look.asset.asset_id].attempts == attempts
+
+
+def test_doubt_makes_an_asset_count_as_changed_and_leaves_it_visible(ledger: Ledger) -> None:
+    """Without a token: whoever doubts has lost it."""
+    make_live(ledger, "a", "b1")
+    gone = Removal(asset_id=asset("gone").asset_id, bucket="b", key="pictures/p/gone.jpg")
+    ledger.doubt(T, [asset("a"), gone])
+    known = ledger.look_up(T, [asset("a").asset_id, gone.asset_id])
+    assert {(it.key, it.state, it.live_build) for it in known.values()} == {
+        ("pictures/p/a.jpg", "writing", "b1"),
+        ("pictures/p/gone.jpg", "writing", None),
+    }
+    assert known[asset("a").asset_id].product_id == "p"
 
 
 def test_many_assets_are_looked_up_in_pieces(ledger: Ledger) -> None:

@@ -1,5 +1,6 @@
 """What every vector index promises, held against MemoryIndex and Milvus Lite behind its server."""
 
+import sys
 import time
 from collections.abc import Iterator
 
@@ -7,13 +8,14 @@ import numpy as np
 import pytest
 
 from mmsearch_core.adapters.milvus_index import MilvusIndex
-from mmsearch_core.errors import IndexAway
+from mmsearch_core.errors import IndexAway, StageMissing
 from mmsearch_core.ports import VectorIndex
 from mmsearch_core.records.embedding import Vector
 from mmsearch_core.records.ids import AssetId, Build, PassageId, PixelsId, ProductId, SegmentId, digest
 from mmsearch_core.records.row import IndexRow, row_id
 from mmsearch_core.records.segment import Page, Where, Whole
 from mmsearch_core.testing.memory_index import MemoryIndex
+from tests.conftest import Servers
 
 
 @pytest.fixture(params=["memory", pytest.param("milvus", marks=pytest.mark.integration)])
@@ -117,6 +119,23 @@ def test_builds_lie_side_by_side_until_the_old_one_is_retired(index: VectorIndex
     assert left == {(digest("x"), "b2"), (digest("y"), "b1"), (digest("y"), "b2")}
 
 
+def test_a_writer_that_lost_its_lease_takes_nothing_from_its_successor(index: VectorIndex, collection: str) -> None:
+    """The token lies in the rows, so that no pause between a check and a delete can matter."""
+    index.upsert(collection, [row("x", unit(1, 0, 0, 0), build="b1")], writer=1)
+    index.upsert(collection, [row("x", unit(1, 0, 0, 0), build="b2")], writer=2)
+    assert index.retire(collection, {AssetId(digest("x")): None}, writer=1) == 1
+    assert [build for _, _, build in index.builds(collection)] == ["b2"]
+    index.upsert(collection, [row("x", unit(1, 0, 0, 0), build="b2")], writer=3)
+    assert index.retire(collection, {AssetId(digest("x")): Build("b1")}, writer=2) == 0
+    assert index.retire(collection, {AssetId(digest("x")): Build("b1")}, writer=3) == 1
+
+
+def test_rows_for_a_lost_collection_are_refused_by_name(index: VectorIndex) -> None:
+    """A retry cannot help: somebody has to compare again."""
+    with pytest.raises(StageMissing, match="catalog_refresh"):
+        index.upsert("never_made", [row("x", unit(1, 0, 0, 0))])
+
+
 def test_a_collection_keeps_its_uuid(index: VectorIndex, collection: str) -> None:
     """Made again under the same name, it is another."""
     first = index.uuid(collection)
@@ -146,6 +165,24 @@ def test_more_rows_than_a_call_takes(index: VectorIndex, collection: str) -> Non
     assert len(index.search(collection, "clip", [unit(1, 0, 0, 0)] * 150, 3)) == 150
     assert index.retire(collection, dict.fromkeys((r.asset_id for r in rows), None)) == 1300
     assert list(index.builds(collection)) == []
+
+
+@pytest.mark.integration
+def test_a_collection_whose_maker_died_is_made_again(servers: Servers, monkeypatch: pytest.MonkeyPatch) -> None:
+    """It was there, and could never be loaded: its indexes were missing."""
+    name, uri = f"c_{time.time_ns()}", servers.settings.index.uri
+    maker = MilvusIndex(uri)
+    with monkeypatch.context() as patch:
+        patch.setattr(maker._client, "create_index", lambda *_, **__: sys.exit("killed"))
+        with pytest.raises(SystemExit):
+            maker.create(name, {"clip": 4, "sbert": 3})
+    index = MilvusIndex(uri)
+    assert index._client.has_collection(name)
+    assert index.uuid(name) is None
+    assert index.create(name, {"clip": 4, "sbert": 3}) == index.uuid(name)
+    index.upsert(name, [row("x", unit(1, 0, 0, 0))])
+    assert len(index.search(name, "clip", [unit(1, 0, 0, 0)], 1)[0]) == 1
+    index.drop(name)
 
 
 @pytest.mark.integration

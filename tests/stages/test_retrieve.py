@@ -1,14 +1,20 @@
 """retrieve: rank fusion over products."""
 
+from dataclasses import replace
+
 import pytest
 
 from mmsearch_core.records.commit import Known
-from mmsearch_core.records.ids import AssetId, Build, PassageId, PixelsId, ProductId, QueryKey, SegmentId
+from mmsearch_core.records.ids import AssetId, Build, PassageId, PixelsId, ProductId, QueryKey, RowId, SegmentId
 from mmsearch_core.records.query import StandardQuery
 from mmsearch_core.records.ranking import Match
+from mmsearch_core.records.row import IndexRow
 from mmsearch_core.records.segment import Whole
 from mmsearch_core.settings import Search
-from mmsearch_core.stages.retrieve import fuse
+from mmsearch_core.stages.retrieve import Legs, fuse
+from mmsearch_core.testing.fake_models import FakeEmbedder
+from mmsearch_core.testing.memory_index import MemoryIndex
+from tests.line import picture
 
 QUERY = StandardQuery(query_key=QueryKey("k"), text="q", locale="en", wording={}, keywords={})
 
@@ -69,3 +75,33 @@ def test_only_the_best_candidates_are_kept() -> None:
     """The judge's work is bounded."""
     legs = {"clip": [match("a1"), match("b1"), match("c1")]}
     assert len(fuse(QUERY, legs, LEDGER, Search(candidates=2))) == 2
+
+
+def test_a_picture_and_words_are_looked_for_together() -> None:
+    """A red picture and "striped" find what is red and striped before what is only one of the two."""
+    index, clip, sbert = MemoryIndex(), FakeEmbedder("clip"), FakeEmbedder("sbert")
+    index.create("c", {})
+    index.upsert("c", [_row(text, clip, sbert) for text in ("red dress", "striped dress", "red striped dress")])
+    asked = replace(QUERY, wording={"en": "striped dress"})
+    (found,) = Legs(index, clip, sbert, per_leg=3).find("c", [asked], [picture("red")])
+    assert found["clip"][0].text == "red striped dress"
+    (words,) = Legs(index, clip, sbert, per_leg=3).find("c", [asked])
+    assert words["clip"][0].text == "striped dress"
+
+
+def _row(text: str, clip: FakeEmbedder, sbert: FakeEmbedder) -> IndexRow:
+    (seen,), (read,) = clip.embed([text]), sbert.embed([text])
+    assert not isinstance(seen, Exception)
+    assert not isinstance(read, Exception)
+    return IndexRow(
+        row_id=RowId(text),
+        passage_id=PassageId(text),
+        segment_id=SegmentId(text),
+        asset_id=AssetId(text),
+        product_id=ProductId(text),
+        build=Build("live"),
+        where=Whole(),
+        pixels=PixelsId(text),
+        text=text,
+        vectors={"clip": seen, "sbert": read},
+    )

@@ -1,0 +1,113 @@
+"""Random histories of a shop, for hypothesis to write and to shorten."""
+
+from collections.abc import Callable
+
+from hypothesis import strategies as st
+from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, rule
+
+from mmsearch_core.wiring import Runtime
+from tests.line import INDEX, do, fake_runtime
+from tests.proof.oracle import CONTENTS
+from tests.proof.shop import LATE, Shop
+
+KEYS = st.sampled_from([f"pictures/p{product}/{name}.jpg" for product in range(1, 5) for name in "ab"])
+PRODUCTS = st.sampled_from(["p1", "p2", "p3", "p4"])
+DATA = st.sampled_from(CONTENTS)
+WHICH = st.integers(0, 7)
+
+
+class History(RuleBasedStateMachine):
+    """Subclasses say on which parts."""
+
+    make: Callable[[], Runtime] = staticmethod(lambda: fake_runtime(shards={"size": 3}))
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.shop = Shop(self.make())
+        self.done: list[tuple[str, str]] = []
+
+    def some_key(self, which: int) -> str | None:
+        keys = sorted(found.key for found in self.shop.runtime.catalog.list("pictures/"))
+        return keys[which % len(keys)] if keys else None
+
+    @rule(key=KEYS, data=DATA)
+    def upload(self, key: str, data: bytes) -> None:
+        """A new object, another one in its place, or the same bytes again."""
+        self.shop.put(key, data)
+
+    @rule(which=WHICH, to=KEYS, moved=st.booleans())
+    def copy(self, which: int, to: str, moved: bool) -> None:
+        """A copy, or a rename; also to another product."""
+        key = self.some_key(which)
+        if key is not None and key != to:
+            self.shop.put(to, self.shop.runtime.catalog.get(key) or b"")
+            if moved:
+                self.shop.remove(key)
+
+    @rule(which=WHICH)
+    def remove(self, which: int) -> None:
+        if key := self.some_key(which):
+            self.shop.remove(key)
+
+    @rule(product=PRODUCTS, title=st.sampled_from(["", "Deluxe"]), price=st.sampled_from([9.5, 8]), stock=st.booleans())
+    def change_feed(self, product: str, title: str, price: float, stock: bool) -> None:
+        self.shop.set_product(product, title=title, price=price, in_stock=stock)
+
+    @precondition(lambda self: len(self.shop.feed) > 1)
+    @rule(product=PRODUCTS)
+    def drop_product(self, product: str) -> None:
+        self.shop.drop_product(product)
+
+    @rule()
+    def compare(self) -> None:
+        """Hand out batches and leave them lying."""
+        self.shop.compare()
+
+    @precondition(lambda self: self.shop.runs)
+    @rule()
+    def compare_again(self) -> None:
+        """A retry of the last comparison."""
+        self.shop.compare(f"run-{self.shop.runs}")
+
+    @rule(keys=st.lists(KEYS, min_size=1, max_size=6))
+    def hint(self, keys: list[str]) -> None:
+        self.shop.hint(keys)
+
+    @precondition(lambda self: self.shop.open)
+    @rule(which=WHICH, steps=st.integers(1, 6))
+    def advance(self, which: int, steps: int) -> None:
+        """Some batch goes on, while others lie."""
+        work = self.shop.open[which % len(self.shop.open)]
+        for _ in range(steps):
+            if work in self.shop.open:
+                before = work.place
+                self.shop.advance(work)
+                self.done += work.steps[before : work.place]
+
+    @precondition(lambda self: self.done)
+    @rule(which=WHICH, forget=st.booleans())
+    def do_again(self, which: int, forget: bool) -> None:
+        """A stage that is done, run once more; also when its report was lost."""
+        shard, stage = self.done[-1 - which % len(self.done)]
+        assert stage in INDEX
+        if forget:
+            self.shop.runtime.work.delete(f"{shard}/reports/{stage}.json")
+        try:
+            do(self.shop.runtime, shard, stage)
+        except LATE:
+            return
+
+    @rule()
+    def lose_collection(self) -> None:
+        self.shop.lose_collection()
+
+    @rule()
+    def settle(self) -> None:
+        self.shop.settle()
+
+    @invariant()
+    def nothing_steady_is_missing(self) -> None:
+        self.shop.look()
+
+    def teardown(self) -> None:
+        self.shop.settle()

@@ -1,0 +1,84 @@
+"""What the bucket and the feed imply, worked out from their bytes alone: no ledger, no stage, no id of the core."""
+
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass
+from hashlib import sha256
+from typing import Any
+
+from mmsearch_core.ports import ObjectStore
+from mmsearch_core.testing.fake_models import COLORS
+from mmsearch_core.wiring import Runtime
+from tests.line import picture
+
+PICTURES = {picture(color, shade=shade): color for color in COLORS for shade in (0, 25)}
+BROKEN = (b"\xff\xd8\xff no picture", b"")
+CONTENTS = (*PICTURES, *BROKEN)
+BUILDING = ("decode", "describe", "embed_image", "embed_text")
+
+
+@dataclass(frozen=True, kw_only=True)
+class Truth:
+    """``rows``: (primary key, asset, build, text) of all that lies in the index; ``states`` by key, with the source's
+    version; ``products``: price, stock and title by id."""
+
+    rows: frozenset[tuple[str, str, str, str]]
+    states: Mapping[str, tuple[str, str]]
+    products: Mapping[str, tuple[Any, bool, str]]
+
+
+def implied(catalog: ObjectStore, recipes: Mapping[str, str]) -> Truth:
+    """What has to be there once everything has settled."""
+    feed = {line["product_id"]: line for line in map(json.loads, (catalog.get("products.jsonl") or b"").splitlines())}
+    rows, states = set(), {}
+    for found in catalog.list("pictures/"):
+        data = catalog.get(found.key) or b""
+        product = feed.get(found.key.split("/")[1])
+        version = f"{found.etag}:{found.size}"
+        if product is None:
+            states[found.key] = ("waiting_for_product", "")
+        elif data not in PICTURES:
+            states[found.key] = ("failed", version)
+        else:
+            states[found.key] = ("live", version)
+            rows.add(_row(catalog.bucket, found.key, version, PICTURES[data], product["title"]["en"], recipes))
+    products = {name: (line["price"], line["in_stock"], line["title"]["en"]) for name, line in feed.items()}
+    return Truth(rows=frozenset(rows), states=states, products=products)
+
+
+def found(runtime: Runtime) -> Truth:
+    """What is there."""
+    target, ledger = runtime.target(), runtime.ledger
+    known = [asset for batch in ledger.known(target.target_id) for asset in batch]
+    products = ledger.products([name for batch in ledger.product_texts() for name, _ in batch])
+    texts = {(match.asset_id, match.build): match.text for match in every_row(runtime, target.collection)}
+    rows = {(row, asset, build, texts[asset, build]) for row, asset, build in runtime.index.builds(target.collection)}
+    live = {(asset.asset_id, asset.live_build) for asset in known if asset.live_build}
+    assert {(asset, build) for _, asset, build, _ in rows} == live
+    return Truth(
+        rows=frozenset(rows),
+        states={it.key: (it.state, it.source_version if it.state in ("live", "failed") else "") for it in known},
+        products={name: (it.price, bool(it.in_stock), it.title["en"]) for name, it in products.items()},
+    )
+
+
+def every_row(runtime: Runtime, collection: str) -> list[Any]:
+    """All rows, as a search shows them."""
+    (asked,) = runtime.clip.embed(["red green blue black dress"])
+    assert not isinstance(asked, Exception)
+    return runtime.index.search(collection, "clip", [asked], 500)[0]
+
+
+def _row(
+    bucket: str, key: str, version: str, color: str, title: str, recipes: Mapping[str, str]
+) -> tuple[str, str, str, str]:
+    asset = _name("asset", bucket, key)
+    segment = _name("segment", asset, "whole")
+    build = _name("build", version, _name("text", f"en={title}"), *(f"{name}={recipes[name]}" for name in BUILDING))
+    row = _name("row", _name("passage", segment, "caption", "0"), build)
+    zh = COLORS[color][1]
+    return row, asset, build, f"{color} dress\n{zh}连衣裙\n{zh} 连衣裙\n{title}"
+
+
+def _name(*parts: str) -> str:
+    return sha256(b"".join(b"%d:%s" % (len(data), data) for data in (part.encode() for part in parts))).hexdigest()[:32]
