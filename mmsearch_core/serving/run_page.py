@@ -10,6 +10,8 @@ from typing import Any, Literal
 from mmsearch_core.codec import from_json, to_json
 from mmsearch_core.ports import ObjectStore
 
+SHOWN = ("tiles", "kind_columns", "stage_order", "foot", "beside", "shown")  # said elsewhere in the report
+TIMING = ("seconds", "took")
 Verdict = Literal["good", "look", "bad"]
 
 
@@ -57,7 +59,8 @@ def write(work: ObjectStore, report: Mapping[str, Any], pictures: Mapping[str, b
     ``pictures`` are the JPEGs that the report's ``picture`` fields name."""
     batch, now = str(report["batch"]), datetime.now(UTC).replace(microsecond=0)
     facts = {**report, "made_at": now.isoformat(), "checks": [asdict(check) for check in report["checks"]]}
-    work.put(f"runs/{batch}/report.json", to_json(facts))
+    kept = {name: fact for name, fact in facts.items() if name not in (*SHOWN, *TIMING)}
+    work.put(f"runs/{batch}/report.json", to_json(kept | {"timing": {name: facts[name] for name in TIMING}}))
     work.put(page_key(batch), render(facts, pictures).encode())
     newest = Latest(
         line=report["line"],

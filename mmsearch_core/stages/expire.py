@@ -59,7 +59,7 @@ def _generations(work: ObjectStore, settings: HousekeepingSettings, removals: Re
     newest = _newest(work, "results/")
     whole = [GenerationId(name) for name in newest if work.head(manifest_key(GenerationId(name)))]
     manifests: dict[str, Manifest] = {name: read_manifest(work, name) for name in whole}
-    recent = sorted(manifests)[-settings.generations :]
+    recent = sorted(manifests, key=newest.__getitem__)[-settings.generations :]
     stopped = _stopped(newest, manifests, current.generation, work)
     young = {name for name, moment in stopped.items() if moment > ago(1)}
     keep = {current.generation, *recent, *young}
@@ -79,7 +79,7 @@ def _stopped(
             stopped[manifest.parent] = max(stopped[manifest.parent], newest[name])
     pointer = work.head(CURRENT)
     for name in stopped:
-        if name > current and pointer:
+        if pointer and newest[name] > newest[current]:
             stopped[name] = max(stopped[name], pointer.last_modified)
     return stopped
 

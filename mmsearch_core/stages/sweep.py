@@ -9,6 +9,7 @@ import structlog
 from mmsearch_core.ports import Ledger, Stores
 from mmsearch_core.records.ids import AssetId, Build, TargetId
 from mmsearch_core.stages.housekeeping import Housekeeping, Removals
+from mmsearch_core.stages.upsert import Writer
 
 log = structlog.get_logger()
 
@@ -34,18 +35,14 @@ def run(*, asked: Housekeeping, stores: Stores) -> dict[str, Any]:
 
 def _retire(stores: Stores, target: TargetId, collection: str, assets: Sequence[AssetId]) -> None:
     """Under the lease of the target's one writer, and by what the ledger says then."""
-    lease, holder = f"index:{target}", uuid.uuid4().hex
-    stores.ledger.take_lease(lease, holder=holder, seconds=LEASE_SECONDS)
-    try:
+    with Writer(stores.ledger, target, uuid.uuid4().hex, LEASE_SECONDS) as writer:
         known = stores.ledger.look_up(target, assets)
         keep = {
             asset: was.live_build if (was := known.get(asset)) else None
             for asset in assets
             if asset not in known or known[asset].state != "writing"
         }
-        stores.index.retire(collection, keep)
-    finally:
-        stores.ledger.give_lease(lease, holder=holder)
+        stores.index.retire(collection, keep, writer=writer.token)
 
 
 def _orphans(ledger: Ledger, target: TargetId, rows: Sequence[Row]) -> list[Row]:
