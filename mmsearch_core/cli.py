@@ -17,6 +17,7 @@ from mmsearch_core.ports import ObjectStore
 from mmsearch_core.records.query import StandardQuery, query_key
 from mmsearch_core.records.ranking import Candidate
 from mmsearch_core.serving.results import Results, read_current
+from mmsearch_core.serving.run_page import latest, page_key
 from mmsearch_core.settings import load_settings
 from mmsearch_core.stages import evaluate as evaluation
 from mmsearch_core.stages.asked import Asked, standardized
@@ -95,6 +96,7 @@ def status(as_json: Json = False) -> None:
             "counts": dict(published.manifest.counts) if published else {},
             "index": published.manifest.index if published else None,
         },
+        "pages": {line: _page(runtime, line) for line in ("index", "search")},
     }
     sys.stdout.write(json.dumps(report, ensure_ascii=False, indent=None if as_json else 2) + "\n")
 
@@ -116,6 +118,23 @@ def evaluate(
     Console().print(table)
     room = report["headroom"]
     sys.stdout.write(f"headroom recovered by the judge: {room['recovered']}, p = {room['p_value']}\n")
+
+
+@app.command()
+def page(
+    to: Annotated[Path, typer.Option(help="The file to write.")] = Path("report.html"),
+    line: Annotated[str, typer.Option(help="index or search: whose latest page.")] = "index",
+    batch: Annotated[str, typer.Option(help="The page of this batch instead.")] = "",
+) -> None:
+    """Save the page of a run: whether the night was good, and what failed."""
+    work = Runtime(load_settings()).work
+    newest = latest(work, line)
+    named = page_key(batch) if batch else newest.page if newest else ""
+    data = work.get(named) if named else None
+    if data is None:
+        raise StageMissing(f"There is no page of {batch or f'the {line} line'}: it is written when a run ends.")
+    to.write_bytes(data)
+    sys.stdout.write(f"{to}\n")
 
 
 @app.command()
@@ -176,6 +195,15 @@ def _search(runtime: Runtime, text: str, image: Path | None) -> list[Candidate]:
     else:
         found = legs.find(collection, [query])[0]
     return sellable([query], [found], runtime.stores, line.target, line.settings)[0]
+
+
+def _page(runtime: Runtime, line: str) -> dict[str, Any] | None:
+    newest = latest(runtime.work, line)
+    if newest is None:
+        return None
+    made = newest.made_at.isoformat()
+    address = f"s3://{runtime.work.bucket}/{newest.page}"
+    return {"page": address, "verdict": newest.verdict, "headline": newest.headline, "made_at": made}
 
 
 def _normalised(runtime: Runtime, image: Path) -> bytes:

@@ -12,7 +12,7 @@ from mmsearch_core.errors import BadRecord
 from mmsearch_core.records.asset import Asset, Change, Kind, ObjectRef, Product
 from mmsearch_core.records.commit import Known, Writing
 from mmsearch_core.records.embedding import Vector
-from mmsearch_core.records.ids import AssetId, BatchId, Build, ProductId, RecipeId, TargetId
+from mmsearch_core.records.ids import AssetId, BatchId, Build, PixelsId, ProductId, RecipeId, TargetId
 from mmsearch_core.records.ranking import Judgement, Match
 from mmsearch_core.records.row import IndexRow
 from mmsearch_core.records.run import Failure, Target
@@ -49,6 +49,9 @@ class Memo(Protocol):
 
     def put_many(self, recipe: RecipeId, answers: Mapping[str, bytes]) -> dict[str, bytes]:
         """Remember the answers; returns what stands now, which is another's answer where that came first."""
+
+    def forget(self, recipe: RecipeId, keys: Sequence[str]) -> None:
+        """Remember these answers no more; unknown ones are no error."""
 
     def judgements(self, recipe: RecipeId, query: str) -> list[Judgement]:
         """Every judgement that was ever made for this query under this recipe."""
@@ -133,6 +136,9 @@ class VectorIndex(Protocol):
 
     def builds(self, collection: str) -> Iterator[tuple[str, AssetId, Build]]:
         """(row id, asset, build) of every row."""
+
+    def pixels(self, collection: str) -> Iterator[PixelsId]:
+        """The pixels that rows refer to, repeated ones too."""
 
     def resolve(self, alias: str) -> str | None:
         """The collection that the alias names."""

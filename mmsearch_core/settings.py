@@ -110,6 +110,28 @@ class Shards(Section):
     lease_seconds: float = Field(default=30, gt=0)
 
 
+class Backfill(Section):
+    """How a backfill is cut, and what it may cost before a person is asked. What a call takes is measured in the latest
+    run; before there is one, these guesses count."""
+
+    shards: int = Field(default=20, gt=0)  # a batch: small, so that events are soon between two
+    budget_minutes: float = Field(default=60, ge=0)
+    gpus: int = Field(default=1, gt=0)
+    call_seconds: tuple[float, float, float] = (1.0, 0.01, 0.02)  # describe, embed_text, embed_image
+    other_seconds: float = Field(default=0.05, ge=0)  # an asset, for all that is no model
+
+
+class HousekeepingSettings(Section):
+    """What the weekly run lets go of, and how often it tries again what failed."""
+
+    run_days: float = Field(default=30, ge=1)
+    memo_days: float = Field(default=90, ge=0)  # answers of recipes that nothing uses any more
+    generations: int = Field(default=7, ge=1)  # to roll back to
+    pixels_days: float = Field(default=7, ge=7)  # a run that is under way may need younger ones
+    attempts: int = Field(default=3, ge=1)
+    redriven: int = Field(default=10_000, ge=1)
+
+
 class Search(Section):
     """Retrieval and what is published."""
 
@@ -142,6 +164,8 @@ class Settings(BaseSettings):
     ledger: LedgerSettings = LedgerSettings()
     models: Models = Models()
     shards: Shards = Shards()
+    backfill: Backfill = Backfill()
+    housekeeping: HousekeepingSettings = HousekeepingSettings()
     search: Search = Search()
 
     @classmethod

@@ -1,6 +1,7 @@
 """Settings to a running whole: the only place that picks implementations. Everything is made when first asked for."""
 
 from collections.abc import Callable, Mapping
+from dataclasses import replace
 from functools import cached_property
 from typing import Any
 from urllib.parse import urlsplit
@@ -9,10 +10,12 @@ from mmsearch_core.adapters.milvus_index import MilvusIndex
 from mmsearch_core.adapters.object_memo import ObjectMemo
 from mmsearch_core.adapters.open_clip_embedder import OpenClipEmbedder
 from mmsearch_core.adapters.pillow_decoder import PillowDecoder
+from mmsearch_core.adapters.redone_memo import RedoneMemo
 from mmsearch_core.adapters.s3_store import S3Store
 from mmsearch_core.adapters.sbert_embedder import SbertEmbedder
 from mmsearch_core.adapters.sql_ledger import SqlLedger
 from mmsearch_core.adapters.transformers_vlm import TransformersVLM
+from mmsearch_core.codec import from_json
 from mmsearch_core.errors import ModelMismatch, StageMissing
 from mmsearch_core.ports import Decoder, Embedder, Ledger, Memo, ObjectStore, Stores, VectorIndex, VisionLanguageModel
 from mmsearch_core.records.ids import RecipeId, TargetId, digest
@@ -30,6 +33,7 @@ from mmsearch_core.stages import (
     upsert,
 )
 from mmsearch_core.stages.asked import Line
+from mmsearch_core.stages.compare import Manifest, manifest_key
 
 
 class Runtime:
@@ -37,6 +41,26 @@ class Runtime:
 
     def __init__(self, settings: Settings) -> None:
         self.settings = settings
+        self.redo: tuple[str, ...] = ()  # stages that ask their models again
+
+    def for_batch(self, batch: str) -> "Runtime":
+        """The parts that the batch asks for: other models, stages that remember nothing."""
+        data = self.work.get(manifest_key(batch))
+        manifest = from_json(data, Manifest) if data else None
+        if manifest is None or not (manifest.models or manifest.redo):
+            return self
+        runtime = self.with_models(manifest.models)
+        runtime.redo = manifest.redo
+        return runtime
+
+    def with_models(self, models: Mapping[str, str]) -> "Runtime":
+        """The same parts but for these models ("vlm", "clip", "sbert")."""
+        revisions = {f"{name}_revision": None for name in models if name != "clip"}
+        chosen = self.settings.models.model_copy(update={**models, **revisions})
+        other = Runtime(self.settings.model_copy(update={"models": chosen}))
+        differ = {"settings", "redo", *models, *(("index_recipes", "search_recipes") if models else ())}
+        vars(other).update({name: part for name, part in vars(self).items() if name not in differ})
+        return other
 
     @cached_property
     def catalog(self) -> ObjectStore:
@@ -112,23 +136,25 @@ class Runtime:
         )
         return {recipe.stage: recipe for recipe in recipes}
 
+    def named_target(self) -> Target:
+        """The target of today's recipes, whether there is one or not."""
+        target_id = TargetId(digest("target", *(f"{k}={v}" for k, v in sorted(self.index_recipes.items())))[:16])
+        return Target(
+            target_id=target_id,
+            collection=f"{self.settings.index.alias}_{target_id}",
+            collection_uuid="",
+            recipes=dict(self.index_recipes),
+            status="building",
+        )
+
     def target(self) -> Target:
         """The target of today's recipes, made if it is new; a collection that was lost is made again, empty."""
-        target_id = TargetId(digest("target", *(f"{k}={v}" for k, v in sorted(self.index_recipes.items())))[:16])
-        collection = f"{self.settings.index.alias}_{target_id}"
-        uuid = self.index.uuid(collection)
+        named = self.named_target()
+        uuid = self.index.uuid(named.collection)
         if uuid is None:
             spaces = {embedder.space: embedder.dimension for embedder in (self.clip, self.sbert)}
-            uuid = self.index.create(collection, spaces)
-        return self.ledger.add_target(
-            Target(
-                target_id=target_id,
-                collection=collection,
-                collection_uuid=uuid,
-                recipes=dict(self.index_recipes),
-                status="building",
-            )
-        )
+            uuid = self.index.create(named.collection, spaces)
+        return self.ledger.add_target(replace(named, collection_uuid=uuid))
 
     def live_target(self) -> Target:
         """The target that searches use; its vectors have to be of the models of today's settings."""
@@ -161,7 +187,8 @@ class Runtime:
     def stage(self, name: str) -> Stage[Any]:
         """A stage that works on shards, ready for the loop."""
         batch = self.settings.models.batch
-        work, memo, stores = self.work, self.memo, self.stores
+        work, stores = self.work, self.stores
+        memo = RedoneMemo(self.memo) if name in self.redo else self.memo
         makers: dict[str, Callable[[], Stage[Any]]] = {
             "decode": lambda: decode.stage(
                 catalog=self.catalog, work=work, decoder=self.decoder, settings=self.settings.decode

@@ -13,7 +13,7 @@ import structlog
 from mmsearch_core.codec import to_json
 from mmsearch_core.errors import MMSearchError, TryLater
 from mmsearch_core.settings import load_settings
-from mmsearch_core.shards import run_stage
+from mmsearch_core.shards import Shard, run_stage
 from mmsearch_core.wiring import Runtime
 
 DONE, BUG, TRY_LATER, STOP = 0, 1, 75, 78  # 75 and 78 as in sysexits.h: EX_TEMPFAIL, EX_CONFIG
@@ -39,7 +39,8 @@ def stage_command(doc: str | None, stage: str) -> None:
     """The command of a stage that works on one shard."""
 
     def work(runtime: Runtime, shard: str) -> dict[str, Any]:
-        report, was_there = run_stage(runtime.stage(stage), shard, store=runtime.work, settings=runtime.settings.shards)
+        asked = runtime.for_batch(Shard(runtime.work, shard).batch)
+        report, was_there = run_stage(asked.stage(stage), shard, store=runtime.work, settings=runtime.settings.shards)
         return {**json.loads(to_json(report)), "skipped": was_there}
 
     command(doc, "shard", work)

@@ -85,5 +85,6 @@ def search(runtime: Runtime, run: str = "run-1") -> dict[str, Any]:
 
 def do(runtime: Runtime, shard: str, *stages: str) -> None:
     """These stages of one shard, in order."""
+    runtime = runtime.for_batch(shard.split("/")[1])
     for stage in stages:
         run_stage(runtime.stage(stage), shard, store=runtime.work, settings=runtime.settings.shards)

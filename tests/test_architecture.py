@@ -17,7 +17,8 @@ SOURCES = sorted(
 )
 SHARD_STAGES = {"decode", "describe", "embed_text", "embed_image", "upsert", "standardize", "retrieve", "judge"}
 BATCH_STAGES = {"compare", "plan", "close", "mine", "publish", "evaluate"}
-STAGES = SHARD_STAGES | BATCH_STAGES
+OF_PEOPLE = {"estimate", "select", "expire", "sweep", "redrive"}  # backfill and housekeeping
+STAGES = SHARD_STAGES | BATCH_STAGES | OF_PEOPLE
 FAKES = {
     "ObjectStore": "MemoryStore",
     "Memo": "MemoryMemo",
@@ -46,7 +47,19 @@ def test_one_word_names_a_stage_everywhere() -> None:
     """The stage ``describe`` is stages/describe.py, tasks/describe.py and the task id ``describe``."""
     assert {path.stem for path in (ROOT / "tasks").glob("[!_]*.py")} == STAGES
     stages = {path.stem for path in (ROOT / "mmsearch_core/stages").glob("[!_]*.py")}
-    assert stages - STAGES == {"asked", "catalog", "inventory", "judged_queries", "memoised", "set_join"}
+    assert stages - STAGES == {
+        "asked",
+        "catalog",
+        "failed",
+        "housekeeping",
+        "inventory",
+        "judged_queries",
+        "memoised",
+        "night_results",
+        "run_facts",
+        "selection",
+        "set_join",
+    }
     assert stages >= STAGES
 
 

@@ -112,8 +112,7 @@ class MilvusIndex:
         self._client.delete(collection, ids=[filler["row_id"]], timeout=SECONDS)
 
     def retire(self, collection: str, keep: Mapping[AssetId, Build | None], *, writer: int = 0) -> int:
-        names = sorted(keep)
-        gone: list[str] = []
+        names, gone = sorted(keep), list[str]()
         with self._named_errors():
             for start in range(0, len(names), ASSETS):
                 piece = names[start : start + ASSETS]
@@ -138,18 +137,19 @@ class MilvusIndex:
             for row in self._query(collection, "", ["row_id", "asset_id", "build"]):
                 yield row["row_id"], AssetId(row["asset_id"]), Build(row["build"])
 
+    def pixels(self, collection: str) -> Iterator[PixelsId]:
+        with self._named_errors():
+            yield from (PixelsId(row["pixels"]) for row in self._query(collection, "", ["pixels"]))
+
     def resolve(self, alias: str) -> str | None:
         with self._named_errors():  # describe_alias would log an error where there is none
-            if not self._client.has_collection(alias, timeout=SECONDS):
-                return None
-            return str(self._client.describe_collection(alias, timeout=SECONDS)["collection_name"])
+            there = self._client.has_collection(alias, timeout=SECONDS)
+            return str(self._client.describe_collection(alias, timeout=SECONDS)["collection_name"]) if there else None
 
     def switch(self, alias: str, collection: str) -> None:
         with self._named_errors():
-            if self.resolve(alias) is None:
-                self._client.create_alias(collection, alias, timeout=SECONDS)
-            else:
-                self._client.alter_alias(collection, alias, timeout=SECONDS)
+            point = self._client.alter_alias if self.resolve(alias) else self._client.create_alias
+            point(collection, alias, timeout=SECONDS)
 
     def drop(self, collection: str) -> None:
         with self._named_errors():

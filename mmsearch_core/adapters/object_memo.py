@@ -28,6 +28,10 @@ class ObjectMemo:
             stands = threads.map(lambda key: self._put(_answer_key(recipe, key), answers[key]), answers)
             return dict(zip(answers, stands, strict=True))
 
+    def forget(self, recipe: RecipeId, keys: Sequence[str]) -> None:
+        with ThreadPoolExecutor(THREADS) as threads:
+            list(threads.map(lambda key: self._store.delete(_answer_key(recipe, key)), keys))
+
     def judgements(self, recipe: RecipeId, query: str) -> list[Judgement]:
         data = self._store.get(_query_key(recipe, query))
         return load(data, Judgement) if data else []

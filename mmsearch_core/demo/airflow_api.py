@@ -38,9 +38,20 @@ class Airflow:
         """Let a DAG run."""
         self._request("PATCH", f"dags/{dag_id}", json={"is_paused": False})
 
-    def trigger(self, dag_id: str) -> str:
-        """Start a run by hand; its id."""
-        return str(self._request("POST", f"dags/{dag_id}/dagRuns", json={"logical_date": None}).json()["dag_run_id"])
+    def trigger(self, dag_id: str, **form: Any) -> str:
+        """Start a run by hand, with these fields of its form; its id."""
+        body = {"logical_date": None, "conf": form}
+        return str(self._request("POST", f"dags/{dag_id}/dagRuns", json=body).json()["dag_run_id"])
+
+    def backfill(self, dag_id: str, first: str, last: str, **options: Any) -> int:
+        """Start a backfill from one moment to another; its id."""
+        body = {"dag_id": dag_id, "from_date": first, "to_date": last, **options}
+        return int(self._request("POST", "backfills", json=body).json()["id"])
+
+    def decide(self, dag_id: str, run_id: str, task_id: str, choice: str) -> None:
+        """Answer a task that waits for a person."""
+        path = f"dags/{dag_id}/dagRuns/{run_id}/taskInstances/{task_id}/-1/hitlDetails"
+        self._request("PATCH", path, json={"chosen_options": [choice], "params_input": {}})
 
     def run(self, dag_id: str, run_id: str) -> dict[str, Any]:
         """One run."""

@@ -1,7 +1,7 @@
 """What stands beside the work itself: plans, reports, failures, and where an index lives."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Literal
 
@@ -94,3 +94,7 @@ class Plan:
     counts: Mapping[str, int]  # added, changed, removed, unchanged, waiting_for_product, …
     versions: Mapping[str, str]  # mmsearch and the libraries that decide outputs
     current_etag: str = ""  # search line: ETag of results/CURRENT, "" where there was none
+    source: str = ""  # who asked for it
+    kinds: Mapping[str, Mapping[str, int]] = field(default_factory=dict)  # index line: the counts by kind of asset
+    compared: Mapping[str, int] = field(default_factory=dict)  # index line: what the comparison behind it counted
+    partial: bool = False  # index line: of a selection, not of a comparison

@@ -1,50 +1,60 @@
-"""close: add the reports up, hold them against the ledger, and let the index go live."""
+"""close: add the reports up, hold them against the ledger, let the index go live, and write the run's page."""
 
-from collections import Counter
-from collections.abc import Sequence
+from collections import Counter, defaultdict
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import structlog
 
-from mmsearch_core.codec import to_json
-from mmsearch_core.errors import StageMissing, TryLater
+from mmsearch_core.errors import StageMissing, StopEverything, TryLater
 from mmsearch_core.ports import Ledger, ObjectStore, Stores, VectorIndex
-from mmsearch_core.records.asset import Asset, Change
+from mmsearch_core.records.asset import Asset, Change, Removal
 from mmsearch_core.records.ids import AssetId, BatchId
 from mmsearch_core.records.run import Plan, ShardReport, Target
+from mmsearch_core.serving import run_page
+from mmsearch_core.serving.run_page import Check
 from mmsearch_core.shards import Shard, read_plan
+from mmsearch_core.stages import failed, run_facts
+from mmsearch_core.stages.catalog import kind_of
 
 log = structlog.get_logger()
 
-STAGES = ("decode", "describe", "embed_text", "embed_image", "upsert")
+STAGES = run_facts.INDEXING
+STATES = ("live", "failed", "removed", "unsettled")
+Reports = Mapping[str, Sequence[ShardReport]]  # by shard
 
 
 def run(*, batch: BatchId, target: Target, alias: str, stores: Stores) -> dict[str, Any]:
-    """The batch's totals, as ``runs/<batch>/report.json``; fails where a report is missing or the counts disagree."""
+    """The batch's totals; fails where a report is missing or the counts disagree. Either way it is on the page."""
     work, ledger = stores.work, stores.ledger
     plan = read_plan(work, batch)
-    reports = [report for path in sorted(plan.shards) for report in _reports(work, path, ledger, batch)]
-    totals = add_up(reports)
+    reports = {path: _reports(Shard(work, path)) for path in sorted(plan.shards)}
     settled = _settled(plan, work, ledger)
-    if settled["unsettled"]:
-        ledger.close_batch(batch, status="failed", counts=settled)
-        raise TryLater(f"{settled['unsettled']} assets of batch {batch} changed meanwhile: run catalog_refresh again.")
-    ledger.close_batch(batch, status="done", counts=settled)
-    if plan.target_id == target.target_id:  # a late batch of other models changes nothing of what is searched
+    counts = dict.fromkeys(STATES, 0) | dict(sum(settled.values(), Counter()))
+    checks = _checks(plan, reports, counts)
+    error = _error(plan, reports, counts, checks)
+    ledger.close_batch(batch, status="failed" if error else "done", counts=counts)
+    # a late batch of other models, or a part of the catalog, changes nothing of what is searched
+    if not error and plan.target_id == target.target_id and not plan.partial:
         go_live(target, alias, ledger, stores.index)
-    made = sum(stage["calls_made"] for stage in totals.values())
-    report = {
+    totals = add_up([report for found in reports.values() for report in found])
+    report: dict[str, Any] = {
         "stage": "close",
         "batch": batch,
         "collection": plan.collection,
         "plan": dict(plan.counts),
-        "assets": settled,
+        "assets": counts,
         "stages": totals,
-        "model_calls": {"made": made, "saved": sum(stage["calls_saved"] for stage in totals.values())},
+        "model_calls": run_facts.model_calls(totals),
     }
-    work.put(f"runs/{batch}/report.json", to_json(report))
-    log.info("close.done", batch=batch, model_calls=made, **settled)
-    return report
+    failures = [one for path, found in reports.items() for one in failed.of_assets(Shard(work, path), found)]
+    listed, pictures = failed.listed(failures, work=work, catalog=stores.catalog)
+    facts = run_facts.of_index(report, plan=plan, settled=settled, checks=checks, failures=listed, error=error)
+    page = run_page.write(work, facts, pictures)
+    log.info("close.done", batch=batch, page=page, model_calls=report["model_calls"]["made"], **counts)
+    if error:
+        raise type(error)(f"{error} See {page}")
+    return report | {"page": page}
 
 
 def add_up(reports: Sequence[ShardReport]) -> dict[str, Any]:
@@ -58,18 +68,58 @@ def add_up(reports: Sequence[ShardReport]) -> dict[str, Any]:
     return {stage: {**total, "seconds": round(seconds[stage], 2)} for stage, total in totals.items()}
 
 
-def _reports(work: ObjectStore, path: str, ledger: Ledger, batch: BatchId) -> list[ShardReport]:
-    shard = Shard(work, path)
-    reports = [(stage, shard.report(stage)) for stage in STAGES]
-    missing = [stage for stage, report in reports if report is None]
-    if missing:
-        ledger.close_batch(batch, status="failed", counts={})
-        raise StageMissing(f"{path} has no report of {missing[0]}: look at that task's log, mend it and clear it.")
-    return [report for _, report in reports if report]
+def _reports(shard: Shard) -> list[ShardReport]:
+    return [report for stage in STAGES if (report := shard.report(stage))]
 
 
-def _settled(plan: Plan, work: ObjectStore, ledger: Ledger) -> dict[str, int]:
-    counts = Counter(live=0, failed=0, removed=0, unsettled=0)
+def _checks(plan: Plan, reports: Reports, counts: Mapping[str, int]) -> list[Check]:
+    there = sum(len(found) for found in reports.values())
+    expected = len(STAGES) * len(plan.shards)
+    planned = sum(plan.shards.values())
+    finished = [report for found in reports.values() for report in found if report.stage == "upsert"]
+    read = sum(report.read for report in finished)
+    rows = sum(report.wrote["rows"] for report in finished)
+    written = sum(report.tally.get("rows_written", 0) for report in finished)
+    known = sum(count for state, count in counts.items() if state != "unsettled")
+    return [
+        Check(name="Every stage reported", held=there == expected, found=f"{there} of {expected} reports"),
+        Check(
+            name="Every change came through",
+            held=read == planned,
+            found=f"{planned} planned, {read} reached the index",
+        ),
+        Check(
+            name="The ledger agrees",
+            held=known == planned,
+            found=", ".join(f"{count} {state}" for state, count in counts.items()),
+        ),
+        Check(
+            name="Every row that counts was written",
+            held=rows <= written,
+            found=f"{rows} rows",
+        ),
+    ]
+
+
+def _error(
+    plan: Plan, reports: Reports, counts: Mapping[str, int], checks: Sequence[Check]
+) -> StageMissing | TryLater | StopEverything | None:
+    for path, found in reports.items():
+        missing = [stage for stage in STAGES if stage not in {report.stage for report in found}]
+        if missing:
+            return StageMissing(f"{path} has no report of {missing[0]}: look at that task's log, mend it and clear it.")
+    if counts["unsettled"]:
+        changed = f"{counts['unsettled']} of {sum(counts.values())} assets of batch {plan.batch} changed meanwhile"
+        return TryLater(f"{changed}: run catalog_refresh again.")
+    broken = [check for check in checks if not check.held]
+    if broken:
+        return StopEverything(f"{broken[0].name}: no ({broken[0].found}). Clear batch {plan.batch} from its plan.")
+    return None
+
+
+def _settled(plan: Plan, work: ObjectStore, ledger: Ledger) -> dict[str, Counter[str]]:
+    """What became of the assets, by kind."""
+    counts: dict[str, Counter[str]] = defaultdict(Counter)
     for path in sorted(plan.shards):
         changes = Shard(work, path).read("changes", Change)
         known = ledger.look_up(plan.target_id, [AssetId(change.asset_id) for change in changes])
@@ -77,8 +127,9 @@ def _settled(plan: Plan, work: ObjectStore, ledger: Ledger) -> dict[str, int]:
             was = known.get(change.asset_id)
             unknown = "unsettled" if isinstance(change, Asset) else "removed"
             state = was.state if was else unknown
-            counts["unsettled" if state == "writing" else state] += 1
-    return dict(counts)
+            key = change.key if isinstance(change, Removal) else change.source.key
+            counts[kind_of(key)]["unsettled" if state == "writing" else state] += 1
+    return counts
 
 
 def go_live(target: Target, alias: str, ledger: Ledger, index: VectorIndex) -> None:

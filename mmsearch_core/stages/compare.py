@@ -6,7 +6,7 @@ Nothing here is believed for good: a batch holds hints (keys), and the plan look
 import codecs
 import tempfile
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from itertools import islice
 from pathlib import Path
 from typing import Any
@@ -35,6 +35,11 @@ class Manifest:
     batch: BatchId
     source: str
     keys: tuple[str, ...]
+    compared: Mapping[str, int] = field(default_factory=dict)  # counts of the comparison that made it
+    partial: bool = False  # a selection: it removes nothing, and what is searched does not switch to its target
+    redo: tuple[str, ...] = ()  # stages that ask their models again
+    retry: bool = False  # what failed is tried again
+    models: Mapping[str, str] = field(default_factory=dict)  # instead of those of the settings
 
 
 def manifest_key(batch: str) -> str:
@@ -60,7 +65,7 @@ def run(
             check_removals(counts, settings.catalog, approved_removals)
             for number, keys in enumerate(verdicts.keys(settings.shards.size * settings.shards.most)):
                 batch = BatchId(digest("compare", run_id, target.target_id, str(number))[:16])
-                manifest = Manifest(batch=batch, source=f"compare {run_id}", keys=keys)
+                manifest = Manifest(batch=batch, source=f"compare {run_id}", keys=keys, compared=counts)
                 stores.work.put(manifest_key(batch), to_json(manifest))
                 ledger.open_batch(batch, target=target.target_id, source=manifest.source)
                 batches.append(batch)

@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
+from datetime import UTC, datetime, timedelta
 from hashlib import sha256
 
 from mmsearch_core.errors import BadRecord, MediaTooLarge, PreconditionFailed, SourceChanged, UnreadableMedia
@@ -13,6 +14,7 @@ from mmsearch_core.records.segment import Decoded, Segment, pixels_id, segment_i
 from mmsearch_core.settings import Decode
 from mmsearch_core.shards import Outcome, Shard, Stage, Tally
 
+FRESH = timedelta(days=1)
 READERS = 8
 
 
@@ -50,7 +52,8 @@ def stage(
         segments = []
         for seen in decoded:
             pixels = pixels_id(source_sha256=source, where=seen.where, decode_recipe=how.recipe_id)
-            if work.head(pixels_key(pixels)) is None:
+            there = work.head(pixels_key(pixels))
+            if there is None or there.last_modified < datetime.now(UTC) - FRESH:  # else expire may be about to take it
                 work.put(pixels_key(pixels), seen.jpeg)
             segments.append(
                 Segment(

@@ -1,7 +1,7 @@
 """plan: the hints of a batch, each looked at again, minus what the ledger knows: a frozen list of shards."""
 
 import importlib.metadata
-from collections import Counter
+from collections import Counter, defaultdict
 from collections.abc import Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime
@@ -11,7 +11,7 @@ import structlog
 
 from mmsearch_core.codec import dump, from_json, to_json
 from mmsearch_core.errors import StageMissing
-from mmsearch_core.ports import Stores
+from mmsearch_core.ports import ObjectStore, Stores
 from mmsearch_core.records.asset import Asset, Change, Product, Removal, Withdrawal, asset_id
 from mmsearch_core.records.commit import Known
 from mmsearch_core.records.ids import BatchId
@@ -24,6 +24,7 @@ from mmsearch_core.stages.compare import Manifest, manifest_key
 log = structlog.get_logger()
 
 LOOKERS = 16
+_AGAIN = ("unchanged", "failed_before")
 T = TypeVar("T")
 
 
@@ -32,9 +33,10 @@ def run(*, batch: BatchId, target: Target, stores: Stores, settings: Settings) -
     there = stores.work.get(plan_key(batch))
     plan = from_json(there, Plan) if there else None
     if plan is None or (plan.recipes, plan.target_id) != (target.recipes, target.target_id):
+        manifest = read_manifest(stores.work, batch)
         looked_at = datetime.now(UTC)  # before looking: of two plans, the one that saw older things must not be later
-        changes, counts = _look(batch, target, stores, settings.catalog)
-        plan = _freeze(batch, target, stores, cut(changes, settings.shards.size), counts, looked_at)
+        changes, kinds = _look(manifest, target, stores, settings.catalog)
+        plan = _freeze(manifest, target, stores, cut(changes, settings.shards.size), kinds, looked_at)
     log.info("plan.done", batch=batch, shards=len(plan.shards), **plan.counts)
     return {"stage": "plan", "batch": batch, "shards": sorted(plan.shards), "counts": dict(plan.counts)}
 
@@ -49,12 +51,19 @@ def cut(things: Sequence[T], size: int) -> list[Sequence[T]]:
     return [things[start : start + size] for start in range(0, len(things), size)]
 
 
-def _look(batch: BatchId, target: Target, stores: Stores, settings: Catalog) -> tuple[list[Change], dict[str, int]]:
-    catalog, ledger, product_of = stores.catalog, stores.ledger, ProductOf(settings.product_pattern)
-    data = stores.work.get(manifest_key(batch))
+def read_manifest(work: ObjectStore, batch: BatchId) -> Manifest:
+    """What the batch was asked to look at."""
+    data = work.get(manifest_key(batch))
     if data is None:
         raise StageMissing(f"Batch {batch} has no manifest: run the compare stage first, or correct the batch's name.")
-    named = dict.fromkeys(from_json(data, Manifest).keys)  # hints come twice, and of anything in the bucket
+    return from_json(data, Manifest)
+
+
+def _look(
+    manifest: Manifest, target: Target, stores: Stores, settings: Catalog
+) -> tuple[list[Change], dict[str, Counter[str]]]:
+    catalog, ledger, product_of = stores.catalog, stores.ledger, ProductOf(settings.product_pattern)
+    named = dict.fromkeys(manifest.keys)  # hints come twice, and of anything in the bucket
     keys = [key for key in named if key.startswith(settings.pictures) and not key.endswith("/")]
     with ThreadPoolExecutor(LOOKERS) as lookers:
         seen = list(lookers.map(catalog.head, keys))
@@ -64,22 +73,24 @@ def _look(batch: BatchId, target: Target, stores: Stores, settings: Catalog) -> 
     products = ledger.products([owner for owner in owners.values() if owner])
     changes: list[Change] = []
     waiting: list[Asset] = []
-    counts: Counter[str] = Counter()
+    kinds: dict[str, Counter[str]] = defaultdict(Counter)
     for key, found, name in zip(keys, seen, ids, strict=True):
         was, owner = known.get(name), owners[key]
         if found is None:
-            verdict = "removed" if was else "gone_before_indexed"
-            changes += [Removal(asset_id=name, bucket=catalog.bucket, key=key)] if was else []
+            verdict = "removed" if was and not manifest.partial else "gone_before_indexed"
+            changes += [Removal(asset_id=name, bucket=catalog.bucket, key=key)] if verdict == "removed" else []
         else:
             asset = Asset(asset_id=name, product_id=owner or "", kind=kind_of(key), source=found)  # type: ignore[arg-type]
             product = products.get(owner) if owner else None
             verdict = _verdict(asset, product, was)
-            changes += [asset] if verdict in ("added", "changed") else []
+            if verdict in _AGAIN and (manifest.redo or (manifest.retry and verdict == "failed_before")):
+                verdict = "redone"
+            changes += [asset] if verdict in ("added", "changed", "redone") else []
             waiting += [asset] if verdict == "waiting_for_product" else []
             changes += [_withdrawal(asset)] if verdict == "withdrawn" else []
-        counts[verdict] += 1
+        kinds[kind_of(key)][verdict] += 1
     ledger.wait_for_product(target.target_id, waiting)
-    return changes, dict(counts)
+    return changes, dict(kinds)
 
 
 def _verdict(asset: Asset, product: Product | None, was: Known | None) -> str:
@@ -100,14 +111,14 @@ def _withdrawal(asset: Asset) -> Withdrawal:
 
 
 def _freeze(
-    batch: BatchId,
+    manifest: Manifest,
     target: Target,
     stores: Stores,
     pieces: Sequence[Sequence[Change]],
-    counts: Mapping[str, int],
+    kinds: Mapping[str, Counter[str]],
     looked_at: datetime,
 ) -> Plan:
-    work, ledger = stores.work, stores.ledger
+    work, ledger, batch = stores.work, stores.ledger, manifest.batch
     shards = {}
     for number, piece in enumerate(pieces):
         path = shard_path(batch, number)
@@ -125,8 +136,12 @@ def _freeze(
         commit=ledger.commit_number(target.target_id),
         recipes=target.recipes,
         shards=shards,
-        counts=dict(counts),
+        counts=dict(sum(kinds.values(), Counter())),
         versions=versions(),
+        source=manifest.source,
+        kinds=kinds,
+        compared=manifest.compared,
+        partial=manifest.partial,
     )
     work.put(plan_key(batch), to_json(plan))
     return plan

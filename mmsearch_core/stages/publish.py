@@ -17,6 +17,7 @@ from mmsearch_core.records.ids import BatchId, GenerationId, ProductId, QueryKey
 from mmsearch_core.records.query import PopularQuery, StandardQuery, query_key
 from mmsearch_core.records.ranking import Candidate, Evidence, Hit, Judgement, ResultSet
 from mmsearch_core.records.run import Plan
+from mmsearch_core.serving import run_page
 from mmsearch_core.serving.results import (
     CURRENT,
     Current,
@@ -26,14 +27,16 @@ from mmsearch_core.serving.results import (
     read_current,
     read_manifest,
 )
+from mmsearch_core.serving.run_page import Check
 from mmsearch_core.settings import Search
 from mmsearch_core.shards import Shard, read_plan
+from mmsearch_core.stages import failed, night_results, run_facts
 from mmsearch_core.stages.close import add_up
 
 log = structlog.get_logger()
 
 SCHEMA = 1
-STAGES = ("standardize", "retrieve", "judge")
+STAGES = run_facts.SEARCHING
 TRIES = 3
 
 
@@ -55,13 +58,14 @@ class Draft:
 
 
 def run(*, batch: BatchId, work: ObjectStore, settings: Search) -> dict[str, Any]:
-    """Publish what the batch judged, unless it equals what is current; returns the task's report."""
+    """Publish what the batch judged, unless it equals what is current; returns the task's report. Whether it was
+    published or refused is on the run's page."""
     plan = read_plan(work, batch)
     shards = [Shard(work, path) for path in sorted(plan.shards)]
-    totals = add_up([_report(shard, stage) for shard in shards for stage in STAGES])
+    reports = [[_report(shard, stage) for stage in STAGES] for shard in shards]
+    totals = add_up([report for found in reports for report in found])
     results = [result for shard in shards for result in _results(shard, settings)]
-    _gate(results, sum(plan.shards.values()), settings)
-    generation, published = _publish(Draft(plan=plan, results=results), work, settings.buckets)
+    generation, published, refused = _try(Draft(plan=plan, results=results), work, settings)
     report = {
         "stage": "publish",
         "batch": batch,
@@ -70,14 +74,19 @@ def run(*, batch: BatchId, work: ObjectStore, settings: Search) -> dict[str, Any
         "queries": len(results),
         "hits": sum(len(result.hits) for result in results),
         "stages": totals,
-        "model_calls": {
-            "made": sum(stage["calls_made"] for stage in totals.values()),
-            "saved": sum(stage["calls_saved"] for stage in totals.values()),
-        },
+        "model_calls": run_facts.model_calls(totals),
     }
-    work.put(f"runs/{batch}/report.json", to_json(report))
-    log.info("publish.done", batch=batch, generation=generation, published=published, queries=len(results))
-    return report
+    failures = [one for shard, found in zip(shards, reports, strict=True) for one in failed.of_queries(shard, found)]
+    listed, pictures = failed.listed(failures, work=work, catalog=work)
+    shown, seen = night_results.shown(results, shards[:1], work)
+    nights = {**report, "shown": shown, "empty": [result.query for result in results if not result.hits]}
+    checks = _checks(plan, totals, report, read_current(work))
+    facts = run_facts.of_search(nights, plan=plan, checks=checks, failures=listed, error=refused, work=work)
+    page = run_page.write(work, facts, pictures | seen)
+    log.info("publish.done", batch=batch, generation=generation, published=published, page=page)
+    if refused:
+        raise type(refused)(f"{refused} See {page}")
+    return report | {"page": page}
 
 
 def decide(candidates: Sequence[Candidate], judgements: Mapping[ProductId, Judgement], settings: Search) -> list[Hit]:
@@ -133,6 +142,34 @@ def _results(shard: Shard, settings: Search) -> list[ResultSet]:
             hits=tuple(decide(candidates[query.query_key], judgements[query.query_key], settings)),
         )
         for query in shard.read("standard", StandardQuery)
+    ]
+
+
+def _try(draft: Draft, work: ObjectStore, settings: Search) -> tuple[GenerationId | None, bool, StopEverything | None]:
+    """The generation that holds these results, whether this batch published it, and why it was refused."""
+    try:
+        _gate(draft.results, sum(draft.plan.shards.values()), settings)
+        return *_publish(draft, work, settings.buckets), None
+    except StopEverything as refused:
+        return None, False, refused
+
+
+def _checks(plan: Plan, totals: Mapping[str, Any], report: Mapping[str, Any], current: Current | None) -> list[Check]:
+    asked, read = sum(plan.shards.values()), totals.get("standardize", {}).get("read", 0)
+    lost = totals.get("standardize", {}).get("failed", 0)
+    now = current.generation if current else None
+    return [
+        Check(name="Every popular query came through", held=asked == read, found=f"{asked} mined, {read} standardized"),
+        Check(
+            name="Every query that was understood has its list",
+            held=report["queries"] == asked - lost,
+            found=f"{report['queries']} lists, {lost} failed",
+        ),
+        Check(
+            name="The storefront reads these results",
+            held=report["generation"] is not None and report["generation"] == now,
+            found=f"CURRENT names {now or 'nothing'}",
+        ),
     ]
 
 

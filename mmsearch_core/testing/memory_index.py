@@ -8,7 +8,7 @@ import numpy as np
 
 from mmsearch_core.errors import StageMissing
 from mmsearch_core.records.embedding import Vector
-from mmsearch_core.records.ids import AssetId, Build
+from mmsearch_core.records.ids import AssetId, Build, PixelsId
 from mmsearch_core.records.ranking import Match
 from mmsearch_core.records.row import IndexRow
 
@@ -65,6 +65,9 @@ class MemoryIndex:
 
     def builds(self, collection: str) -> Iterator[tuple[str, AssetId, Build]]:
         yield from [(row.row_id, row.asset_id, row.build) for row in self._rows[collection].values()]
+
+    def pixels(self, collection: str) -> Iterator[PixelsId]:
+        yield from [row.pixels for row in self._rows[collection].values()]
 
     def resolve(self, alias: str) -> str | None:
         return self._aliases.get(alias)

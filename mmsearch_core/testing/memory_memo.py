@@ -20,6 +20,10 @@ class MemoryMemo:
     def put_many(self, recipe: RecipeId, answers: Mapping[str, bytes]) -> dict[str, bytes]:
         return {key: self._answers.setdefault((recipe, key), answer) for key, answer in answers.items()}
 
+    def forget(self, recipe: RecipeId, keys: Sequence[str]) -> None:
+        for key in keys:
+            self._answers.pop((recipe, key), None)
+
     def judgements(self, recipe: RecipeId, query: str) -> list[Judgement]:
         return list(self._judgements[recipe, query].values())
 

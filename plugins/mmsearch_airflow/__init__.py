@@ -1,6 +1,21 @@
 """What the DAGs of mmsearch are made of. Nothing here imports mmsearch_core or tasks: a stage is a command."""
 
-from mmsearch_airflow.defaults import DEFAULTS, GPU, INDEX, catalog_batch, nightly
+from mmsearch_airflow.approval import BudgetApproval
+from mmsearch_airflow.defaults import DEFAULTS, GPU, INDEX, backfill_batch, catalog_batch, nightly, weekly
+from mmsearch_airflow.lanes import BACKFILL, EVENTS, index_line
 from mmsearch_airflow.operator import StageOperator
 
-__all__ = ["DEFAULTS", "GPU", "INDEX", "StageOperator", "catalog_batch", "nightly"]
+__all__ = [
+    "BACKFILL",
+    "DEFAULTS",
+    "EVENTS",
+    "GPU",
+    "INDEX",
+    "BudgetApproval",
+    "StageOperator",
+    "backfill_batch",
+    "catalog_batch",
+    "index_line",
+    "nightly",
+    "weekly",
+]

@@ -27,5 +27,11 @@ def nightly(hour: int) -> CronPartitionTimetable:
     return CronPartitionTimetable(f"0 {hour} * * *", timezone="UTC", run_immediately=timedelta(0))
 
 
+def weekly(day: str, hour: int) -> CronPartitionTimetable:
+    """Every week on that day at that hour, UTC."""
+    return CronPartitionTimetable(f"0 {hour} * * {day}", timezone="UTC", run_immediately=timedelta(0))
+
+
 # One partition a batch, so that a batch has a run of its own and none is lost when several come at once.
 catalog_batch = Asset(name="catalog_batch", uri="mmsearch://catalog_batch")
+backfill_batch = Asset(name="backfill_batch", uri="mmsearch://backfill_batch")

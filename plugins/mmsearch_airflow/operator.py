@@ -63,6 +63,8 @@ class StageOperator(BaseOperator):  # type: ignore[misc]
         """Run the stage to its end."""
         report = self._run()
         context["ti"].xcom_push(key="report", value=report)
+        if page := report.get("page"):
+            self.log.info("The page of this run: %s", page)
         if self.returns is None:
             return None
         if self.returns not in report:

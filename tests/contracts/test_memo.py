@@ -60,3 +60,13 @@ def test_judgements_of_a_query_are_folded_and_the_first_stays(memo: Memo) -> Non
     memo.add_judgements(R1, "q", [said("x", 0.1), said("y", 0.2)])
     assert {judgement.pair_id: judgement.relevance for judgement in memo.judgements(R1, "q")} == {"x": 0.9, "y": 0.2}
     assert memo.judgements(R2, "q") == []
+
+
+def test_what_is_forgotten_can_be_said_anew(memo: Memo) -> None:
+    """Under its recipe only; to forget what nobody said is no error."""
+    memo.put_many(R1, {"a": b"1", "b": b"2"})
+    memo.put_many(R2, {"a": b"3"})
+    memo.forget(R1, ["a", "unknown"])
+    assert memo.get_many(R1, ["a", "b"]) == {"b": b"2"}
+    assert memo.get_many(R2, ["a"]) == {"a": b"3"}
+    assert memo.put_many(R1, {"a": b"4"}) == {"a": b"4"}

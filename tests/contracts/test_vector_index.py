@@ -70,6 +70,12 @@ def test_the_nearest_rows_come_first(index: VectorIndex, collection: str) -> Non
     assert first[0].score > first[1].score
 
 
+def test_the_pixels_of_all_rows_are_told(index: VectorIndex, collection: str) -> None:
+    """So that what no row refers to can go."""
+    index.upsert(collection, [row("x", unit(1, 0, 0, 0)), row("y", None)])
+    assert set(index.pixels(collection)) == {digest("pixels", "x"), digest("pixels", "y")}
+
+
 def test_a_row_may_have_no_vector_in_a_space(index: VectorIndex, collection: str) -> None:
     """A mixed batch is accepted, and the row is found by its words."""
     index.upsert(collection, [row("x", unit(1, 0, 0, 0)), row("y", None, "blue words")])

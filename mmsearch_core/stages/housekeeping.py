@@ -1,0 +1,66 @@
+"""What the weekly run asks of its stages, and how things are removed: counted, with a few named, or in a dry run only
+counted."""
+
+from collections import Counter
+from collections.abc import Callable, Iterable
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
+
+from mmsearch_core.errors import BadSettings
+from mmsearch_core.ports import ObjectStore
+
+NAMED = 10  # of each kind in a report
+
+
+class Housekeeping(BaseModel):
+    """The form's fields and the run that sends them."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    run: str = Field(min_length=1)
+    dry_run: bool = False
+    reasons: tuple[str, ...] = ()  # kinds of failures that are driven again; all if empty
+
+
+def read_request(request: str) -> Housekeeping:
+    """The request; BadSettings names the first field that is wrong."""
+    try:
+        return Housekeeping.model_validate_json(request)
+    except ValidationError as error:
+        first = error.errors()[0]
+        name = ".".join(str(part) for part in first["loc"]) or "The request"
+        raise BadSettings(f"{name} is wrong ({first['msg']}): correct it in the form of the run.") from error
+
+
+class Removals:
+    """Removes what it is told to, unless the run is dry, and keeps account."""
+
+    def __init__(self, *, dry_run: bool) -> None:
+        self.dry_run = dry_run
+        self.counts: Counter[str] = Counter()
+        self.named: dict[str, list[str]] = {}
+
+    def of(self, kind: str, names: Iterable[str], remove: Callable[[str], Any]) -> None:
+        """Remove each of ``names``, which are things of one kind."""
+        for name in names:
+            self.counts[kind] += 1
+            if len(self.named.setdefault(kind, [])) < NAMED:
+                self.named[kind].append(name)
+            if not self.dry_run:
+                remove(name)
+
+    def report(self) -> dict[str, Any]:
+        """What was removed, or would have been."""
+        return {"removed": dict(self.counts), "such_as": self.named, "dry_run": self.dry_run}
+
+
+def ago(days: float) -> datetime:
+    """The moment so many days before now."""
+    return datetime.now(UTC) - timedelta(days=days)
+
+
+def under(store: ObjectStore, prefix: str) -> list[str]:
+    """The keys under a prefix."""
+    return [found.key for found in store.list(prefix)]

@@ -1,0 +1,159 @@
+"""What the page of a run says, from what its last stage (close or publish) found."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict
+from datetime import UTC, datetime
+from typing import Any
+
+from mmsearch_core.ports import ObjectStore
+from mmsearch_core.records.run import Plan
+from mmsearch_core.serving import run_page
+from mmsearch_core.serving.run_page import Check
+
+KINDS = ("added", "changed", "redone", "unchanged", "removed", "withdrawn", "waiting_for_product", "failed")
+INDEXING = ("decode", "describe", "embed_text", "embed_image", "upsert")
+SEARCHING = ("standardize", "retrieve", "judge")
+
+
+def model_calls(stages: Mapping[str, Mapping[str, Any]]) -> dict[str, int]:
+    """Calls made, and saved by the memo."""
+    return {
+        "made": sum(stage["calls_made"] for stage in stages.values()),
+        "saved": sum(stage["calls_saved"] for stage in stages.values()),
+    }
+
+
+def of_index(
+    report: Mapping[str, Any],
+    *,
+    plan: Plan,
+    settled: Mapping[str, Mapping[str, int]],
+    checks: Sequence[Check],
+    failures: Mapping[str, Any],
+    error: Exception | None,
+) -> dict[str, Any]:
+    """The facts of one batch of the index line; ``settled`` counts what became of its assets, by kind."""
+    kinds = {
+        kind: {name: count for name, count in plan.kinds.get(kind, {}).items() if name in KINDS} for kind in plan.kinds
+    }
+    for kind, states in settled.items():
+        kinds.setdefault(kind, {})["failed"] = states.get("failed", 0)
+    tiles = [
+        _tile("added", plan.counts.get("added", 0)),
+        _tile("changed", plan.counts.get("changed", 0)),
+        _tile("removed", report["assets"]["removed"]),
+        _tile("unchanged", plan.compared.get("unchanged", plan.counts.get("unchanged", 0)), "in the whole catalog"),
+        _tile("failed", report["assets"]["failed"], alarm=bool(report["assets"]["failed"])),
+        *_calls(report["model_calls"]),
+    ]
+    waiting = plan.counts.get("waiting_for_product", 0)
+    if waiting:
+        tiles.insert(4, _tile("waiting", waiting, "for a line in the feed"))
+    headline = _told(error) if error else _headline(report["assets"], failures["total"])
+    return {
+        **_facts(report, plan, checks, failures, error),
+        "title": "Index line",
+        "headline": headline,
+        "tiles": tiles,
+        "kinds": kinds,
+        "kind_columns": [name for name in KINDS if any(name in counts for counts in kinds.values())],
+        "stage_order": INDEXING,
+        "queries": [],
+        "empty": [],
+        "beside": None,
+        "foot": [f"batch {plan.batch}", plan.source or "by hand", f"collection {plan.collection}", _versions(plan)],
+    }
+
+
+def of_search(
+    report: Mapping[str, Any],
+    *,
+    plan: Plan,
+    checks: Sequence[Check],
+    failures: Mapping[str, Any],
+    error: Exception | None,
+    work: ObjectStore,
+) -> dict[str, Any]:
+    """The facts of one batch of the search line; ``report`` has ``queries`` and their ``shown`` and ``empty`` ones."""
+    empty = report["empty"]
+    tiles = [
+        _tile("popular queries", sum(plan.shards.values())),
+        _tile("with results", report["queries"] - len(empty)),
+        _tile("without any", len(empty), alarm=bool(empty)),
+        _tile("hits", report["hits"]),
+        _tile("failed", failures["total"], alarm=bool(failures["total"])),
+        *_calls(report["model_calls"]),
+    ]
+    beside = run_page.latest(work, "index")
+    facts = _facts(report, plan, checks, failures, error)
+    if error:
+        headline = _told(error)
+    elif report["published"]:
+        headline = f"Published: {_number(report['queries'], 'query', 'queries')}, {_number(report['hits'], 'hit')}."
+    else:
+        headline = "Nothing to publish: the results are those of yesterday."
+    return {
+        **facts,
+        "title": "Search line",
+        "headline": headline + (_to_look_at(failures["total"]) if not error else ""),
+        "tiles": tiles,
+        "kinds": {},
+        "kind_columns": (),
+        "stage_order": SEARCHING,
+        "queries": report["shown"],
+        "empty": empty[:40],
+        "beside": {"title": f"The index line last had work on {beside.made_at:%Y-%m-%d}", **asdict(beside)}
+        if beside
+        else None,
+        "foot": [f"batch {plan.batch}", f"generation {report['generation'] or 'none'}", _versions(plan)],
+    }
+
+
+def _facts(
+    report: Mapping[str, Any], plan: Plan, checks: Sequence[Check], failures: Mapping[str, Any], error: Exception | None
+) -> dict[str, Any]:
+    line = plan.line
+    return {
+        **report,
+        "line": line,
+        "verdict": run_page.verdict(checks, failed=failures["total"], error=error),
+        "error": str(error) if error else None,
+        "checks": checks,
+        "failures": failures,
+        "seconds": sum(stage["seconds"] for stage in report["stages"].values()),
+        "took": round((datetime.now(UTC) - plan.made_at).total_seconds(), 1),
+    }
+
+
+def _tile(name: str, count: int, note: str = "", *, alarm: bool = False) -> dict[str, Any]:
+    return {"name": name, "count": count, "note": note, "alarm": alarm}
+
+
+def _calls(calls: Mapping[str, int]) -> list[dict[str, Any]]:
+    asked = calls["made"] + calls["saved"]
+    saved = f"{100 * calls['saved'] / asked:.0f} % of what was asked" if asked else ""
+    return [_tile("model calls", calls["made"]), _tile("calls saved", calls["saved"], saved)]
+
+
+def _headline(assets: Mapping[str, int], failed: int) -> str:
+    verbs = {"live": "indexed", "removed": "removed"}
+    parts = [f"{_number(assets[state], 'asset')} {verb}" for state, verb in verbs.items() if assets[state]]
+    if not parts and not failed:
+        return "Good: nothing had changed."
+    return f"{'Done' if failed else 'Good'}: {', '.join(parts) or 'nothing indexed'}.{_to_look_at(failed)}"
+
+
+def _to_look_at(failed: int) -> str:
+    return f" {_number(failed, 'failure')} to look at." if failed else ""
+
+
+def _told(error: Exception) -> str:
+    return f"Not done: {error}"
+
+
+def _number(count: int, one: str, many: str = "") -> str:
+    return f"{count:,}".replace(",", "\u202f") + f" {one if count == 1 else many or one + 's'}"
+
+
+def _versions(plan: Plan) -> str:
+    return ", ".join(f"{name} {version}" for name, version in sorted(plan.versions.items()))

@@ -1,0 +1,19 @@
+"""estimate: what a backfill would cost, before any of it is done."""
+
+from typing import Any
+
+from mmsearch_core.stages import estimate
+from mmsearch_core.stages.selection import read_selection
+from mmsearch_core.wiring import Runtime
+from tasks._command import command
+
+
+def work(runtime: Runtime, request: str) -> dict[str, Any]:
+    """Look at the catalog and the ledger only; the request is the run's form as JSON."""
+    asked = read_selection(request)
+    chosen = runtime.with_models(asked.models)
+    return estimate.run(asked=asked, target=chosen.named_target(), stores=runtime.stores, settings=runtime.settings)
+
+
+if __name__ == "__main__":
+    command(__doc__, "--request", work)

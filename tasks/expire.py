@@ -1,0 +1,24 @@
+"""expire: old runs, unused answers, old generations and unused pixels go."""
+
+from typing import Any
+
+from mmsearch_core.stages import expire
+from mmsearch_core.stages.housekeeping import read_request
+from mmsearch_core.wiring import Runtime
+from tasks._command import command
+
+
+def work(runtime: Runtime, request: str) -> dict[str, Any]:
+    """Keep what today's settings and the targets use."""
+    recipes = [*runtime.index_recipes.values(), *(recipe.recipe_id for recipe in runtime.search_recipes.values())]
+    return expire.run(
+        asked=read_request(request),
+        stores=runtime.stores,
+        memo=runtime.memo,
+        recipes=recipes,
+        settings=runtime.settings.housekeeping,
+    )
+
+
+if __name__ == "__main__":
+    command(__doc__, "--request", work)

@@ -1,0 +1,18 @@
+"""redrive: failures get another chance, and not for ever."""
+
+from typing import Any
+
+from mmsearch_core.stages import redrive
+from mmsearch_core.stages.housekeeping import read_request
+from mmsearch_core.wiring import Runtime
+from tasks._command import command
+
+
+def work(runtime: Runtime, request: str) -> dict[str, Any]:
+    """Into the target of today's recipes."""
+    asked = read_request(request)
+    return redrive.run(asked=asked, target=runtime.target(), stores=runtime.stores, settings=runtime.settings)
+
+
+if __name__ == "__main__":
+    command(__doc__, "--request", work)

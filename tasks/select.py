@@ -1,0 +1,19 @@
+"""select: what a backfill asks for becomes batches."""
+
+from typing import Any
+
+from mmsearch_core.stages import select
+from mmsearch_core.stages.selection import read_selection
+from mmsearch_core.wiring import Runtime
+from tasks._command import command
+
+
+def work(runtime: Runtime, request: str) -> dict[str, Any]:
+    """For the target of the models that the request names, else of the settings."""
+    asked = read_selection(request)
+    chosen = runtime.with_models(asked.models)
+    return select.run(asked=asked, target=chosen.target(), stores=runtime.stores, settings=runtime.settings)
+
+
+if __name__ == "__main__":
+    command(__doc__, "--request", work)

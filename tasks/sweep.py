@@ -1,0 +1,17 @@
+"""sweep: rows of the index that the ledger does not know go."""
+
+from typing import Any
+
+from mmsearch_core.stages import sweep
+from mmsearch_core.stages.housekeeping import read_request
+from mmsearch_core.wiring import Runtime
+from tasks._command import command
+
+
+def work(runtime: Runtime, request: str) -> dict[str, Any]:
+    """In every target."""
+    return sweep.run(asked=read_request(request), stores=runtime.stores)
+
+
+if __name__ == "__main__":
+    command(__doc__, "--request", work)

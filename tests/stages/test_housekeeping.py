@@ -1,0 +1,236 @@
+"""Housekeeping: what nobody reads goes, whatever is young or in use stays, and failures are tried three times."""
+
+import json
+from dataclasses import replace
+from datetime import timedelta
+from typing import Any
+
+import pytest
+
+from mmsearch_core.codec import to_json
+from mmsearch_core.errors import BadSettings, Busy
+from mmsearch_core.records.ids import AssetId, Build, GenerationId, RowId
+from mmsearch_core.serving.results import CURRENT, Current, Results, read_current
+from mmsearch_core.shards import Shard
+from mmsearch_core.testing.memory_store import MemoryStore
+from mmsearch_core.wiring import Runtime
+from tasks import expire, redrive, sweep
+from tests.line import INDEX, ask, fake_runtime, feed, index, index_batch, picture, search
+
+
+@pytest.fixture
+def shop() -> Runtime:
+    """Two pictures indexed, one query published."""
+    runtime = fake_runtime(search={"min_hits": 0, "buckets": 16}, housekeeping={"generations": 1})
+    feed(runtime, {"p1": "Lumen 1", "p2": "Lumen 2"})
+    runtime.catalog.put("pictures/p1/1.jpg", picture("red"))
+    runtime.catalog.put("pictures/p2/1.jpg", picture("blue"))
+    ask(runtime, ("red dress", "en"))
+    index(runtime)
+    search(runtime)
+    return runtime
+
+
+def request(**fields: Any) -> str:
+    return json.dumps({"run": "weekly", **fields})
+
+
+def age(runtime: Runtime, days: float, prefix: str = "") -> None:
+    """As if everything under the prefix of the work bucket had been written so many days earlier."""
+    work = runtime.work
+    assert isinstance(work, MemoryStore)
+    for key, (data, ref) in work._objects.items():
+        if key.startswith(prefix):
+            work._objects[key] = (data, replace(ref, last_modified=ref.last_modified - timedelta(days=days)))
+
+
+def keys(runtime: Runtime, prefix: str) -> set[str]:
+    return {found.key for found in runtime.work.list(prefix)}
+
+
+def published(runtime: Runtime) -> set[str]:
+    """Products found for the query by somebody who reads every file of the current generation."""
+    results = Results(runtime.work)
+    for number in results.manifest.buckets:
+        results.bucket(number)
+    entry = results.look_up("red dress", "en")
+    assert entry
+    return {hit["product_id"] for hit in entry["hits"]}
+
+
+def test_nothing_young_goes(shop: Runtime) -> None:
+    before = keys(shop, "")
+    for stage in (expire, sweep):
+        assert stage.work(shop, request())["removed"] == {}
+    assert keys(shop, "") == before
+
+
+def test_old_runs_go_but_for_those_whose_page_is_the_latest(shop: Runtime) -> None:
+    shop.catalog.put("pictures/p1/2.jpg", picture("green"))
+    (report,) = index(shop, "run-2")
+    age(shop, 31, "runs/")
+    found = expire.work(shop, request())["removed"]
+    assert found["runs"] == 1  # of three: two pages are shown
+    assert {key.split("/")[1] for key in keys(shop, "runs/") if key.count("/") > 1} >= {report["batch"]}
+    assert not [key for key in keys(shop, "runs/") if key.startswith("runs//")]
+    assert expire.work(shop, request())["removed"].get("runs", 0) == 0
+
+
+def test_a_dry_run_says_the_same_and_removes_nothing(shop: Runtime) -> None:
+    shop.catalog.delete("pictures/p1/1.jpg")
+    index(shop, "run-2")
+    age(shop, 100)
+    before = keys(shop, "")
+    dry = expire.work(shop, request(dry_run=True))
+    assert keys(shop, "") == before
+    assert dry["removed"]["pixels"] == 1
+    assert dry["dry_run"]
+    wet = expire.work(shop, request())
+    assert (wet["removed"], wet["such_as"]) == (dry["removed"], dry["such_as"])
+    assert set(dry["such_as"]["pixels"]) == before - keys(shop, "") - {
+        key for key in before if not key.startswith("pixels/")
+    }
+
+
+def test_pixels_go_with_their_answers_once_no_row_refers_to_them(shop: Runtime) -> None:
+    age(shop, 8)
+    assert "pixels" not in expire.work(shop, request())["removed"]
+    shop.catalog.delete("pictures/p1/1.jpg")
+    index(shop, "run-2")
+    asked = shop.vlm.calls  # type: ignore[attr-defined]
+    assert expire.work(shop, request())["removed"]["pixels"] == 1
+    assert len(keys(shop, "pixels/")) == 1
+    shop.catalog.put("pictures/p1/1.jpg", picture("red"))  # it comes back, and is looked at anew
+    assert index(shop, "run-3")[0]["assets"]["live"] == 1
+    assert shop.vlm.calls == asked + 1  # type: ignore[attr-defined]
+    assert len(keys(shop, "pixels/")) == 2
+
+
+def test_old_pixels_that_a_run_has_just_used_are_young(shop: Runtime) -> None:
+    """A removed picture comes back while its old pixels are still there: housekeeping in the middle takes nothing."""
+    shop.catalog.delete("pictures/p1/1.jpg")
+    index(shop, "run-2")
+    age(shop, 8, "pixels/")
+    shop.catalog.put("pictures/p1/2.jpg", picture("red"))
+    from tasks import compare, plan
+    from tests.line import do
+
+    batch = compare.work(shop, "run-3")["batches"][0]
+    (path,) = plan.work(shop, batch)["shards"]
+    do(shop, path, "decode")
+    assert "pixels" not in expire.work(shop, request())["removed"]
+    do(shop, path, *INDEX[1:])
+    assert Shard(shop.work, path).report("upsert").failed == 0  # type: ignore[union-attr]
+
+
+def test_answers_of_recipes_that_nothing_uses_go_once_they_are_old(shop: Runtime) -> None:
+    used = f"memo/{shop.target().recipes['describe']}/x.answer"
+    for key in (used, "memo/gone/a.answer", "memo/gone/b.answer"):
+        shop.work.put(key, b"{}")
+    age(shop, 91, "memo/")
+    shop.work.put("memo/gone/young.answer", b"{}")
+    assert expire.work(shop, request())["removed"] == {"memo": 2}
+    assert keys(shop, "memo/") == {used, "memo/gone/young.answer"}
+
+
+def test_a_generation_goes_a_day_after_it_stopped_being_current_and_what_readers_need_stays(shop: Runtime) -> None:
+    first = Results(shop.work).current.generation
+    ask(shop, ("red dress", "en"), ("blue dress", "en"))
+    age(shop, 3, "results/")  # the first is old, yet it stops being current only now
+    search(shop, "run-2")
+    assert expire.work(shop, request())["removed"] == {}
+    age(shop, 2, "results/")
+    assert expire.work(shop, request())["removed"] == {"generations": 1}
+    taken = [key for key in Results(shop.work).manifest.buckets.values() if f"/{first}/" in key]
+    assert taken  # the query of the first night has not changed
+    assert keys(shop, f"results/{first}/") == set(taken)
+    assert published(shop) == {"p1"}
+    assert expire.work(shop, request())["removed"] == {}
+
+
+def test_a_generation_that_a_rollback_left_is_kept_for_a_day(shop: Runtime) -> None:
+    first = Results(shop.work).current.generation
+    ask(shop, ("red dress", "en"), ("blue dress", "en"))
+    age(shop, 1, "runs/")
+    search(shop, "run-2")
+    second = Results(shop.work).current.generation
+    age(shop, 9, "results/")
+    shop.work.put(CURRENT, to_json(Current(generation=first, parent=None, hold=True)))
+    assert expire.work(shop, request())["removed"] == {}
+    age(shop, 2, CURRENT)
+    vars(shop)["settings"] = shop.settings.model_copy(
+        update={"housekeeping": shop.settings.housekeeping.model_copy(update={"generations": 1})}
+    )
+    expire.work(shop, request())
+    assert keys(shop, f"results/{first}/")
+    assert published(shop) == {"p1"}
+    current = read_current(shop.work)
+    assert current
+    assert current.generation == GenerationId(first) != second
+
+
+def test_rows_that_the_ledger_does_not_know_go_and_no_others(shop: Runtime) -> None:
+    target = shop.target()
+    rows = shop.index._rows[target.collection]  # type: ignore[attr-defined]
+    (good, other) = rows.values()
+    ghost = replace(good, row_id=RowId("ghost"), asset_id=AssetId("nobody"))
+    stale = replace(other, row_id=RowId("stale"), build=Build("old"))
+    shop.index.upsert(target.collection, [ghost, stale])
+    dry = sweep.work(shop, request(dry_run=True))
+    assert set(dry["such_as"]["rows"]) == {"ghost", "stale"}
+    assert len(rows) == 4
+    assert sweep.work(shop, request())["removed"] == {"rows": 2}
+    assert set(rows) == {good.row_id, other.row_id}
+    assert sweep.work(shop, request())["removed"] == {}
+
+
+def test_rows_are_not_swept_from_under_a_writer(shop: Runtime) -> None:
+    target = shop.target()
+    (good, _) = shop.index._rows[target.collection].values()  # type: ignore[attr-defined]
+    shop.index.upsert(target.collection, [replace(good, row_id=RowId("ghost"), asset_id=AssetId("nobody"))])
+    shop.ledger.take_lease(f"index:{target.target_id}", holder="a writer", seconds=60)
+    with pytest.raises(Busy):
+        sweep.work(shop, request())
+
+
+def test_what_fails_is_tried_three_times_and_then_parked(shop: Runtime) -> None:
+    shop.catalog.put("pictures/p1/broken.jpg", b"no picture")
+    index(shop, "run-2")
+    for week, attempts in (("one", 2), ("two", 3)):
+        report = redrive.work(shop, request(run=week))
+        assert (report["driven"], report["parked"]) == ({"decode: UnreadableMedia": 1}, {})
+        (closed,) = [index_batch(shop, batch) for batch in report["batches"]]
+        assert closed["assets"]["failed"] == 1
+        (known,) = [k for piece in shop.ledger.known(shop.target().target_id) for k in piece if "broken" in k.key]
+        assert known.attempts == attempts
+    report = redrive.work(shop, request(run="three"))
+    assert (report["batches"], report["driven"]) == ([], {})
+    assert report["parked"] == {"decode: UnreadableMedia": 1}
+    shop.catalog.put("pictures/p1/broken.jpg", picture("green"))
+    assert index(shop, "run-3")[0]["assets"]["live"] == 1
+
+
+def test_failures_are_driven_by_reason_and_heal(shop: Runtime) -> None:
+    shop.catalog.put("pictures/p1/broken.jpg", b"no picture")
+    index(shop, "run-2")
+    assert redrive.work(shop, request(reasons=["UnusableAnswer"]))["batches"] == []
+    assert redrive.work(shop, request(dry_run=True))["driven"] == {"decode: UnreadableMedia": 1}
+    shop.decoder = _Healed(shop.decoder)  # type: ignore[misc]
+    (batch,) = redrive.work(shop, request(reasons=["UnreadableMedia"]))["batches"]
+    assert index_batch(shop, batch)["assets"] == {"live": 1, "failed": 0, "removed": 0, "unsettled": 0}
+
+
+@pytest.mark.parametrize("stage", [expire, sweep, redrive])
+def test_a_wrong_form_is_told_in_one_sentence(shop: Runtime, stage: Any) -> None:
+    with pytest.raises(BadSettings, match="dry_run is wrong"):
+        stage.work(shop, request(dry_run="perhaps"))
+
+
+class _Healed:
+    """A decoder that opens what no decoder could."""
+
+    def __init__(self, decoder: Any) -> None:
+        self._decoder = decoder
+
+    def decode(self, items: Any) -> Any:
+        return self._decoder.decode([(kind, picture("black")) for kind, _ in items])
