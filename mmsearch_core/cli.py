@@ -8,10 +8,9 @@ from typing import Annotated, Any
 
 import structlog
 import typer
-from rich.console import Console
-from rich.table import Table
 
 from mmsearch_core.adapters.sql_ledger import SqlLedger
+from mmsearch_core.console import show_figures, show_hits
 from mmsearch_core.errors import BadSettings, MMSearchError, PreconditionFailed, StageMissing, TryLater
 from mmsearch_core.ports import ObjectStore
 from mmsearch_core.records.query import StandardQuery, query_key
@@ -50,7 +49,9 @@ def search(
     found = _search(runtime, text, image)[:limit]
     hits = [_hit(candidate) for candidate in found]
     current = read_current(runtime.work)
-    _show({"query": text or str(image), "generation": current.generation if current else None, "hits": hits}, as_json)
+    show_hits(
+        {"query": text or str(image), "generation": current.generation if current else None, "hits": hits}, as_json
+    )
 
 
 @app.command()
@@ -67,7 +68,7 @@ def results(
         raise StageMissing(f"“{query}” is not among the published queries: try `mmsearch search` for a live answer.")
     shown = ("product_id", "score", "verdict", "evidence")
     hits = [{name: hit[name] for name in shown} for hit in entry["hits"][:limit]]
-    _show({"query": entry["query"], "generation": published.current.generation, "hits": hits}, as_json)
+    show_hits({"query": entry["query"], "generation": published.current.generation, "hits": hits}, as_json)
 
 
 @app.command()
@@ -108,16 +109,7 @@ def evaluate(
 ) -> None:
     """Measure retrieval and judging on queries that people judged."""
     report = evaluation.run(read_judged(folder), Runtime(load_settings()).line())
-    if as_json:
-        sys.stdout.write(json.dumps(report, ensure_ascii=False) + "\n")
-        return
-    table = Table("group", "queries", "row", *evaluation.METRICS, title=str(folder))
-    for row in report["rows"]:
-        figures = [f"{row[name]:.3f}" for name in evaluation.METRICS]
-        table.add_row(row["group"], str(row["queries"]), row["row"], *figures, end_section=row["row"] == "oracle")
-    Console().print(table)
-    room = report["headroom"]
-    sys.stdout.write(f"headroom recovered by the judge: {room['recovered']}, p = {room['p_value']}\n")
+    show_figures(report, as_json, title=str(folder))
 
 
 @app.command()
@@ -239,19 +231,6 @@ def _add_to_feed(catalog: ObjectStore, feed: str, product: str, title: str) -> b
         except PreconditionFailed:
             continue
         return False
-
-
-def _show(found: dict[str, Any], as_json: bool) -> None:
-    if as_json:
-        sys.stdout.write(json.dumps(found, ensure_ascii=False) + "\n")
-        return
-    table = Table("", "product", "score", "verdict", "seen", title=f"{found['query']}")
-    for place, hit in enumerate(found["hits"], start=1):
-        seen = hit["evidence"]["text"].splitlines()
-        table.add_row(
-            str(place), hit["product_id"], f"{hit['score']:.3f}", hit["verdict"] or "–", seen[0] if seen else ""
-        )
-    Console().print(table)
 
 
 if __name__ == "__main__":

@@ -198,14 +198,14 @@ def test_what_fails_is_tried_three_times_and_then_parked(shop: Runtime) -> None:
     index(shop, "run-2")
     for week, attempts in (("one", 2), ("two", 3)):
         report = redrive.work(shop, request(run=week))
-        assert (report["driven"], report["parked"]) == ({"decode: UnreadableMedia": 1}, {})
+        assert (report["driven"], report["parked"]) == ({"decode: UnsupportedMedia": 1}, {})
         (closed,) = [index_batch(shop, batch) for batch in report["batches"]]
         assert closed["assets"]["failed"] == 1
         (known,) = [k for piece in shop.ledger.known(shop.target().target_id) for k in piece if "broken" in k.key]
         assert known.attempts == attempts
     report = redrive.work(shop, request(run="three"))
     assert (report["batches"], report["driven"]) == ([], {})
-    assert report["parked"] == {"decode: UnreadableMedia": 1}
+    assert report["parked"] == {"decode: UnsupportedMedia": 1}
     shop.catalog.put("pictures/p1/broken.jpg", picture("green"))
     assert index(shop, "run-3")[0]["assets"]["live"] == 1
 
@@ -214,9 +214,9 @@ def test_failures_are_driven_by_reason_and_heal(shop: Runtime) -> None:
     shop.catalog.put("pictures/p1/broken.jpg", b"no picture")
     index(shop, "run-2")
     assert redrive.work(shop, request(reasons=["UnusableAnswer"]))["batches"] == []
-    assert redrive.work(shop, request(dry_run=True))["driven"] == {"decode: UnreadableMedia": 1}
+    assert redrive.work(shop, request(dry_run=True))["driven"] == {"decode: UnsupportedMedia": 1}
     shop.decoder = _Healed(shop.decoder)  # type: ignore[misc]
-    (batch,) = redrive.work(shop, request(reasons=["UnreadableMedia"]))["batches"]
+    (batch,) = redrive.work(shop, request(reasons=["UnsupportedMedia"]))["batches"]
     assert index_batch(shop, batch)["assets"] == {"live": 1, "failed": 0, "removed": 0, "unsettled": 0}
 
 
