@@ -39,6 +39,29 @@ class ObjectStore(Protocol):
         """Remove the object; no error where there is none."""
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Message:
+    """What the feed gave: its text, and the receipt that this one delivery is deleted by."""
+
+    message_id: str
+    receipt: str
+    body: str
+
+
+class ChangeFeed(Protocol):
+    """Messages that say where something may have changed: in any order, some of them twice. One that was received is
+    hidden for ``hidden_seconds`` and then comes again, unless it was deleted."""
+
+    def waiting(self) -> int:
+        """About how many messages can be received now."""
+
+    def receive(self, limit: int, *, wait: float) -> list[Message]:
+        """Some messages, at most ``limit``; waits up to ``wait`` seconds for the first, and is empty if none came."""
+
+    def delete(self, messages: Sequence[Message]) -> None:
+        """These will not come again; no error where one is gone already."""
+
+
 class Memo(Protocol):
     """What was already computed. Keys of the memo are (recipe, content); the first answer written stays."""
 

@@ -16,7 +16,7 @@ SOURCES = sorted(
     path for folder in ("mmsearch_core", "tasks", "dags", "plugins", "tests") for path in (ROOT / folder).rglob("*.py")
 )
 SHARD_STAGES = {"decode", "describe", "embed_text", "embed_image", "upsert", "standardize", "retrieve", "judge"}
-BATCH_STAGES = {"compare", "plan", "close", "mine", "publish", "evaluate"}
+BATCH_STAGES = {"compare", "drain", "plan", "close", "mine", "publish", "evaluate"}
 STAGES = SHARD_STAGES | BATCH_STAGES
 FAKES = {
     "ObjectStore": "MemoryStore",
@@ -26,6 +26,7 @@ FAKES = {
     "Embedder": "FakeEmbedder",
     "VectorIndex": "MemoryIndex",
     "Ledger": "MemoryLedger",
+    "ChangeFeed": "MemoryFeed",
 }
 
 
@@ -46,7 +47,7 @@ def test_one_word_names_a_stage_everywhere() -> None:
     """The stage ``describe`` is stages/describe.py, tasks/describe.py and the task id ``describe``."""
     assert {path.stem for path in (ROOT / "tasks").glob("[!_]*.py")} == STAGES
     stages = {path.stem for path in (ROOT / "mmsearch_core/stages").glob("[!_]*.py")}
-    assert stages - STAGES == {"asked", "catalog", "judged_queries", "memoised"}
+    assert stages - STAGES == {"asked", "catalog", "judged_queries", "memoised", "notifications"}
     assert stages >= STAGES
 
 
