@@ -4,17 +4,19 @@ refuses for good; neither is repeated below."""
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any, Literal, Protocol
+from typing import Literal, Protocol
 
 from mmsearch_core.errors import BadRecord
 from mmsearch_core.records.asset import Asset, Change, Kind, ObjectRef, Product
 from mmsearch_core.records.commit import Known, Writing
 from mmsearch_core.records.embedding import Vector
 from mmsearch_core.records.ids import AssetId, BatchId, Build, ProductId, RecipeId, TargetId
+from mmsearch_core.records.message import Message
+from mmsearch_core.records.question import Question
 from mmsearch_core.records.ranking import Judgement, Match
 from mmsearch_core.records.row import IndexRow
 from mmsearch_core.records.run import Failure, Target
-from mmsearch_core.records.segment import Where
+from mmsearch_core.records.segment import Decoded
 
 
 class ObjectStore(Protocol):
@@ -37,15 +39,6 @@ class ObjectStore(Protocol):
 
     def delete(self, key: str) -> None:
         """Remove the object; no error where there is none."""
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Message:
-    """What the feed gave: its text, and the receipt that this one delivery is deleted by."""
-
-    message_id: str
-    receipt: str
-    body: str
 
 
 class ChangeFeed(Protocol):
@@ -78,30 +71,11 @@ class Memo(Protocol):
         """Fold judgements into the query's one object; an existing pair keeps its first judgement."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Decoded:
-    """A normalised picture (JPEG, RGB, upright, bounded) and the text that its place holds by itself."""
-
-    where: Where
-    jpeg: bytes
-    text: str = ""
-
-
 class Decoder(Protocol):
     """Bytes of an asset to normalised pictures."""
 
     def decode(self, items: Sequence[tuple[Kind, bytes]]) -> list[list[Decoded] | BadRecord]:
         """One answer an item, in order; an item that cannot be opened comes back as its error."""
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Question:
-    """A prompt filled in: system and user text, at most one picture (JPEG), and the JSON schema of the answer."""
-
-    system: str
-    text: str
-    picture: bytes | None = None
-    schema: Mapping[str, Any] | None = None
 
 
 class VisionLanguageModel(Protocol):

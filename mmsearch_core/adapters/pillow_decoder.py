@@ -13,9 +13,8 @@ from typing import TYPE_CHECKING
 from pebble import ProcessExpired, ProcessFuture, ProcessPool
 
 from mmsearch_core.errors import BadRecord, KilledTheWorker, MediaTooLarge, UnreadableMedia, UnsupportedMedia
-from mmsearch_core.ports import Decoded
 from mmsearch_core.records.asset import Kind
-from mmsearch_core.records.segment import Whole
+from mmsearch_core.records.segment import Decoded, Whole
 from mmsearch_core.settings import Decode
 
 if TYPE_CHECKING:

@@ -7,7 +7,7 @@ from typing import Any, TypeVar
 from urllib.parse import urlsplit
 
 from mmsearch_core.errors import BadSettings, MMSearchError, QueueAway
-from mmsearch_core.ports import Message
+from mmsearch_core.records.message import Message
 from mmsearch_core.settings import Queue
 
 Answer = TypeVar("Answer")

@@ -78,3 +78,12 @@ def segment_id(asset: AssetId, where: Where) -> SegmentId:
 def pixels_id(*, source_sha256: str, where: Where, decode_recipe: str) -> PixelsId:
     """The id of a normalised picture: equal bytes, decoded alike, have equal pixels."""
     return PixelsId(digest("pixels", source_sha256, str(where), decode_recipe))
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Decoded:
+    """A normalised picture (JPEG, RGB, upright, bounded) and the text that its place holds by itself."""
+
+    where: Where
+    jpeg: bytes
+    text: str = ""

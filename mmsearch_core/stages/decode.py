@@ -5,11 +5,11 @@ from concurrent.futures import ThreadPoolExecutor
 from hashlib import sha256
 
 from mmsearch_core.errors import BadRecord, MediaTooLarge, PreconditionFailed, SourceChanged, UnreadableMedia
-from mmsearch_core.ports import Decoded, Decoder, ObjectStore
+from mmsearch_core.ports import Decoder, ObjectStore
 from mmsearch_core.records.asset import Asset, Change
 from mmsearch_core.records.ids import PixelsId
 from mmsearch_core.records.run import Recipe
-from mmsearch_core.records.segment import Segment, pixels_id, segment_id
+from mmsearch_core.records.segment import Decoded, Segment, pixels_id, segment_id
 from mmsearch_core.settings import Decode
 from mmsearch_core.shards import Outcome, Shard, Stage, Tally
 

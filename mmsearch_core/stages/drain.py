@@ -13,8 +13,9 @@ import structlog
 
 from mmsearch_core.codec import to_json
 from mmsearch_core.errors import Busy, PreconditionFailed, UnusableMessage
-from mmsearch_core.ports import ChangeFeed, Ledger, Message, Stores
+from mmsearch_core.ports import ChangeFeed, Ledger, Stores
 from mmsearch_core.records.ids import BatchId, digest
+from mmsearch_core.records.message import Message
 from mmsearch_core.records.run import Failure, Target
 from mmsearch_core.settings import Catalog, Queue, Settings
 from mmsearch_core.stages.compare import Manifest, manifest_key, read_feed

@@ -10,10 +10,10 @@ from hashlib import sha256
 import numpy as np
 
 from mmsearch_core.errors import BadRecord, UnreadableMedia, UnusableAnswer
-from mmsearch_core.ports import Decoded, Question
 from mmsearch_core.records.asset import Kind
 from mmsearch_core.records.embedding import Vector
-from mmsearch_core.records.segment import Whole
+from mmsearch_core.records.question import Question
+from mmsearch_core.records.segment import Decoded, Whole
 
 COLORS = {
     "red": ((200, 30, 30), "红色"),

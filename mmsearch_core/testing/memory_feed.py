@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from uuid import uuid4
 
-from mmsearch_core.ports import Message
+from mmsearch_core.records.message import Message
 
 LOOK_AGAIN = 0.01  # seconds
 

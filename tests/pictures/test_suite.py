@@ -11,8 +11,8 @@ from PIL import Image
 
 from mmsearch_core.adapters.pillow_decoder import PillowDecoder, normalise
 from mmsearch_core.errors import BadRecord
-from mmsearch_core.ports import Decoded
 from mmsearch_core.records.asset import Kind
+from mmsearch_core.records.segment import Decoded
 from mmsearch_core.settings import Decode
 from tests.line import picture
 from tests.pictures.suite import Case, every_case
