@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from mmsearch_core.settings import Settings
-from tests.servers import running
+from tests.servers import Sqs, running, running_sqs
 
 os.environ.setdefault("OMP_NUM_THREADS", "1")  # torch's threads and the servers' would wait for each other
 
@@ -27,3 +27,10 @@ def servers(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Servers]:
     state = tmp_path_factory.mktemp("servers")
     with running(state) as settings:
         yield Servers(state=state, settings=settings)
+
+
+@pytest.fixture(scope="session")
+def sqs(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Sqs]:
+    """Started once for all tests."""
+    with running_sqs(tmp_path_factory.mktemp("sqs")) as running_one:
+        yield running_one
