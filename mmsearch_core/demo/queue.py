@@ -1,7 +1,7 @@
 """The queue of changes of the demo, and the relay that fills it.
 
-SeaweedFS tells a webhook what happens to its files, in its own words; S3's notifications are what mmsearch reads. So the
-relay takes the one, and sends the other to a queue of moto's, which speaks SQS and keeps nothing when it ends.
+SeaweedFS tells a webhook what happens to its files, in its own words; S3's notifications are what mmsearch reads. So
+the relay takes the one and sends the other to a queue of moto's, which speaks SQS and keeps nothing when it ends.
 `python -m mmsearch_core.demo.queue PORT QUEUE_URL BUCKET`.
 """
 
