@@ -48,7 +48,8 @@ def gather(changes: ChangeFeed, settings: Queue) -> list[Message]:
     messages: list[Message] = []
     deadline = time.monotonic() + settings.longest_seconds
     while (room := settings.max_batch - len(messages)) > 0 and (left := deadline - time.monotonic()) > 0:
-        found = changes.receive(room, wait=min(settings.quiet_seconds, left))
+        # whoever rang saw messages: if there are none, an earlier drain took them
+        found = changes.receive(room, wait=min(settings.quiet_seconds, left) if messages else 1)
         if not found:
             break
         messages += found
