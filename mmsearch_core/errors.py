@@ -6,10 +6,11 @@ MMSearchError
 │   ├── UnsupportedMedia a format we do not open
 │   ├── MediaTooLarge    over a limit of size or time
 │   ├── UnusableAnswer   the model said nothing that fits its schema
+│   ├── UnusableMessage  a message of the queue that names no object of ours
 │   ├── SourceChanged    the object is no longer what the plan saw
 │   └── KilledTheWorker  whoever touched this record died, more than once
 ├── TryLater             exit 75: the scheduler retries
-│   ├── StoreAway  EngineAway  IndexAway  LedgerAway
+│   ├── StoreAway  EngineAway  IndexAway  LedgerAway  QueueAway
 │   ├── Busy             somebody else holds the lease
 │   └── TooManyFailures  more than the allowed share of a shard: nobody is blamed before a retry
 └── StopEverything       exit 78: fail now, a retry cannot help
@@ -47,6 +48,10 @@ class UnusableAnswer(BadRecord):
     """The model's answer does not fit its schema."""
 
 
+class UnusableMessage(BadRecord):
+    """The message names no object that we look at."""
+
+
 class SourceChanged(BadRecord):
     """The object changed or went away after the plan was made; the next plan sees it."""
 
@@ -73,6 +78,10 @@ class IndexAway(TryLater):
 
 class LedgerAway(TryLater):
     """The ledger's database does not answer."""
+
+
+class QueueAway(TryLater):
+    """The queue of changes does not answer."""
 
 
 class Busy(TryLater):

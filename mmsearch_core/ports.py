@@ -4,7 +4,7 @@ refuses for good; neither is repeated below."""
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any, Literal, Protocol
+from typing import Literal, Protocol
 
 import pyarrow as pa
 
@@ -13,6 +13,8 @@ from mmsearch_core.records.asset import Asset, Change, Kind, ObjectRef, Product
 from mmsearch_core.records.commit import Known, Writing
 from mmsearch_core.records.embedding import Vector
 from mmsearch_core.records.ids import AssetId, BatchId, Build, PixelsId, ProductId, RecipeId, TargetId
+from mmsearch_core.records.message import Message
+from mmsearch_core.records.question import Question
 from mmsearch_core.records.ranking import Judgement, Match
 from mmsearch_core.records.row import IndexRow
 from mmsearch_core.records.run import Failure, Target
@@ -41,6 +43,20 @@ class ObjectStore(Protocol):
         """Remove the object; no error where there is none."""
 
 
+class ChangeFeed(Protocol):
+    """Messages that say where something may have changed: in any order, some of them twice. One that was received is
+    hidden for ``hidden_seconds`` and then comes again, unless it was deleted."""
+
+    def waiting(self) -> int:
+        """About how many messages can be received now."""
+
+    def receive(self, limit: int, *, wait: float) -> list[Message]:
+        """Some messages, at most ``limit``; waits up to ``wait`` seconds for the first, and is empty if none came."""
+
+    def delete(self, messages: Sequence[Message]) -> None:
+        """These will not come again; no error where one is gone already."""
+
+
 class Memo(Protocol):
     """What was already computed. Keys of the memo are (recipe, content); the first answer written stays."""
 
@@ -65,16 +81,6 @@ class Decoder(Protocol):
 
     def decode(self, items: Sequence[tuple[Kind, bytes]]) -> list[list[Decoded] | BadRecord]:
         """One answer an item, in order; an item that cannot be opened comes back as its error."""
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Question:
-    """A prompt filled in: system and user text, at most one picture (JPEG), and the JSON schema of the answer."""
-
-    system: str
-    text: str
-    picture: bytes | None = None
-    schema: Mapping[str, Any] | None = None
 
 
 class VisionLanguageModel(Protocol):
@@ -150,12 +156,6 @@ class VectorIndex(Protocol):
         """Remove the collection; no error where there is none."""
 
 
-KNOWN = pa.schema(
-    [(name, pa.string()) for name in ("key", "source_version", "product_id", "product_text", "state")]
-    + [("observed_at", pa.timestamp("us", "UTC"))]
-)
-
-
 class Ledger(Protocol):
     """The commit record: for every asset and target what is live, and what is being written."""
 
@@ -173,16 +173,14 @@ class Ledger(Protocol):
         """Everything known under the key prefix, in batches; never all at once."""
 
     def known_columns(self, target: TargetId, *, prefix: str = "") -> Iterator[pa.RecordBatch]:
-        """The same as it stands at one moment, in the columns that a comparison joins on (``KNOWN``), in no order: a
-        record an asset costs four times as much."""
+        """The same as it stands at one moment, as ``KNOWN_COLUMNS``, in no order: a quarter of the cost of records."""
 
     def look_up(self, target: TargetId, assets: Sequence[AssetId]) -> dict[AssetId, Known]:
         """What is known of these assets; unknown ones are left out."""
 
     def begin(self, target: TargetId, writings: Sequence[Writing], *, token: int) -> set[AssetId]:
-        """One transaction: each asset's target build and state "writing", unless a later observation is known.
-        Returns the accepted ones. Here and below Busy is raised if ``token`` is not that of the current lease of
-        ``index:<target>``."""
+        """One transaction: each asset's target build and state "writing"; returns those of which no later observation
+        is known. Here and below Busy if ``token`` is not that of the current lease of ``index:<target>``."""
 
     def commit(self, target: TargetId, builds: Mapping[AssetId, Build], *, token: int) -> set[AssetId]:
         """One transaction: these builds become live, each only if it is still the asset's target build; returns
@@ -192,8 +190,7 @@ class Ledger(Protocol):
         """No rows but those of these live builds are left of their assets: state "live"."""
 
     def doubt(self, target: TargetId, changes: Sequence[Change]) -> None:
-        """These assets, known or not, count as changed until they are settled: their rows are about to go, or whoever
-        wrote them lost its lease on the way. Needs no token, since all it can cause is work."""
+        """These assets, known or not, count as changed until settled; it needs no token, since it only causes work."""
 
     def forget(self, target: TargetId, assets: Sequence[AssetId], *, token: int) -> None:
         """The assets are gone from the bucket: they are no longer known."""
@@ -244,8 +241,7 @@ class Ledger(Protocol):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Stores:
-    """Where truth lies: the shop's bucket, our bucket, the commit record, the index; and where S3 Inventory writes its
-    reports, if the bucket is compared by them."""
+    """Where truth lies; ``inventory`` is where S3 Inventory writes its reports, if the bucket is compared by them."""
 
     catalog: ObjectStore
     work: ObjectStore

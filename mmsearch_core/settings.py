@@ -61,6 +61,21 @@ class Work(Section):
     bucket: str = "mmsearch"
 
 
+class Queue(Section):
+    """The SQS queue that the catalog bucket notifies of its changes. Without keys, boto3's own chain is asked."""
+
+    url: str | None = Field(
+        default=None, pattern=r"^https?://[^/]+/.+"
+    )  # as AWS gives it; None: nightly runs alone see changes
+    access_key: str | None = None
+    secret_key: SecretStr | None = None
+    quiet_seconds: int = Field(default=5, ge=1, le=20)  # a batch ends when no message came for so long,
+    longest_seconds: int = Field(default=60, ge=1, le=3600)  # or this long after it began,
+    max_batch: int = Field(default=2000, gt=0)  # or with so many messages
+    poll_seconds: float = Field(default=5, gt=0)  # how often the doorbell looks
+    ring_again_seconds: float = Field(default=30, gt=0)  # while messages wait
+
+
 class QueryLog(Section):
     """Where the shop's query log lies, as JSON lines."""
 
@@ -159,6 +174,7 @@ class Settings(BaseSettings):
     catalog: Catalog = Catalog()
     decode: Decode = Decode()
     work: Work = Work()
+    queue: Queue = Queue()
     query_log: QueryLog = QueryLog()
     index: Index = Index()
     ledger: LedgerSettings = LedgerSettings()

@@ -14,10 +14,21 @@ from mmsearch_core.adapters.redone_memo import RedoneMemo
 from mmsearch_core.adapters.s3_store import S3Store
 from mmsearch_core.adapters.sbert_embedder import SbertEmbedder
 from mmsearch_core.adapters.sql_ledger import SqlLedger
+from mmsearch_core.adapters.sqs_feed import SqsFeed
 from mmsearch_core.adapters.transformers_vlm import TransformersVLM
 from mmsearch_core.codec import from_json
 from mmsearch_core.errors import ModelMismatch, StageMissing
-from mmsearch_core.ports import Decoder, Embedder, Ledger, Memo, ObjectStore, Stores, VectorIndex, VisionLanguageModel
+from mmsearch_core.ports import (
+    ChangeFeed,
+    Decoder,
+    Embedder,
+    Ledger,
+    Memo,
+    ObjectStore,
+    Stores,
+    VectorIndex,
+    VisionLanguageModel,
+)
 from mmsearch_core.records.ids import RecipeId, TargetId, digest
 from mmsearch_core.records.run import Recipe, Target
 from mmsearch_core.settings import Settings
@@ -78,6 +89,10 @@ class Runtime:
     def inventory(self) -> ObjectStore | None:
         address = self.settings.catalog.inventory
         return S3Store(bucket=urlsplit(address).netloc, settings=self.settings.store) if address else None
+
+    @cached_property
+    def changes(self) -> ChangeFeed:
+        return SqsFeed(self.settings.queue, region=self.settings.store.region)
 
     @cached_property
     def ledger(self) -> Ledger:

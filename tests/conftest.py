@@ -9,7 +9,7 @@ import pytest
 
 from mmsearch_core.settings import Settings
 from tests import postgres as postgres_server
-from tests.servers import running
+from tests.servers import Sqs, running, running_sqs
 
 os.environ.setdefault("OMP_NUM_THREADS", "1")  # torch's threads and the servers' would wait for each other
 
@@ -46,3 +46,10 @@ def postgres() -> Iterator[postgres_server.Postgres]:
     """A real PostgreSQL, started by the first test that asks for a database."""
     with postgres_server.running() as server:
         yield server
+
+
+@pytest.fixture(scope="session")
+def sqs(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Sqs]:
+    """Started once for all tests."""
+    with running_sqs(tmp_path_factory.mktemp("sqs")) as running_one:
+        yield running_one

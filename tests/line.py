@@ -10,6 +10,7 @@ from PIL import Image
 from mmsearch_core.settings import Settings
 from mmsearch_core.shards import run_stage
 from mmsearch_core.testing.fake_models import COLORS, FakeDecoder, FakeEmbedder, FakeVisionLanguageModel
+from mmsearch_core.testing.memory_feed import MemoryFeed
 from mmsearch_core.testing.memory_index import MemoryIndex
 from mmsearch_core.testing.memory_ledger import MemoryLedger
 from mmsearch_core.testing.memory_memo import MemoryMemo
@@ -30,6 +31,7 @@ def fake_runtime(**knobs: Any) -> Runtime:
         "ledger": MemoryLedger(),
         "index": MemoryIndex(),
         "memo": MemoryMemo(),
+        "changes": MemoryFeed(),
         "decoder": FakeDecoder(),
         "vlm": FakeVisionLanguageModel(),
         "clip": FakeEmbedder("clip"),

@@ -1,13 +1,17 @@
-"""SeaweedFS and Milvus Lite on free ports, for tests and benchmarks; ended afterwards."""
+"""SeaweedFS, Milvus Lite and an SQS on free ports, for tests and benchmarks; ended afterwards."""
 
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
+import boto3
 import pytest
 
 from mmsearch_core.demo import processes, stack
 from mmsearch_core.demo.environment import Ports, mmsearch_settings, prepare
+from mmsearch_core.demo.queue import ANYBODY, queue_part
 from mmsearch_core.settings import Settings
 
 
@@ -30,3 +34,31 @@ def running(state: Path) -> Iterator[Settings]:
         finally:
             for part in parts:
                 processes.end(state, part.name)
+
+
+@dataclass(frozen=True)
+class Sqs:
+    """moto's server, running; it speaks S3 too, and its buckets notify its queues."""
+
+    address: str
+    client: Any
+    s3: Any
+
+    def create_queue(self, name: str) -> str:
+        """The new queue's URL."""
+        return str(self.client.create_queue(QueueName=name)["QueueUrl"])
+
+
+@contextmanager
+def running_sqs(state: Path) -> Iterator[Sqs]:
+    """An SQS of its own."""
+    used = Ports(queue=processes.free_ports(26_000, 1)[0])
+    part, address = queue_part(used, stack.inherited()), f"http://{processes.HOST}:{used.queue}"
+    state.mkdir(parents=True, exist_ok=True)
+    try:
+        processes.start(state, part)
+        processes.wait_until_ready(state, part)
+        sqs, s3 = (boto3.client(name, endpoint_url=address, **ANYBODY) for name in ("sqs", "s3"))
+        yield Sqs(address=address, client=sqs, s3=s3)
+    finally:
+        processes.end(state, part.name)

@@ -16,7 +16,7 @@ SOURCES = sorted(
     path for folder in ("mmsearch_core", "tasks", "dags", "plugins", "tests") for path in (ROOT / folder).rglob("*.py")
 )
 SHARD_STAGES = {"decode", "describe", "embed_text", "embed_image", "upsert", "standardize", "retrieve", "judge"}
-BATCH_STAGES = {"compare", "plan", "close", "mine", "publish", "evaluate"}
+BATCH_STAGES = {"compare", "drain", "plan", "close", "mine", "publish", "evaluate"}
 OF_PEOPLE = {"estimate", "select", "expire", "sweep", "redrive"}  # backfill and housekeeping
 STAGES = SHARD_STAGES | BATCH_STAGES | OF_PEOPLE
 FAKES = {
@@ -27,6 +27,7 @@ FAKES = {
     "Embedder": "FakeEmbedder",
     "VectorIndex": "MemoryIndex",
     "Ledger": "MemoryLedger",
+    "ChangeFeed": "MemoryFeed",
 }
 
 
@@ -56,6 +57,7 @@ def test_one_word_names_a_stage_everywhere() -> None:
         "judged_queries",
         "memoised",
         "night_results",
+        "notifications",
         "run_facts",
         "selection",
         "set_join",

@@ -7,17 +7,16 @@ from typing import Any
 import pyarrow as pa
 from sqlalchemy import Text, type_coerce
 
-from mmsearch_core import ports
 from mmsearch_core.adapters.ledger_schema import assets
 from mmsearch_core.records.asset import Asset, Change, Product, Removal
-from mmsearch_core.records.commit import Known, Writing
+from mmsearch_core.records.commit import KNOWN_COLUMNS, Known, Writing
 from mmsearch_core.records.ids import RecipeId, TargetId
 from mmsearch_core.records.run import Failure, Target
 
 WHAT = ("asset_id", "bucket", "key", "product_id", "source_version", "product_text", "state", "live_build")
 KNOWN = [assets.c[name] for name in (*WHAT, "attempts", "observed_at")]
 # as the driver gives them: SQLite's text is made a moment by Arrow, a whole column at once
-COLUMNS = [type_coerce(assets.c[name], Text) for name in ports.KNOWN.names]
+COLUMNS = [type_coerce(assets.c[name], Text) for name in KNOWN_COLUMNS.names]
 PRODUCT = ("product_id", "title", "url", "price", "currency", "in_stock", "facts")
 
 
@@ -107,8 +106,8 @@ def to_columns(rows: Sequence[Sequence[Any]]) -> pa.RecordBatch:
     moments = pa.array(observed)
     if pa.types.is_string(moments.type):  # SQLite
         moments = moments.cast(pa.timestamp("us"))
-    arrays = [*(pa.array(text, pa.string()) for text in texts), moments.cast(ports.KNOWN.field("observed_at").type)]
-    return pa.RecordBatch.from_arrays(arrays, schema=ports.KNOWN)
+    arrays = [*(pa.array(text, pa.string()) for text in texts), moments.cast(KNOWN_COLUMNS.field("observed_at").type)]
+    return pa.RecordBatch.from_arrays(arrays, schema=KNOWN_COLUMNS)
 
 
 def in_utc(moment: datetime) -> datetime:

@@ -9,7 +9,7 @@ from typing import Any, TypeVar
 
 from mmsearch_core.adapters.model_name import model_name
 from mmsearch_core.errors import BadRecord, BadSettings, UnusableAnswer
-from mmsearch_core.ports import Question
+from mmsearch_core.records.question import Question
 from mmsearch_core.settings import Models
 
 Said = TypeVar("Said")

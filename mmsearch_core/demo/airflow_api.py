@@ -19,9 +19,11 @@ class Airflow:
         return bool(self._health())
 
     def healthy(self) -> bool:
-        """Whether the API server answers and both other parts have lately given a sign of life."""
+        """Whether the API server answers and the other parts have lately given a sign of life."""
         health = self._health()
-        return all(health.get(part, {}).get("status") == "healthy" for part in ("scheduler", "dag_processor"))
+        return all(
+            health.get(part, {}).get("status") == "healthy" for part in ("scheduler", "dag_processor", "triggerer")
+        )
 
     def knows(self, dag_ids: set[str]) -> bool:
         """Whether these DAGs have been read."""

@@ -11,7 +11,7 @@ from typing import Any
 from mmsearch_core.demo.processes import HOST, PartFailed, running
 
 ROOT = Path(__file__).parents[2]
-PART_OF = {"s3": "store", "milvus": "index", "airflow": "airflow-api"}
+PART_OF = {"s3": "store", "milvus": "index", "airflow": "airflow-api", "queue": "queue", "relay": "relay"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -21,6 +21,8 @@ class Ports:
     s3: int = 8333
     milvus: int = 19530
     airflow: int = 8080
+    queue: int = 9324
+    relay: int = 9325
 
 
 def ports(state: Path) -> Ports:
@@ -78,6 +80,7 @@ def mmsearch_settings(state: Path) -> dict[str, dict[str, str]]:
             "secret_key": keys["s3_secret_key"],
         },
         "catalog": {"bucket": "catalog"},
+        "queue": {"url": queue_url(used.queue), "access_key": "demo", "secret_key": "demo"},  # moto asks nobody
         "query_log": {"bucket": "catalog"},
         "work": {"bucket": "mmsearch"},
         "index": {"uri": f"http://{HOST}:{used.milvus}"},
@@ -110,6 +113,11 @@ def airflow_settings(state: Path) -> dict[str, str]:
         "AIRFLOW__DAG_PROCESSOR__REFRESH_INTERVAL": "10",
         "AIRFLOW__LOGGING__BASE_LOG_FOLDER": str(home / "logs"),
     }
+
+
+def queue_url(port: int) -> str:
+    """The address of the queue of changes; the account is the one that moto gives everybody."""
+    return f"http://{HOST}:{port}/123456789012/catalog-changes"
 
 
 def prepare(state: Path) -> None:

@@ -4,12 +4,14 @@ moment it began, so that another program that got the same id later is never tak
 import json
 import socket
 import subprocess
+import sys
 import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import islice
 from pathlib import Path
 
+import httpx
 import psutil
 
 from mmsearch_core.errors import StopEverything
@@ -117,6 +119,20 @@ def answers(port: int) -> bool:
     with socket.socket() as probe:
         probe.settimeout(1)
         return probe.connect_ex((HOST, port)) == 0
+
+
+def responds(address: str) -> bool:
+    """Whether a web server answers there, whatever it says."""
+    try:
+        httpx.get(address, timeout=2, trust_env=False)
+    except httpx.HTTPError:
+        return False
+    return True
+
+
+def program(name: str) -> Path:
+    """A program of this Python's environment."""
+    return Path(sys.executable).with_name(name)
 
 
 def free_ports(start: int, count: int, *, also: int = 0) -> list[int]:

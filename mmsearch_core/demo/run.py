@@ -20,7 +20,7 @@ from typing import Any
 from rich.console import Console
 from rich.table import Table
 
-from mmsearch_core.demo import stack
+from mmsearch_core.demo import processes, stack
 from mmsearch_core.demo.environment import secrets, settings_environment
 from mmsearch_core.demo.follow import FINISHED, Follower, Run
 from mmsearch_core.demo.processes import PartFailed
@@ -163,7 +163,7 @@ def popular(folder: Path) -> dict[str, list[str]]:
 
 def mmsearch(*arguments: str) -> dict[str, Any] | None:
     """What the command line answers, or None where it has no answer."""
-    command = [str(stack.program("mmsearch")), *arguments]
+    command = [str(processes.program("mmsearch")), *arguments]
     result = subprocess.run(command, capture_output=True, text=True, check=False)
     if result.returncode != 0:
         return None

@@ -13,17 +13,18 @@ from functools import partial
 from hashlib import sha256
 from pathlib import Path
 
-import httpx
 import structlog
 
 from mmsearch_core.demo import processes
 from mmsearch_core.demo.airflow_api import Airflow
 from mmsearch_core.demo.environment import ROOT, Ports, environment, ports, prepare, secrets
-from mmsearch_core.demo.processes import HOST, Part, PartFailed
+from mmsearch_core.demo.processes import HOST, Part, PartFailed, program, responds
+from mmsearch_core.demo.queue import queue_part, relay_part, tell_the_relay
 from mmsearch_core.errors import MMSearchError
 
 FOLDER = ROOT / ".demo"
-PARTS = ("store", "index", "airflow-api", "airflow-dags", "airflow-scheduler")  # in the order of starting
+AIRFLOW_PARTS = ("airflow-api", "airflow-dags", "airflow-scheduler", "airflow-triggerer")
+PARTS = ("queue", "relay", "store", "index", *AIRFLOW_PARTS)  # in the order of starting
 LEAST_FREE = 2 * 1024**3
 log = structlog.get_logger()
 
@@ -33,33 +34,38 @@ def start(state: Path = FOLDER) -> None:
     state = state.absolute()
     check(state)
     own = inherited() | environment(state)
-    end_scheduler_of_other_settings(state, own)
+    end_parts_of_other_settings(state, own)
     if all(status(state).values()) and airflow(state).healthy():
         return
     prepare(state)
     used = ports(state)
+    tell_the_relay(state, used)
+    queue, relay = queue_part(used, own), relay_part(used, own)
     store, index = store_part(state, used, own), index_part(used, own)
-    for part in (store, index):
+    for part in (queue, store, index):
         begin(state, part)
     migrate(state, own)
-    api, dags, scheduler = airflow_parts(state, used, own)
+    api, dags, *workers = airflow_parts(state, used, own)
     for part in (api, dags):
         begin(state, part)
-    for part in (store, index, api):  # a task that starts before the API answers fails
+    for part in (queue, store, index, api):  # a task that starts before the API answers fails
         processes.wait_until_ready(state, part)
     airflow(state).create_pools(json.loads((ROOT / "docker/pools.json").read_text()))
-    begin(state, scheduler)
-    for part in (dags, scheduler):
+    for part in (relay, *workers):
+        begin(state, part)
+    for part in (relay, dags, *workers):
         processes.wait_until_ready(state, part)
 
 
-def end_scheduler_of_other_settings(state: Path, own: Mapping[str, str]) -> None:
-    """Tasks get their settings from the scheduler: one that began with others has to begin again."""
+def end_parts_of_other_settings(state: Path, own: Mapping[str, str]) -> None:
+    """Tasks get their settings from the scheduler, the doorbell from the triggerer: if they began with others, they
+    have to begin again."""
     mine = sorted(f"{name}={own[name]}" for name in own if name.startswith("MMSEARCH_") and "_DEMO_" not in name)
     digest, note = sha256("\n".join(mine).encode()).hexdigest(), state / "scheduler-settings"
-    if processes.running(state, "airflow-scheduler") and note.exists() and note.read_text() != digest:
-        log.info("stack.restart", part="airflow-scheduler", reason="the settings changed")
-        processes.end(state, "airflow-scheduler")
+    for part in ("airflow-scheduler", "airflow-triggerer"):
+        if processes.running(state, part) and note.exists() and note.read_text() != digest:
+            log.info("stack.restart", part=part, reason="the settings changed")
+            processes.end(state, part)
     note.write_text(digest)
 
 
@@ -89,7 +95,7 @@ def check(state: Path) -> None:
     for name in ("dags", "plugins", "tasks"):
         if not (ROOT / name).is_dir():
             raise PartFailed(f"There is no {ROOT / name}: run the demo from a checkout of mmsearch.")
-    for command in ("weed", "milvus-lite", "airflow"):
+    for command in ("weed", "milvus-lite", "moto_server", "airflow"):
         if not program(command).exists():
             raise PartFailed(f"There is no {command} beside this Python: pip install 'mmsearch[airflow,demo]'.")
 
@@ -149,8 +155,8 @@ def index_part(used: Ports, own: Mapping[str, str]) -> Part:
     )
 
 
-def airflow_parts(state: Path, used: Ports, own: Mapping[str, str]) -> tuple[Part, Part, Part]:
-    """Airflow's API server, DAG processor and scheduler. Nothing here defers, so there is no triggerer."""
+def airflow_parts(state: Path, used: Ports, own: Mapping[str, str]) -> tuple[Part, Part, Part, Part]:
+    """Airflow's API server, DAG processor, scheduler, and the triggerer, which holds the doorbell of the queue."""
     client = airflow(state)
 
     def part(name: str, arguments: list[str], ready: Callable[[], bool], port: int | None = None) -> Part:
@@ -168,6 +174,7 @@ def airflow_parts(state: Path, used: Ports, own: Mapping[str, str]) -> tuple[Par
         part("airflow-api", ["api-server"], client.answers, used.airflow),
         part("airflow-dags", ["dag-processor"], partial(client.knows, dag_ids())),
         part("airflow-scheduler", ["scheduler", "--skip-serve-logs"], client.healthy),
+        part("airflow-triggerer", ["triggerer", "--skip-serve-logs"], client.healthy),
     )
 
 
@@ -194,23 +201,9 @@ def dag_ids() -> set[str]:
     return {path.stem for path in (ROOT / "dags").glob("*.py")}
 
 
-def program(name: str) -> Path:
-    """A program of this Python's environment."""
-    return Path(sys.executable).with_name(name)
-
-
 def inherited() -> dict[str, str]:
     """This process's environment without settings of another Airflow."""
     return {name: value for name, value in os.environ.items() if not name.startswith("AIRFLOW_")}
-
-
-def responds(address: str) -> bool:
-    """Whether a web server answers there, whatever it says."""
-    try:
-        httpx.get(address, timeout=2, trust_env=False)
-    except httpx.HTTPError:
-        return False
-    return True
 
 
 def main() -> None:

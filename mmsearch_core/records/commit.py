@@ -4,6 +4,8 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Literal
 
+import pyarrow as pa
+
 from mmsearch_core.records.asset import Asset
 from mmsearch_core.records.ids import AssetId, Build, ProductId
 
@@ -22,6 +24,12 @@ class Known:
     live_build: Build | None
     attempts: int
     observed_at: datetime | None = None  # when the plan of its last writing looked at the object
+
+
+KNOWN_COLUMNS = pa.schema(  # what a comparison joins on
+    [(name, pa.string()) for name in ("key", "source_version", "product_id", "product_text", "state")]
+    + [("observed_at", pa.timestamp("us", "UTC"))]
+)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

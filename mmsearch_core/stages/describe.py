@@ -4,10 +4,11 @@ from collections.abc import Mapping, Sequence
 
 from mmsearch_core.answers import to_description
 from mmsearch_core.errors import BadRecord
-from mmsearch_core.ports import Memo, ObjectStore, Question, VisionLanguageModel
+from mmsearch_core.ports import Memo, ObjectStore, VisionLanguageModel
 from mmsearch_core.prompts import load
 from mmsearch_core.records.description import Description
 from mmsearch_core.records.ids import SegmentId
+from mmsearch_core.records.question import Question
 from mmsearch_core.records.run import Recipe
 from mmsearch_core.records.segment import Segment
 from mmsearch_core.shards import Outcome, Stage, Tally

@@ -6,11 +6,12 @@ from dataclasses import dataclass
 
 from mmsearch_core.answers import to_description
 from mmsearch_core.errors import BadRecord
-from mmsearch_core.ports import Memo, ObjectStore, Question, VisionLanguageModel
+from mmsearch_core.ports import Memo, ObjectStore, VisionLanguageModel
 from mmsearch_core.prompts import Prompt, load
 from mmsearch_core.records.description import Description
 from mmsearch_core.records.ids import PairId, QueryKey, RecipeId, SegmentId, digest
 from mmsearch_core.records.query import StandardQuery
+from mmsearch_core.records.question import Question
 from mmsearch_core.records.ranking import Candidate, Judgement
 from mmsearch_core.records.run import Recipe
 from mmsearch_core.shards import Outcome, Shard, Stage, Tally

@@ -10,7 +10,8 @@ from typing import Any
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from mmsearch_core.ports import KNOWN, Ledger
+from mmsearch_core.ports import Ledger
+from mmsearch_core.records.commit import KNOWN_COLUMNS
 from mmsearch_core.records.ids import TargetId
 from mmsearch_core.stages.catalog import ProductOf
 
@@ -72,7 +73,7 @@ class Spool:
 
     def ledger(self, ledger: Ledger, target: TargetId, prefix: str) -> None:
         """Spool what the ledger knows under the prefix, and all products."""
-        self._write("ledger", KNOWN, ledger.known_columns(target, prefix=prefix))
+        self._write("ledger", KNOWN_COLUMNS, ledger.known_columns(target, prefix=prefix))
         texts = ledger.product_texts()
         self._write("products", PRODUCTS, (_batch(PRODUCTS, *zip(*batch, strict=True)) for batch in texts))
 

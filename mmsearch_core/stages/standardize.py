@@ -4,9 +4,10 @@ from collections.abc import Mapping, Sequence
 
 from mmsearch_core.answers import to_standard_query
 from mmsearch_core.errors import BadRecord
-from mmsearch_core.ports import Memo, Question, VisionLanguageModel
+from mmsearch_core.ports import Memo, VisionLanguageModel
 from mmsearch_core.prompts import load
 from mmsearch_core.records.query import PopularQuery, StandardQuery
+from mmsearch_core.records.question import Question
 from mmsearch_core.records.run import Recipe
 from mmsearch_core.shards import Outcome, Stage, Tally
 from mmsearch_core.stages.memoised import memoised

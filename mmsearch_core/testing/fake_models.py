@@ -11,9 +11,9 @@ import numpy as np
 
 from mmsearch_core.adapters.pillow_picture import normalise
 from mmsearch_core.errors import BadRecord, UnreadableMedia, UnusableAnswer
-from mmsearch_core.ports import Question
 from mmsearch_core.records.asset import Kind
 from mmsearch_core.records.embedding import Vector
+from mmsearch_core.records.question import Question
 from mmsearch_core.records.segment import Decoded, Whole
 from mmsearch_core.settings import Decode
 

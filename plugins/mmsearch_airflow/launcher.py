@@ -71,14 +71,22 @@ class Launcher:
         home = os.environ.get("MMSEARCH_HOME") or Path(__file__).parents[2]
         return cls(python=os.environ.get("MMSEARCH_PYTHON") or sys.executable, home=Path(home))
 
-    def start(self, stage: str, arguments: Sequence[str]) -> Child:
-        """Start `python -m tasks.<stage> …`. It gets our environment without Airflow's own settings and secrets."""
-        environment = {name: value for name, value in os.environ.items() if not name.startswith("AIRFLOW_")}
+    def command(self, stage: str, arguments: Sequence[str] = ()) -> list[str]:
+        """`python -m tasks.<stage> …` behind its keeper."""
         keeper = [sys.executable, "-I", "-S", str(KEEPER), str(os.getpid())]
+        return [*keeper, self.python, "-m", f"tasks.{stage}", *arguments]
+
+    def environment(self) -> dict[str, str]:
+        """Our environment without Airflow's own settings and secrets."""
+        ours = {name: value for name, value in os.environ.items() if not name.startswith("AIRFLOW_")}
+        return ours | {"PYTHONUNBUFFERED": "1"}
+
+    def start(self, stage: str, arguments: Sequence[str]) -> Child:
+        """Start a stage."""
         process = subprocess.Popen(
-            [*keeper, self.python, "-m", f"tasks.{stage}", *arguments],
+            self.command(stage, arguments),
             cwd=self.home,
-            env=environment | {"PYTHONUNBUFFERED": "1"},
+            env=self.environment(),
             stdin=subprocess.DEVNULL,
             stdout=subprocess.PIPE,
             stderr=subprocess.PIPE,

@@ -7,9 +7,9 @@ import pytest
 
 from mmsearch_core.adapters.sql_ledger import SqlLedger
 from mmsearch_core.errors import Busy
-from mmsearch_core.ports import KNOWN, Ledger
+from mmsearch_core.ports import Ledger
 from mmsearch_core.records.asset import Asset, ObjectRef, Product, Removal, asset_id
-from mmsearch_core.records.commit import Writing
+from mmsearch_core.records.commit import KNOWN_COLUMNS, Writing
 from mmsearch_core.records.ids import BatchId, Build, ProductId, RecipeId, TargetId
 from mmsearch_core.records.run import Failure, Target
 from mmsearch_core.testing.memory_ledger import MemoryLedger
@@ -143,7 +143,7 @@ def test_columns_say_what_the_records_say(ledger: Ledger) -> None:
         known = [known for batch in ledger.known(T, prefix=prefix) for known in batch]
         rows = [row for batch in ledger.known_columns(T, prefix=prefix) for row in batch.to_pylist()]
         said = {row["key"]: row for row in rows}
-        assert said == {one.key: {name: getattr(one, name) for name in KNOWN.names} for one in known}
+        assert said == {one.key: {name: getattr(one, name) for name in KNOWN_COLUMNS.names} for one in known}
         assert len(rows) == number
 
 

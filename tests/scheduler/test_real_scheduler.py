@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from mmsearch_core.demo import stack
+from mmsearch_core.demo import processes
 from mmsearch_core.demo.catalog import write_sample
 from mmsearch_core.demo.environment import ROOT
 from mmsearch_core.demo.upload import client, create_buckets, upload
@@ -19,7 +19,7 @@ SEARCH_STAGES = ("mine", "standardize", "retrieve", "judge", "publish")
 
 def mmsearch(*arguments: str) -> Any:
     """What the command line answers."""
-    command = [str(stack.program("mmsearch")), *arguments, "--json"]
+    command = [str(processes.program("mmsearch")), *arguments, "--json"]
     return json.loads(subprocess.run(command, capture_output=True, text=True, check=True).stdout)
 
 

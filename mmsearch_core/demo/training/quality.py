@@ -22,11 +22,11 @@ from mmsearch_core.demo.picture import draw, garments
 from mmsearch_core.demo.training.vlm import wish_that
 from mmsearch_core.demo.vocabulary import ATTRIBUTES, CATEGORIES, Look, every_look
 from mmsearch_core.errors import BadRecord
-from mmsearch_core.ports import Question
 from mmsearch_core.prompts import load
 from mmsearch_core.records.description import Description
 from mmsearch_core.records.ids import QueryKey, SegmentId
 from mmsearch_core.records.query import Constraint, PopularQuery
+from mmsearch_core.records.question import Question
 from mmsearch_core.settings import MODELS, Models
 
 BATCH = 32

@@ -1,0 +1,114 @@
+"""The queue of changes on SQS, or anything that speaks it, through boto3."""
+
+import re
+from collections.abc import Callable, Sequence
+from functools import cached_property
+from typing import Any, TypeVar
+from urllib.parse import urlsplit
+
+from mmsearch_core.errors import BadSettings, MMSearchError, QueueAway
+from mmsearch_core.records.message import Message
+from mmsearch_core.settings import Queue
+
+Answer = TypeVar("Answer")
+
+CONNECT_SECONDS, READ_SECONDS, ATTEMPTS = 5, 30, 3
+MOST = 10  # messages in one call of SQS
+LONGEST_POLL = 20  # seconds, SQS's limit
+TIME_TO_RECORD = 120  # seconds that a batch may take from its last message until its messages are deleted
+IN_REGION = re.compile(r"\bsqs\.([a-z0-9-]+)\.(?:vpce\.)?amazonaws\.")
+ABSENT = {"AWS.SimpleQueueService.NonExistentQueue", "QueueDoesNotExist", "InvalidAddress"}
+BUSY = {"RequestThrottled", "ThrottlingException", "Throttling", "OverLimit", "RequestTimeout", "RequestExpired"}
+REFUSED = {"AccessDenied", "AccessDeniedException", "InvalidClientTokenId", "SignatureDoesNotMatch", "InvalidSecurity"}
+
+
+class SqsFeed:
+    """One queue. The client is made on first use; region and endpoint are read off the queue's URL."""
+
+    def __init__(self, settings: Queue, *, region: str, hidden_seconds: int | None = None) -> None:
+        self._settings = settings
+        self._region = region  # where the URL names none
+        self.hidden_seconds = hidden_seconds or settings.longest_seconds + settings.quiet_seconds + TIME_TO_RECORD
+
+    def waiting(self) -> int:
+        name = "ApproximateNumberOfMessages"
+        return int(self._ask(self._client.get_queue_attributes, AttributeNames=[name])["Attributes"][name])
+
+    def receive(self, limit: int, *, wait: float) -> list[Message]:
+        answer = self._ask(
+            self._client.receive_message,
+            MaxNumberOfMessages=min(limit, MOST),
+            WaitTimeSeconds=min(LONGEST_POLL, round(wait)),
+            VisibilityTimeout=self.hidden_seconds,
+        )
+        return [
+            Message(message_id=found["MessageId"], receipt=found["ReceiptHandle"], body=found["Body"])
+            for found in answer.get("Messages", ())
+        ]
+
+    def delete(self, messages: Sequence[Message]) -> None:
+        for start in range(0, len(messages), MOST):
+            entries = [
+                {"Id": str(number), "ReceiptHandle": message.receipt}
+                for number, message in enumerate(messages[start : start + MOST])
+            ]
+            self._ask(self._client.delete_message_batch, Entries=entries)  # one that fails in it only comes again
+
+    @property
+    def _url(self) -> str:
+        if self._settings.url is None:
+            raise BadSettings("There is no queue of changes: set queue.url, or leave catalog_inbox switched off.")
+        return self._settings.url
+
+    @cached_property
+    def _client(self) -> Any:
+        import boto3
+        from botocore.config import Config
+
+        address, secret = urlsplit(self._url), self._settings.secret_key
+        named = IN_REGION.search(address.netloc)
+        try:
+            return boto3.client(
+                "sqs",
+                endpoint_url=f"{address.scheme}://{address.netloc}",
+                region_name=named[1] if named else self._region,
+                aws_access_key_id=self._settings.access_key,
+                aws_secret_access_key=secret.get_secret_value() if secret else None,
+                config=Config(
+                    connect_timeout=CONNECT_SECONDS,
+                    read_timeout=READ_SECONDS,
+                    retries={"mode": "standard", "max_attempts": ATTEMPTS},
+                ),
+            )
+        except ValueError as error:  # what is no endpoint for boto3
+            raise BadSettings("queue.url is not the address of a queue: correct it.") from error
+
+    def _ask(self, call: Callable[..., Answer], **request: Any) -> Answer:
+        """The one place where errors of botocore become ours."""
+        from botocore.exceptions import BotoCoreError, ClientError
+
+        try:
+            return call(QueueUrl=self._url, **request)
+        except ClientError as error:
+            raise self._named(error) from error
+        except BotoCoreError as error:
+            raise self._unanswered(error) from error
+
+    def _named(self, error: Any) -> MMSearchError:
+        code = str(error.response["Error"]["Code"])
+        status = error.response["ResponseMetadata"].get("HTTPStatusCode", 0)
+        if code in ABSENT:
+            return BadSettings(f"The queue {self._url} is not there: create it, or correct queue.url.")
+        if code in BUSY or status >= 500:
+            return QueueAway(f"The queue is busy or broken ({code}): try again later.")
+        if code in REFUSED or status in (401, 403):
+            return BadSettings(f"The queue refuses access ({code}): correct queue.access_key and what it may do.")
+        return BadSettings(f"The queue refused a request ({code}): check the [queue] settings.")
+
+    def _unanswered(self, error: Exception) -> MMSearchError:
+        name = type(error).__name__
+        if "Credential" in name or "Profile" in name or "ParamValidation" in name or "InvalidRegion" in name:
+            return BadSettings(
+                f"The queue cannot be asked ({name}): set queue.access_key and secret_key, or correct them."
+            )
+        return QueueAway(f"The queue at {self._url} does not answer ({name}): try again later.")

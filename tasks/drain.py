@@ -1,0 +1,22 @@
+"""drain: the queue of changes becomes a batch of hints."""
+
+from typing import Any
+
+from mmsearch_core.stages import drain
+from mmsearch_core.wiring import Runtime
+from tasks._command import command
+
+
+def work(runtime: Runtime, run_id: str) -> dict[str, Any]:
+    """Drain under the name of the run, so that a retry finds what was recorded."""
+    return drain.run(
+        run_id=run_id,
+        target=runtime.target(),
+        stores=runtime.stores,
+        changes=runtime.changes,
+        settings=runtime.settings,
+    )
+
+
+if __name__ == "__main__":
+    command(__doc__, "--run", work)

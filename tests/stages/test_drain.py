@@ -1,0 +1,225 @@
+"""drain: nothing that came is lost, nothing that is no picture stays, and nothing is done twice that costs."""
+
+import json
+from typing import Any
+from urllib.parse import quote_plus
+
+import pytest
+
+from mmsearch_core.codec import from_json
+from mmsearch_core.errors import QueueAway
+from mmsearch_core.ports import ChangeFeed
+from mmsearch_core.records.message import Message
+from mmsearch_core.stages.compare import Manifest, manifest_key
+from mmsearch_core.stages.drain import gather
+from mmsearch_core.testing.memory_feed import MemoryFeed
+from mmsearch_core.wiring import Runtime
+from tasks import _doorbell, drain
+from tests.line import fake_runtime, feed, index, index_batch, picture
+
+QUIET = {"queue": {"quiet_seconds": 1, "longest_seconds": 30}}
+
+
+class Impatient(MemoryFeed):
+    """Nothing more comes, so nobody waits for it."""
+
+    def receive(self, limit: int, *, wait: float) -> list[Message]:
+        return super().receive(limit, wait=0)
+
+
+class Dying(Impatient):
+    """Goes away when messages are to be deleted."""
+
+    away = True
+
+    def delete(self, messages: Any) -> None:
+        if self.away:
+            raise QueueAway("The queue does not answer.")
+        super().delete(messages)
+
+
+@pytest.fixture
+def shop() -> Runtime:
+    """A catalog with a feed, and an empty queue."""
+    return shop_with(Impatient())
+
+
+def shop_with(changes: ChangeFeed, **knobs: Any) -> Runtime:
+    runtime = fake_runtime(**(QUIET | knobs))
+    vars(runtime).update(changes=changes)
+    feed(runtime, {"p1": "Red dress", "p2": "Blue shirt"})
+    return runtime
+
+
+def tell(runtime: Runtime, *keys: str, bucket: str = "catalog") -> None:
+    """What the bucket would send, one message a key."""
+    for key in keys:
+        s3 = {"bucket": {"name": bucket}, "object": {"key": quote_plus(key)}}
+        runtime.changes.send(json.dumps({"Records": [{"eventName": "ObjectCreated:Put", "s3": s3}]}))  # type: ignore[attr-defined]
+
+
+def add(runtime: Runtime, *keys: str, color: str = "red") -> None:
+    """Upload pictures, and tell of it."""
+    for key in keys:
+        runtime.catalog.put(key, picture(color))
+    tell(runtime, *keys)
+
+
+def live(runtime: Runtime) -> int:
+    """How many pictures are searchable."""
+    return runtime.ledger.counts(runtime.target().target_id).get("live", 0)
+
+
+def keys_of(runtime: Runtime, batch: str) -> set[str]:
+    """What a batch is asked to look at."""
+    data = runtime.work.get(manifest_key(batch))
+    assert data
+    return set(from_json(data, Manifest).keys)
+
+
+def test_what_the_bucket_tells_is_indexed_and_the_queue_is_empty(shop: Runtime) -> None:
+    """Created, written over, removed."""
+    index(shop)
+    add(shop, "pictures/p1/1.jpg", "pictures/p1/红 裙+1.jpg", "pictures/p2/a%2Fb.jpg")
+    report = drain.work(shop, "run-1")
+    (batch,) = report["batches"]
+    assert report["counts"] == {"messages": 3, "keys": 3, "redriven": 0, "skipped": 0}
+    assert index_batch(shop, batch)["assets"]["live"] == 3
+    assert live(shop) == 3
+    shop.catalog.put("pictures/p1/1.jpg", picture("blue"))
+    shop.catalog.delete("pictures/p2/a%2Fb.jpg")
+    tell(shop, "pictures/p1/1.jpg", "pictures/p2/a%2Fb.jpg")
+    (batch,) = drain.work(shop, "run-2")["batches"]
+    closed = index_batch(shop, batch)
+    assert (closed["assets"]["live"], closed["assets"]["removed"]) == (1, 1)
+    assert (live(shop), shop.changes.waiting()) == (2, 0)
+    assert index(shop, "night") == []  # the nightly comparison finds nothing left
+
+
+def test_nothing_waiting_is_no_batch(shop: Runtime) -> None:
+    """A ring too many costs one look."""
+    writes = shop.work.writes  # type: ignore[attr-defined]
+    assert drain.work(shop, "run-1")["batches"] == []
+    assert shop.work.writes == writes  # type: ignore[attr-defined]
+
+
+def test_doubled_and_late_messages_change_nothing(shop: Runtime) -> None:
+    """Of a key that came, was removed, and came again, in any order."""
+    index(shop)
+    add(shop, *["pictures/p1/1.jpg"] * 5)
+    (batch,) = drain.work(shop, "run-1")["batches"]
+    assert keys_of(shop, batch) == {"pictures/p1/1.jpg"}
+    index_batch(shop, batch)
+    tell(shop, "pictures/p1/1.jpg", "pictures/p2/never.jpg")
+    (batch,) = drain.work(shop, "run-2")["batches"]
+    assert index_batch(shop, batch)["assets"]["live"] == 0  # looked at, unchanged, never there
+    assert live(shop) == 1
+
+
+def test_what_is_no_picture_is_recorded_with_its_reason_and_deleted(shop: Runtime) -> None:
+    """Neither a loss nor an endless loop."""
+    shop.changes.send("hello")  # type: ignore[attr-defined]
+    tell(shop, "pictures/p1/1.jpg", bucket="another")
+    tell(shop, "elsewhere/1.jpg", "pictures/folder/")
+    report = drain.work(shop, "run-1")
+    assert (report["batches"], report["counts"]["skipped"]) == ([], 4)
+    assert shop.changes.waiting() == 0
+    (record,) = [ref.key for ref in shop.work.list("runs/") if "/skipped-" in ref.key]
+    said = json.dumps(json.loads(shop.work.get(record) or b""))
+    for reason in ("no notification of S3", "'another', not 'catalog'", "'elsewhere/1.jpg' is no picture", "'hello'"):
+        assert reason in said
+    add(shop, "pictures/p1/1.jpg")
+    shop.changes.send("{}")  # type: ignore[attr-defined]
+    assert drain.work(shop, "run-2")["counts"] == {"messages": 2, "keys": 1, "redriven": 0, "skipped": 1}
+
+
+@pytest.mark.parametrize("retried", [True, False])
+def test_a_death_between_record_and_delete_loses_nothing(retried: bool) -> None:
+    """The next try of the run hands out what was recorded; the messages come again in another run. Where there is no
+    next try, that run alone heals it."""
+    changes = Dying(hidden_seconds=0)
+    shop = shop_with(changes, queue={"quiet_seconds": 1, "longest_seconds": 30, "max_batch": 2})
+    index(shop)
+    add(shop, "pictures/p1/1.jpg", "pictures/p2/1.jpg")
+    with pytest.raises(QueueAway):
+        drain.work(shop, "run-1")
+    if retried:
+        (batch,) = drain.work(shop, "run-1")["batches"]
+        assert (keys_of(shop, batch), changes.waiting()) == ({"pictures/p1/1.jpg", "pictures/p2/1.jpg"}, 2)
+        index_batch(shop, batch)
+    changes.away = False
+    (batch,) = drain.work(shop, "run-2")["batches"]
+    assert index_batch(shop, batch)["assets"]["live"] == (0 if retried else 2)
+    assert (live(shop), changes.waiting()) == (2, 0)
+
+
+def test_a_picture_before_its_feed_line_is_indexed_when_the_line_comes(shop: Runtime) -> None:
+    """Whether the two come in one batch or in two, and a new title is embedded again."""
+    index(shop)
+    add(shop, "pictures/p3/1.jpg")
+    (batch,) = drain.work(shop, "run-1")["batches"]
+    assert index_batch(shop, batch)["assets"]["live"] == 0
+    feed(shop, {"p1": "Red dress", "p2": "Blue shirt", "p3": "Green hat", "p4": "Red hat"})
+    add(shop, "pictures/p4/1.jpg")
+    tell(shop, "products.jsonl", "products.jsonl")
+    report = drain.work(shop, "run-2")
+    assert report["counts"] == {"messages": 3, "keys": 1, "redriven": 1, "skipped": 0}
+    assert index_batch(shop, report["batches"][0])["assets"]["live"] == 2
+    feed(shop, {"p3": "Green cap", "p4": "Red hat"})
+    tell(shop, "products.jsonl")
+    (batch,) = drain.work(shop, "run-3")["batches"]
+    assert keys_of(shop, batch) == {"pictures/p3/1.jpg"}
+    assert index_batch(shop, batch)["assets"]["live"] == 1
+
+
+def test_a_feed_that_is_gone_holds_up_no_picture(shop: Runtime) -> None:
+    """It fails the nightly comparison, where a person sees it."""
+    index(shop)
+    shop.catalog.delete("products.jsonl")
+    add(shop, "pictures/p1/1.jpg")
+    tell(shop, "products.jsonl")
+    (batch,) = drain.work(shop, "run-1")["batches"]
+    assert index_batch(shop, batch)["assets"]["live"] == 1
+
+
+def test_a_burst_is_cut_into_batches_and_the_rest_keeps_waiting() -> None:
+    """One batch a run; the doorbell sees to the next."""
+    shop = shop_with(Impatient(), queue={"quiet_seconds": 1, "longest_seconds": 30, "max_batch": 40})
+    tell(shop, *[f"pictures/p1/{number}.jpg" for number in range(100)])
+    seen: set[str] = set()
+    for number, left in enumerate((60, 20, 0)):
+        (batch,) = drain.work(shop, f"run-{number}")["batches"]
+        seen |= keys_of(shop, batch)
+        assert shop.changes.waiting() == left
+    assert len(seen) == 100
+
+
+def test_messages_that_keep_coming_do_not_hold_up_the_first() -> None:
+    """A batch ends some time after it began, however busy the queue is."""
+
+    class Endless(MemoryFeed):
+        def receive(self, limit: int, *, wait: float) -> list[Message]:
+            self.send("x")
+            return super().receive(1, wait=0)
+
+    settings = fake_runtime(queue={"quiet_seconds": 1, "longest_seconds": 1, "max_batch": 10**9}).settings.queue
+    assert gather(Endless(), settings)
+
+
+def test_the_doorbell_rings_again_while_messages_wait() -> None:
+    """Soon after the first; a ring that nobody hears is repeated."""
+    settings = fake_runtime(queue={"poll_seconds": 5, "ring_again_seconds": 20}).settings.queue
+    changes, slept = MemoryFeed(), list[float]()
+
+    def sleep(seconds: float) -> None:
+        slept.append(seconds)
+        if len(slept) == 2:
+            changes.send("a")
+            changes.send("b")
+
+    bell = _doorbell.rings(changes, settings, sleep=sleep)
+    assert [next(bell), next(bell)] == [2, 2]
+    assert slept == [5, 5, 20]
+    changes.delete(changes.receive(2, wait=0))
+    changes.send("c")
+    assert next(bell) == 1
