@@ -36,9 +36,9 @@ class Airflow:
             if answer.status_code == 409:
                 self._request("PATCH", f"pools/{name}", json={"pool": name, **pool})
 
-    def unpause(self, dag_id: str) -> None:
-        """Let a DAG run."""
-        self._request("PATCH", f"dags/{dag_id}", json={"is_paused": False})
+    def switch(self, dag_id: str, *, on: bool) -> None:
+        """Let a DAG start runs, or pause it."""
+        self._request("PATCH", f"dags/{dag_id}", json={"is_paused": not on})
 
     def trigger(self, dag_id: str, **form: Any) -> str:
         """Start a run by hand, with these fields of its form; its id."""

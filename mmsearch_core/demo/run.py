@@ -30,6 +30,7 @@ from mmsearch_core.settings import load_settings
 
 TOP = 3  # results shown of a query
 SHOWN = 4  # queries shown of a language
+INBOX = "catalog_inbox"
 MOST_PRODUCTS = 9000  # the photographs' products are numbered from there
 console = Console(highlight=False)
 
@@ -42,11 +43,12 @@ def run(state: Path) -> None:
     with step("Loading the sample catalog and query log"):
         load_sample(state)
     airflow = stack.airflow(state)
-    for dag_id in sorted(stack.dag_ids()):
-        airflow.unpause(dag_id)
+    for dag_id in sorted(stack.dag_ids() - {INBOX}):
+        airflow.switch(dag_id, on=True)
     follower = Follower(airflow, lambda line: console.print(f"  {line}", markup=False, soft_wrap=True))
     with step("Indexing what changed (catalog_refresh, then index_catalog for each batch)"):
         compared, closed = refresh(state, follower)
+    airflow.switch(INBOX, on=True)  # its queue names what was just indexed: now that costs a look and no more
     with step("Precomputing the results of popular queries (precompute_results)"):
         published = precompute(state, follower)
     summarise(compared, closed, published)

@@ -18,6 +18,7 @@ FIXED = settings(
 )
 
 
+@pytest.mark.exhaustive
 def test_histories_on_fakes() -> None:
     """The ledger is the real one, in memory."""
     run_state_machine_as_test(History, settings=settings(FIXED, max_examples=20, stateful_step_count=25))

@@ -60,6 +60,7 @@ def _rehearse(world: World) -> tuple[str, str]:
     return report["batch"], mined
 
 
+@pytest.mark.exhaustive
 def test_a_death_at_any_call_of_any_stage() -> None:
     """Before the call took effect, and after it did without the caller knowing; on the way, no reader sees a hole."""
     deaths = die_everywhere()

@@ -2,6 +2,8 @@
 
 from collections.abc import Callable
 
+import pytest
+
 from mmsearch_core.wiring import Runtime
 from tasks import compare, plan
 from tests.line import INDEX, do, picture
@@ -53,6 +55,7 @@ def everything_back(shop: Shop) -> None:
     shop.settle()
 
 
+@pytest.mark.exhaustive
 def test_who_sleeps_through_its_lease_damages_nothing() -> None:
     """No hole the moment it is done, and one refresh later all is as the bucket says; the soak has the other cases."""
     tried, refused = sleep_everywhere(everything_back, ("upsert",), (False,))

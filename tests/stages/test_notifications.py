@@ -34,7 +34,6 @@ def s3_event(key: str, event: str = "ObjectCreated:Put", bucket: str = "catalog"
                 "eventTime": "1970-01-01T00:00:00.000Z",
                 "eventName": event,
                 "userIdentity": {"principalId": "AIDAJDPLRKLG7UEXAMPLE"},
-                "requestParameters": {"sourceIPAddress": "127.0.0.1"},
                 "responseElements": {"x-amz-request-id": "C3D13FE58DE4C810", "x-amz-id-2": "FMyUVURIY8/IgAtTv8xRjskZ"},
                 "s3": {
                     "s3SchemaVersion": "1.0",

@@ -1,0 +1,117 @@
+"""Changes of the bucket through the real scheduler, with nobody pressing anything: none is lost, whatever Airflow does
+with the rings of the doorbell."""
+
+import json
+import shutil
+import time
+from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+from typing import Any
+from urllib.parse import urlsplit
+
+import boto3
+import pytest
+
+from mmsearch_core.demo.environment import ROOT
+from mmsearch_core.demo.queue import ANYBODY
+from mmsearch_core.demo.upload import client, create_buckets
+from mmsearch_core.settings import load_settings
+from mmsearch_core.wiring import Runtime
+from tests.line import picture
+
+pytestmark = pytest.mark.scheduler
+PATIENCE = 420  # seconds
+LARGE_SHARDS = """
+import os
+os.environ["MMSEARCH_SHARDS__SIZE"] = "1000"
+"""
+
+
+class Shop:
+    """The buckets, the queue and the index behind a running stack."""
+
+    def __init__(self, stack: Any) -> None:
+        self.stack, self.settings = stack, load_settings()
+        self.runtime, self.s3 = Runtime(self.settings), client(self.settings)
+        url = str(self.settings.queue.url)
+        address = urlsplit(url)
+        self._queue = url
+        self._sqs = boto3.client("sqs", endpoint_url=f"{address.scheme}://{address.netloc}", **ANYBODY)
+
+    def upload(self, pictures: dict[str, bytes]) -> None:
+        """As many programs at once would."""
+        with ThreadPoolExecutor(8) as many:
+            list(many.map(lambda one: self.runtime.catalog.put(*one), pictures.items()))
+
+    def remove(self, *keys: str) -> None:
+        for key in keys:
+            self.runtime.catalog.delete(key)
+
+    def indexed(self) -> set[str]:
+        """The keys whose rows lie in the index."""
+        target = self.runtime.target()
+        assets = {asset for _, asset, _ in self.runtime.index.builds(target.collection)}
+        known = self.runtime.ledger.look_up(target.target_id, sorted(assets))
+        return {one.key for one in known.values()}
+
+    def messages(self) -> int:
+        """Those that wait, and those that somebody has taken and not deleted."""
+        names = ["ApproximateNumberOfMessages", "ApproximateNumberOfMessagesNotVisible"]
+        found = self._sqs.get_queue_attributes(QueueUrl=self._queue, AttributeNames=names)["Attributes"]
+        return sum(int(found[name]) for name in names)
+
+    def runs(self, dag_id: str, state: str = "") -> list[dict[str, Any]]:
+        return [run for run in self.stack.airflow.runs(dag_id) if state in ("", run["state"])]
+
+
+@pytest.fixture
+def shop(running: Any, tmp_path: Path) -> Iterator[Shop]:
+    """A stack that listens to its queue, with a feed of one product."""
+    tasks = tmp_path / "tasks"
+    shutil.copytree(ROOT / "tasks", tasks)
+    (tasks / "__init__.py").write_text(LARGE_SHARDS)
+    running.use_tasks(tasks)
+    shop = Shop(running)
+    create_buckets(shop.s3, shop.settings.catalog.bucket, shop.settings.work.bucket)
+    line = {"product_id": "p1", "title": "Lumen 1", "in_stock": True}
+    shop.runtime.catalog.put(shop.settings.catalog.feed, (json.dumps(line) + "\n").encode())
+    running.airflow.switch("catalog_inbox", on=True)
+    yield shop
+    running.airflow.switch("catalog_inbox", on=False)
+
+
+def until(true: Callable[[], bool], what: str) -> None:
+    """Wait for something that has to come."""
+    deadline = time.monotonic() + PATIENCE
+    while not true():
+        assert time.monotonic() < deadline, f"after {PATIENCE} seconds: not {what}"
+        time.sleep(1)
+
+
+def test_a_burst_during_a_drain_and_what_came_while_airflow_was_switched_off(shop: Shop) -> None:
+    """1,000 messages while `drain` runs; then changes while `catalog_inbox` and `index_catalog` are paused."""
+    contents = [picture(color) for color in ("red", "blue", "green")]
+    prefix = f"{shop.settings.catalog.pictures}p1/"
+    burst = {f"{prefix}{number:04}.jpg": contents[number % 3] for number in range(1000)}
+    shop.upload({f"{prefix}first.jpg": contents[0]})
+    until(lambda: bool(shop.runs("catalog_inbox", "running")), "drained")
+    shop.upload(burst)
+    expected = {f"{prefix}first.jpg", *burst}
+    until(lambda: shop.indexed() >= expected, "indexed completely")
+
+    for dag_id in ("catalog_inbox", "index_catalog"):
+        shop.stack.airflow.switch(dag_id, on=False)
+    shop.upload({f"{prefix}later.jpg": contents[1]})
+    shop.remove(f"{prefix}first.jpg")
+    time.sleep(2 * shop.settings.queue.poll_seconds)  # rings that nobody hears
+    for dag_id in ("catalog_inbox", "index_catalog"):
+        shop.stack.airflow.switch(dag_id, on=True)
+    expected = {f"{prefix}later.jpg", *burst}
+    until(lambda: shop.indexed() & {f"{prefix}later.jpg", f"{prefix}first.jpg"} == {f"{prefix}later.jpg"}, "caught up")
+    assert shop.indexed() >= expected
+    until(lambda: shop.messages() == 0, "without messages")
+    assert not shop.runs("catalog_inbox", "failed")
+    assert not shop.runs("index_catalog", "failed")
+    shop.remove(*expected)
+    until(lambda: not shop.indexed() & expected, "empty again")
