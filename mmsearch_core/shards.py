@@ -87,7 +87,7 @@ class Shard:
 class Stage(Generic[In]):
     """What a stage is, apart from the loop. ``reads`` names each input file and the stage that writes it; ``writes``
     names each output file and its record type, a different one each; ``work`` answers a batch with one outcome an item,
-    in order."""
+    in order; ``finish`` is called once, when all are answered."""
 
     recipe: Recipe
     reads: Mapping[str, str]
@@ -96,6 +96,7 @@ class Stage(Generic[In]):
     id_of: Callable[[In], str]
     work: Callable[[Sequence[In], Tally], Sequence[Outcome]]
     batch: int
+    finish: Callable[[], None] = lambda: None
 
     @property
     def name(self) -> str:
@@ -172,6 +173,7 @@ def _do(stage: Stage[Any], shard: Shard, lease: ShardLease, settings: Shards) ->
         else:
             for record in outcome:
                 made[file_of[type(record)]].append(record)
+    stage.finish()
     _spend_failure_budget(stage.name, shard.path, failures, len(items), settings)
     worked = time.monotonic()
     lease.check()

@@ -125,6 +125,7 @@ def answers(stage: Stage[Any], items: Sequence[Any]) -> list[Any]:
     for start in range(0, len(items), stage.batch):
         outcomes = stage.work(items[start : start + stage.batch], Counter())
         found += [None if isinstance(outcome, BadRecord) else outcome[0] for outcome in outcomes]
+    stage.finish()
     return found
 
 

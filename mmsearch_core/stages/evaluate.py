@@ -147,7 +147,6 @@ def _judged(
 ) -> dict[str, Ranking]:
     candidates = sellable(asked, found, line.stores, line.target, line.settings)
     pairs = [Pair(query=query, candidate=each) for query, some in zip(asked, candidates, strict=True) for each in some]
-    # query by query, so that a batch writes one or two of the memo's objects, which hold a query each, and not dozens
     said: dict[QueryKey, dict[ProductId, Judgement]] = defaultdict(dict)
     for judgement in answers(line.stage("judge"), pairs):
         if judgement:

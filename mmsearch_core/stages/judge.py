@@ -1,7 +1,7 @@
 """judge: Qwen3-VL holds each candidate's picture and description against the query."""
 
 from collections import defaultdict
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from mmsearch_core.answers import to_description
@@ -18,6 +18,8 @@ from mmsearch_core.shards import Outcome, Shard, Stage, Tally
 from mmsearch_core.stages.embed_image import pictures
 
 RELEVANT = 0.5
+FOLD = 1000  # judgements that wait to be remembered: what a death may cost. Pairs are sorted by picture, so that every
+# batch touches other queries, and to remember a judgement rewrites its query's object
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -47,16 +49,18 @@ def stage(*, work: ObjectStore, memo: Memo, model: VisionLanguageModel, describe
         id_of=lambda pair: f"{pair.query.query_key}/{pair.candidate.product_id}",
         work=judge.run,
         batch=batch,
+        finish=judge.fold,
     )
 
 
 class Judge:
-    """Judges batches of pairs, and remembers."""
+    """Judges batches of pairs, and remembers: some when many wait, all when it is told to fold."""
 
     def __init__(self, work: ObjectStore, memo: Memo, model: VisionLanguageModel, describe: RecipeId) -> None:
         self._work, self._memo, self._model, self._describe = work, memo, model, describe
         self._prompt = load("judge")
         self._known: dict[QueryKey, dict[PairId, Judgement]] = {}
+        self._waiting: list[Judgement] = []
         self.recipe = recipe(model.name)
 
     def run(self, pairs: Sequence[Pair], tally: Tally) -> list[Outcome]:
@@ -80,22 +84,27 @@ class Judge:
             for place, score in scores.items()
             if not isinstance(score, BadRecord)
         }
-        self._remember(made.values())
+        for judgement in made.values():
+            self._known[judgement.query_key][judgement.pair_id] = judgement
+        self._waiting += made.values()
+        if len(self._waiting) >= FOLD:
+            self.fold()
         return [self._outcome(place, pair, ids[place], scores) for place, pair in enumerate(pairs)]
+
+    def fold(self) -> None:
+        """Merge what was judged into the queries' objects of the memo."""
+        by_query: dict[QueryKey, list[Judgement]] = defaultdict(list)
+        for judgement in self._waiting:
+            by_query[judgement.query_key].append(judgement)
+        for query, judgements in by_query.items():
+            self._memo.add_judgements(self.recipe.recipe_id, query, judgements)
+        self._waiting = []
 
     def _remembered(self, query: QueryKey) -> dict[PairId, Judgement]:
         if query not in self._known:
             judgements = self._memo.judgements(self.recipe.recipe_id, query)
             self._known[query] = {judgement.pair_id: judgement for judgement in judgements}
         return self._known[query]
-
-    def _remember(self, judgements: Iterable[Judgement]) -> None:
-        by_query: dict[QueryKey, list[Judgement]] = defaultdict(list)
-        for judgement in judgements:
-            by_query[judgement.query_key].append(judgement)
-        for query, new in by_query.items():
-            self._memo.add_judgements(self.recipe.recipe_id, query, new)
-            self._known[query].update({judgement.pair_id: judgement for judgement in new})
 
     def _outcome(self, place: int, pair: Pair, name: PairId, scores: Mapping[int, float | BadRecord]) -> Outcome:
         score = scores.get(place)
