@@ -7,11 +7,12 @@ with the ledger and cuts what was added, changed or removed into batches. Each b
 More removals in one night than `catalog.removed_share` allows fail the task, which says how many there are: if the
 pictures are meant to be gone, trigger the DAG with that number as `approve_removals`.
 
-`compare` is **skipped** when nothing changed; its counts are in the XCom `report` all the same.
+`compare` is **skipped** when nothing changed; its counts are in the XCom `report` all the same. `compare_beside` does
+the same for the index of the models in `[beside]`, in the lane of backfills; it is skipped where there are none.
 """
 
 from airflow.sdk import DAG, Param
-from mmsearch_airflow import DEFAULTS, StageOperator, catalog_batch, nightly
+from mmsearch_airflow import DEFAULTS, StageOperator, backfill_batch, catalog_batch, nightly
 
 with DAG(
     "catalog_refresh",
@@ -22,9 +23,12 @@ with DAG(
     default_args=DEFAULTS,
     tags=["mmsearch", "index"],
 ):
+    arguments = ["--run", "{{ run_id }}", "--approve-removals", "{{ params.approve_removals }}"]
+    StageOperator(stage="compare", arguments=arguments, returns="batches", partitions=catalog_batch)
     StageOperator(
+        task_id="compare_beside",
         stage="compare",
-        arguments=["--run", "{{ run_id }}", "--approve-removals", "{{ params.approve_removals }}"],
+        arguments=[*arguments, "--beside", "1"],
         returns="batches",
-        partitions=catalog_batch,
+        partitions=backfill_batch,
     )

@@ -11,8 +11,7 @@ import typer
 
 from mmsearch_core.adapters.sql_ledger import SqlLedger
 from mmsearch_core.console import show_figures, show_hits
-from mmsearch_core.errors import BadSettings, MMSearchError, PreconditionFailed, StageMissing, TryLater
-from mmsearch_core.ports import ObjectStore
+from mmsearch_core.errors import BadSettings, MMSearchError, StageMissing, TryLater
 from mmsearch_core.records.query import StandardQuery, query_key
 from mmsearch_core.records.ranking import Candidate
 from mmsearch_core.serving.results import Results, read_current
@@ -20,6 +19,7 @@ from mmsearch_core.serving.run_page import latest, page_key
 from mmsearch_core.settings import load_settings
 from mmsearch_core.stages import evaluate as evaluation
 from mmsearch_core.stages.asked import Asked, standardized
+from mmsearch_core.stages.catalog import add_to_feed
 from mmsearch_core.stages.judged_queries import read_judged
 from mmsearch_core.stages.retrieve import sellable
 from mmsearch_core.wiring import Runtime
@@ -105,10 +105,15 @@ def status(as_json: Json = False) -> None:
 @app.command()
 def evaluate(
     folder: Annotated[Path, typer.Argument(help="Folder of judged queries: queries.jsonl and qrels.txt.")],
+    beside: Annotated[bool, typer.Option("--beside", help="Measure the index of the models in [beside].")] = False,
     as_json: Json = False,
 ) -> None:
-    """Measure retrieval and judging on queries that people judged."""
-    report = evaluation.run(read_judged(folder), Runtime(load_settings()).line())
+    """Measure retrieval and judging on queries that people judged, over the index of the models in the settings."""
+    runtime = Runtime(load_settings())
+    chosen = runtime.beside() if beside else runtime
+    if chosen is None:
+        raise BadSettings("No other models are named beside: name some in [beside], or leave --beside away.")
+    report = evaluation.run(read_judged(folder), chosen.line(chosen.built_target()))
     show_figures(report, as_json, title=str(folder))
 
 
@@ -144,9 +149,23 @@ def add(
         owner = product or re.sub(r"[^\w.-]+", "-", file.stem)
         key = f"{runtime.settings.catalog.pictures}{owner}/{file.name}"
         runtime.catalog.put(key, file.read_bytes())
-        known = _add_to_feed(runtime.catalog, runtime.settings.catalog.feed, owner, title or owner)
+        known = add_to_feed(runtime.catalog, runtime.settings.catalog.feed, owner, title or owner)
         note = "" if known else " (new product, added to the feed)"
         sys.stdout.write(f"s3://{runtime.catalog.bucket}/{key}{note}\n")
+
+
+@app.command()
+def retire(collection: Annotated[str, typer.Argument(help="As `mmsearch status` names it.")]) -> None:
+    """Drop an index that nobody will go back to, never the one that is searched."""
+    runtime = Runtime(load_settings())
+    target = next((it for it in runtime.ledger.targets() if it.collection == collection), None)
+    if target is None:
+        raise BadSettings(f"There is no index {collection}: name one of those that `mmsearch status` shows.")
+    if target.status == "live":
+        raise BadSettings(f"{collection} is searched: let another take its place first.")
+    runtime.index.drop(collection)
+    runtime.ledger.set_status(target.target_id, "retired")
+    sys.stdout.write(f"{collection} is gone.\n")
 
 
 @ledger.command()
@@ -214,23 +233,6 @@ def _hit(candidate: Candidate) -> dict[str, Any]:
         "verdict": None,
         "evidence": {"picture": candidate.picture, "where": str(candidate.where), "text": candidate.text, "reason": ""},
     }
-
-
-def _add_to_feed(catalog: ObjectStore, feed: str, product: str, title: str) -> bool:
-    """Whether the feed knew the product; if not, it does now."""
-    while True:
-        there = catalog.head(feed)
-        data = (catalog.get(feed) or b"") if there else b""
-        lines = data.decode().splitlines()
-        if any(json.loads(line).get("product_id") == product for line in lines if line.startswith("{")):
-            return True
-        line = json.dumps({"product_id": product, "title": {"en": title}, "in_stock": True}, ensure_ascii=False)
-        try:
-            body = "\n".join([*lines, line, ""]).encode()
-            catalog.put(feed, body, if_match=there.etag if there else None, if_none_match=there is None)
-        except PreconditionFailed:
-            continue
-        return False
 
 
 if __name__ == "__main__":

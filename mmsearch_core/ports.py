@@ -166,8 +166,8 @@ class Ledger(Protocol):
         """Record the target, or return the one already there under its id with its uuid set to ``target``'s; where
         the uuid differs (the collection was lost) everything known of that target is forgotten."""
 
-    def go_live(self, target: TargetId) -> None:
-        """Mark this target live; the one that was live stays current as "building" until retired."""
+    def set_status(self, target: TargetId, status: Literal["live", "retired"]) -> None:
+        """Live: the one that was live goes on as "building". Retired: all that is known of it is forgotten."""
 
     def known(self, target: TargetId, *, prefix: str = "") -> Iterator[list[Known]]:
         """Everything known under the key prefix, in batches; never all at once."""

@@ -93,6 +93,7 @@ class Index(Section):
     uri: str = "http://127.0.0.1:19530"
     token: SecretStr | None = None
     alias: str = Field(default="mmsearch", pattern=r"^[A-Za-z_][A-Za-z0-9_]*$")
+    switch: Literal["measured", "at_once"] = "measured"  # an index that was measured gives way to one that is no worse
 
 
 class LedgerSettings(Section):
@@ -113,6 +114,20 @@ class Models(Section):
     dtype: Literal["float32", "bfloat16", "float16"] = "float32"
     max_new_tokens: int = Field(default=512, gt=0)
     batch: int = Field(default=16, gt=0)
+
+
+class Beside(Section):
+    """Models, where they differ from ``models``, whose index is kept current beside the one that is searched: the next
+    ones, or the last."""
+
+    vlm: str = ""
+    clip: str = ""
+    sbert: str = ""
+
+    @property
+    def models(self) -> dict[str, str]:
+        """Those that are named."""
+        return {name: model for name, model in self.model_dump().items() if model}
 
 
 class Shards(Section):
@@ -179,6 +194,7 @@ class Settings(BaseSettings):
     index: Index = Index()
     ledger: LedgerSettings = LedgerSettings()
     models: Models = Models()
+    beside: Beside = Beside()
     shards: Shards = Shards()
     backfill: Backfill = Backfill()
     housekeeping: HousekeepingSettings = HousekeepingSettings()

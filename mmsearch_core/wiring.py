@@ -2,7 +2,7 @@
 
 from collections.abc import Callable, Mapping
 from dataclasses import replace
-from functools import cached_property
+from functools import cached_property, partial
 from typing import Any
 from urllib.parse import urlsplit
 
@@ -184,23 +184,37 @@ class Runtime:
                 )
         return live
 
+    def beside(self) -> "Runtime | None":
+        """The same parts with the models whose index is kept current beside the one that is searched, if any differ."""
+        other = self.with_models(self.settings.beside.models)
+        return other if other.index_recipes != self.index_recipes else None
+
+    def built_target(self) -> Target:
+        """The target of today's recipes, searched or not."""
+        name = self.named_target().target_id
+        there = next((target for target in self.ledger.targets() if target.target_id == name), None)
+        if there is None:
+            raise StageMissing("There is no index of these models: run catalog_refresh first.")
+        return there
+
     def legs(self) -> retrieve.Legs:
         """The legs of retrieval."""
         return retrieve.Legs(self.index, self.clip, self.sbert, self.settings.search.per_leg)
 
-    def line(self) -> Line:
-        """The search line over the live target."""
+    def line(self, target: Target | None = None) -> Line:
+        """The search line over the live target, or over this one of today's recipes."""
+        searched = target or self.live_target()
         return Line(
             stores=self.stores,
-            target=self.live_target(),
+            target=searched,
             decoder=self.decoder,
             legs=self.legs(),
-            stage=self.stage,
+            stage=partial(self.stage, target=searched),
             settings=self.settings.search,
         )
 
-    def stage(self, name: str) -> Stage[Any]:
-        """A stage that works on shards, ready for the loop."""
+    def stage(self, name: str, *, target: Target | None = None) -> Stage[Any]:
+        """A stage that works on shards, ready for the loop; searches go to ``target``, or to the live one."""
         batch = self.settings.models.batch
         work, stores = self.work, self.stores
         memo = RedoneMemo(self.memo) if name in self.redo else self.memo
@@ -222,14 +236,14 @@ class Runtime:
                 stores=stores,
                 clip=self.clip,
                 sbert=self.sbert,
-                target=self.live_target(),
+                target=target or self.live_target(),
                 settings=self.settings.search,
             ),
             "judge": lambda: judge.stage(
                 work=work,
                 memo=memo,
                 model=self.vlm,
-                describe=self.live_target().recipes["describe"],
+                describe=(target or self.live_target()).recipes["describe"],
                 batch=4 * batch,  # a judgement is one token long
             ),
         }

@@ -10,8 +10,9 @@ from tasks._command import command
 
 def work(runtime: Runtime, batch: str) -> dict[str, Any]:
     """Fails by itself where a report is missing."""
-    alias = runtime.settings.index.alias
-    return close.run(batch=BatchId(batch), target=runtime.target(), alias=alias, stores=runtime.stores)
+    return close.run(
+        batch=BatchId(batch), target=runtime.target(), stores=runtime.stores, settings=runtime.settings.index
+    )
 
 
 if __name__ == "__main__":

@@ -7,17 +7,21 @@ from mmsearch_core.wiring import Runtime
 from tasks._command import command
 
 
-def work(runtime: Runtime, run_id: str, approve_removals: int = 0) -> dict[str, Any]:
+def work(runtime: Runtime, run_id: str, approve_removals: int = 0, beside: int = 0) -> dict[str, Any]:
     """Compare under the name of the run, so that a retry makes the same batches; a person may have approved that many
-    removals."""
+    removals. With ``beside``, for the index that is kept current beside the one that is searched, if there is one."""
+    chosen = runtime.beside() if beside else runtime
+    if chosen is None:
+        return {"stage": "compare", "batches": [], "counts": {}}
     return compare.run(
         run_id=run_id,
-        target=runtime.target(),
-        stores=runtime.stores,
-        settings=runtime.settings,
+        target=chosen.target(),
+        stores=chosen.stores,
+        settings=chosen.settings,
+        models=runtime.settings.beside.models if beside else {},
         approved_removals=approve_removals,
     )
 
 
 if __name__ == "__main__":
-    command(__doc__, "--run", work, approve_removals=0)
+    command(__doc__, "--run", work, approve_removals=0, beside=0)

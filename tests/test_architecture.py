@@ -61,6 +61,7 @@ def test_one_word_names_a_stage_everywhere() -> None:
         "run_facts",
         "selection",
         "set_join",
+        "switch",
     }
     assert stages >= STAGES
 

@@ -47,12 +47,19 @@ class LedgerBooks:
             if there["collection_uuid"] != target.collection_uuid:
                 connection.execute(delete(assets).where(assets.c.target_id == target.target_id))
                 connection.execute(update(targets).where(mine).values(collection_uuid=target.collection_uuid))
-            return to_target({**there, "collection_uuid": target.collection_uuid})
+            status = "building" if there["status"] == "retired" else there["status"]
+            connection.execute(update(targets).where(mine).values(status=status))
+            return to_target({**there, "collection_uuid": target.collection_uuid, "status": status})
 
-    def go_live(self, target: TargetId) -> None:
+    def set_status(self, target: TargetId, status: Literal["live", "retired"]) -> None:
+        mine = targets.c.target_id == target
         with self._database.writing() as connection:
-            status = case((targets.c.target_id == target, "live"), else_="building")
-            connection.execute(update(targets).where(targets.c.status != "retired").values(status=status))
+            if status == "live":
+                others = case((mine, "live"), else_="building")
+                connection.execute(update(targets).where(targets.c.status != "retired").values(status=others))
+            else:
+                connection.execute(delete(assets).where(assets.c.target_id == target))
+                connection.execute(update(targets).where(mine).values(status="retired"))
 
     def commit_number(self, target: TargetId) -> int:
         with self._database.reading() as connection:

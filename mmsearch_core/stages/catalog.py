@@ -6,7 +6,8 @@ from pathlib import PurePosixPath
 
 from pydantic import BaseModel, ConfigDict, Field, FiniteFloat, ValidationError, field_validator
 
-from mmsearch_core.errors import BadSettings
+from mmsearch_core.errors import BadSettings, PreconditionFailed
+from mmsearch_core.ports import ObjectStore
 from mmsearch_core.records.asset import Kind, Product
 from mmsearch_core.records.ids import ProductId
 
@@ -76,3 +77,20 @@ def to_product(line: bytes) -> Product:
         in_stock=said.in_stock,
         facts={name: value if isinstance(value, str) else json.dumps(value) for name, value in extra.items()},
     )
+
+
+def add_to_feed(catalog: ObjectStore, feed: str, product: str, title: str) -> bool:
+    """Whether the feed knew the product; if not, it does now."""
+    while True:
+        there = catalog.head(feed)
+        data = (catalog.get(feed) or b"") if there else b""
+        lines = data.decode().splitlines()
+        if any(json.loads(line).get("product_id") == product for line in lines if line.startswith("{")):
+            return True
+        line = json.dumps({"product_id": product, "title": {"en": title}, "in_stock": True}, ensure_ascii=False)
+        try:
+            body = "\n".join([*lines, line, ""]).encode()
+            catalog.put(feed, body, if_match=there.etag if there else None, if_none_match=there is None)
+        except PreconditionFailed:
+            continue
+        return False

@@ -7,15 +7,17 @@ from typing import Any
 import structlog
 
 from mmsearch_core.errors import StageMissing, StopEverything, TryLater
-from mmsearch_core.ports import Ledger, ObjectStore, Stores, VectorIndex
+from mmsearch_core.ports import Ledger, ObjectStore, Stores
 from mmsearch_core.records.asset import Asset, Change, Removal
 from mmsearch_core.records.ids import AssetId, BatchId
 from mmsearch_core.records.run import Plan, ShardReport, Target
 from mmsearch_core.serving import run_page
 from mmsearch_core.serving.run_page import Check
+from mmsearch_core.settings import Index
 from mmsearch_core.shards import Shard, read_plan
 from mmsearch_core.stages import failed, run_facts
 from mmsearch_core.stages.catalog import kind_of
+from mmsearch_core.stages.switch import go_live
 
 log = structlog.get_logger()
 
@@ -24,7 +26,7 @@ STATES = ("live", "failed", "removed", "unsettled")
 Reports = Mapping[str, Sequence[ShardReport]]  # by shard
 
 
-def run(*, batch: BatchId, target: Target, alias: str, stores: Stores) -> dict[str, Any]:
+def run(*, batch: BatchId, target: Target, stores: Stores, settings: Index) -> dict[str, Any]:
     """The batch's totals; fails where a report is missing or the counts disagree. Either way it is on the page."""
     work, ledger = stores.work, stores.ledger
     plan = read_plan(work, batch)
@@ -36,7 +38,7 @@ def run(*, batch: BatchId, target: Target, alias: str, stores: Stores) -> dict[s
     ledger.close_batch(batch, status="failed" if error else "done", counts=counts)
     # a late batch of other models, or a part of the catalog, changes nothing of what is searched
     if not error and plan.target_id == target.target_id and not plan.partial:
-        go_live(target, alias, ledger, stores.index)
+        go_live(target, stores, settings)
     totals = add_up([report for found in reports.values() for report in found])
     report: dict[str, Any] = {
         "stage": "close",
@@ -130,13 +132,3 @@ def _settled(plan: Plan, work: ObjectStore, ledger: Ledger) -> dict[str, Counter
             key = change.key if isinstance(change, Removal) else change.source.key
             counts[kind_of(key)]["unsettled" if state == "writing" else state] += 1
     return counts
-
-
-def go_live(target: Target, alias: str, ledger: Ledger, index: VectorIndex) -> None:
-    """Point the alias at the target, unless it is so or something that was handed out for it is not done."""
-    live = any(it.status == "live" for it in ledger.targets() if it.target_id == target.target_id)
-    if (live and index.resolve(alias) == target.collection) or ledger.open_batches(target.target_id):
-        return
-    index.switch(alias, target.collection)
-    ledger.go_live(target.target_id)
-    log.info("close.live", alias=alias, collection=target.collection)

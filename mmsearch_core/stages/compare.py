@@ -9,6 +9,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from itertools import islice
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any
 
 import structlog
@@ -22,8 +23,8 @@ from mmsearch_core.records.run import Target
 from mmsearch_core.settings import Catalog, Settings
 from mmsearch_core.stages import inventory
 from mmsearch_core.stages.catalog import ProductOf, to_product
-from mmsearch_core.stages.close import go_live
 from mmsearch_core.stages.set_join import Spool
+from mmsearch_core.stages.switch import go_live
 
 log = structlog.get_logger()
 
@@ -48,9 +49,17 @@ def manifest_key(batch: str) -> str:
 
 
 def run(
-    *, run_id: str, target: Target, stores: Stores, settings: Settings, approved_removals: int = 0
+    *,
+    run_id: str,
+    target: Target,
+    stores: Stores,
+    settings: Settings,
+    models: Mapping[str, str] = MappingProxyType({}),
+    approved_removals: int = 0,
 ) -> dict[str, Any]:
-    """Compare, write the manifests, record the batches; returns the task's report. No batch where nothing changed."""
+    """Compare, write the manifests, record the batches; returns the task's report. No batch where nothing changed.
+    ``models`` are the target's where they are not those of the settings: such a target is kept current, not searched.
+    """
     catalog, ledger = stores.catalog, stores.ledger
     report = _report(stores, settings.catalog)
     from_feed = _take_feed(catalog, settings.catalog.feed, ledger)
@@ -65,13 +74,13 @@ def run(
             check_removals(counts, settings.catalog, approved_removals)
             for number, keys in enumerate(verdicts.keys(settings.shards.size * settings.shards.most)):
                 batch = BatchId(digest("compare", run_id, target.target_id, str(number))[:16])
-                manifest = Manifest(batch=batch, source=f"compare {run_id}", keys=keys, compared=counts)
+                manifest = Manifest(batch=batch, source=f"compare {run_id}", keys=keys, compared=counts, models=models)
                 stores.work.put(manifest_key(batch), to_json(manifest))
                 ledger.open_batch(batch, target=target.target_id, source=manifest.source)
                 batches.append(batch)
     ledger.supersede_batches(target.target_id, keep=batches)  # what they left undone is in these
-    if counts["unchanged"] and not batches:
-        go_live(target, settings.index.alias, ledger, stores.index)
+    if counts["unchanged"] and not batches and not models:
+        go_live(target, stores, settings.index)
     if report:
         inventory.remember(stores.work, report)
     counts |= from_feed

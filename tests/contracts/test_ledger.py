@@ -164,24 +164,26 @@ def test_a_lost_collection_is_forgotten(ledger: Ledger) -> None:
     assert ledger.look_up(T, [asset("a").asset_id]) == {}
 
 
-def test_one_target_is_live(ledger: Ledger) -> None:
-    """The one before stays, as one that can be gone back to."""
+def test_one_target_is_live_and_one_that_was_can_be_gone_back_to_until_it_is_retired(ledger: Ledger) -> None:
     other = Target(target_id=TargetId("t2"), collection="c2", collection_uuid="u", recipes={}, status="building")
     ledger.add_target(other)
-    ledger.go_live(T)
-    ledger.go_live(other.target_id)
+    ledger.set_status(T, "live")
+    ledger.set_status(other.target_id, "live")
     assert {target.target_id: target.status for target in ledger.targets()} == {"t": "building", "t2": "live"}
+    make_live(ledger, "a", "b1")
+    ledger.set_status(T, "retired")
+    assert [target.target_id for target in ledger.targets()] == ["t2"]
+    assert (ledger.look_up(T, [asset("a").asset_id]), ledger.add_target(TARGET).status) == ({}, "building")
 
 
 def test_the_feed_is_recorded_and_changes_are_counted(ledger: Ledger) -> None:
-    """A price is a change of facts and not of text."""
     product = Product(product_id=ProductId("p"), title={"en": "Lumen", "zh": "流明"}, facts={"brand": "L"}, price=1.5)
     assert ledger.put_products([product]) == 1
     assert ledger.put_products([product]) == 0
     assert ledger.products([ProductId("p"), ProductId("q")]) == {"p": product}
     texts = list(ledger.product_texts())
     dearer = Product(**{**{f: getattr(product, f) for f in product.__slots__}, "price": 2.5})
-    assert ledger.put_products([dearer]) == 1
+    assert ledger.put_products([dearer]) == 1  # a price is a fact and not text
     assert list(ledger.product_texts()) == texts == [[("p", product.text_digest)]]
     other = Product(**{**{f: getattr(product, f) for f in product.__slots__}, "product_id": ProductId("q")})
     assert ledger.put_products([other]) == 2, "one came and one went"

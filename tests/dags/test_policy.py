@@ -76,8 +76,8 @@ def test_every_stage_is_the_task_of_its_name_once_a_lane(dags: list[DAG], tasks:
     stages = [path.stem for path in (ROOT / "tasks").glob("[!_]*.py") if path.stem not in BY_HAND]
     of_stages = [task for task in tasks if hasattr(task, "stage")]
     assert {task.task_id for task in tasks if task not in of_stages} == {"approve"}
-    assert [task.task_id for task in of_stages if task.task_id != task.stage] == []
-    twice = [task.task_id for dag in dags if dag.dag_id == "index_backfill" for task in dag.tasks]
+    assert [task.task_id for task in of_stages if task.task_id != task.stage] == ["compare_beside"]
+    twice = [task.task_id for dag in dags if dag.dag_id == "index_backfill" for task in dag.tasks] + ["compare"]
     assert Counter(task.stage for task in of_stages) == Counter(stages + twice)
 
 

@@ -16,6 +16,7 @@ CODES = {
 }
 REPORTS: dict[str, dict[str, Any]] = {
     "compare": {"batches": ["batch-1"]},
+    "compare 1": {"batches": []},  # beside
     "plan": {"shards": ["runs/b/shards/00000", "runs/b/shards/00001"]},
 }
 STAND_IN = """
@@ -32,7 +33,7 @@ if code < 0:
     os.kill(os.getpid(), -code)
 if code:
     sys.exit(print("A sentence for people.", file=sys.stderr) or code)
-print(json.dumps({"stage": stage, **script["reports"].get(stage, {})}))
+print(json.dumps({"stage": stage, **(script["reports"].get(name) or script["reports"].get(stage, {}))}))
 """
 
 
@@ -51,7 +52,7 @@ def test_try_later_and_a_kill_are_tried_again_and_stop_is_not(running: Any, stan
     running.use_tasks(stand_ins)
     refreshed, (indexed,) = running.refresh()
     assert (refreshed["state"], indexed["state"]) == ("success", "failed")
-    assert running.tries(refreshed) == {("compare", -1): ("success", 1)}
+    assert running.tries(refreshed) == {("compare", -1): ("success", 1), ("compare_beside", -1): ("skipped", 1)}
     assert indexed["partition_key"] == "batch-1"
     assert running.tries(indexed) == {
         ("plan", -1): ("success", 1),
