@@ -22,6 +22,7 @@ from mmsearch_core.stages.asked import Asked, standardized
 from mmsearch_core.stages.catalog import add_to_feed
 from mmsearch_core.stages.judged_queries import read_judged
 from mmsearch_core.stages.retrieve import sellable
+from mmsearch_core.stages.switch import hindrance
 from mmsearch_core.wiring import Runtime
 
 app = typer.Typer(no_args_is_help=True, add_completion=False, pretty_exceptions_enable=False)
@@ -75,10 +76,13 @@ def results(
 def status(as_json: Json = False) -> None:
     """Show what is indexed, what failed, and what is published."""
     runtime = Runtime(load_settings())
+    known = runtime.ledger.targets()
+    live = next((target for target in known if target.status == "live"), None)
     targets = [
         {
             "collection": target.collection,
             "status": target.status,
+            "hindrance": hindrance(runtime.work, live, target) if live and target != live else "",
             "assets": runtime.ledger.counts(target.target_id),
             "commit": runtime.ledger.commit_number(target.target_id),
             "failures": [
@@ -86,7 +90,7 @@ def status(as_json: Json = False) -> None:
                 for key, failure in runtime.ledger.failures(target.target_id, limit=10)
             ],
         }
-        for target in runtime.ledger.targets()
+        for target in known
     ]
     published = Results(runtime.work) if read_current(runtime.work) else None
     report = {

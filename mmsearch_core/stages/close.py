@@ -37,8 +37,8 @@ def run(*, batch: BatchId, target: Target, stores: Stores, settings: Index) -> d
     error = _error(plan, reports, counts, checks)
     ledger.close_batch(batch, status="failed" if error else "done", counts=counts)
     # a late batch of other models, or a part of the catalog, changes nothing of what is searched
-    if not error and plan.target_id == target.target_id and not plan.partial:
-        go_live(target, stores, settings)
+    whole = not error and plan.target_id == target.target_id and not plan.partial
+    waits = go_live(target, stores, settings) if whole else ""
     totals = add_up([report for found in reports.values() for report in found])
     report: dict[str, Any] = {
         "stage": "close",
@@ -48,6 +48,7 @@ def run(*, batch: BatchId, target: Target, stores: Stores, settings: Index) -> d
         "assets": counts,
         "stages": totals,
         "model_calls": run_facts.model_calls(totals),
+        "switch_waits": waits,
     }
     failures = [one for path, found in reports.items() for one in failed.of_assets(Shard(work, path), found)]
     listed, pictures = failed.listed(failures, work=work, catalog=stores.catalog)

@@ -79,13 +79,13 @@ def run(
                 ledger.open_batch(batch, target=target.target_id, source=manifest.source)
                 batches.append(batch)
     ledger.supersede_batches(target.target_id, keep=batches)  # what they left undone is in these
-    if counts["unchanged"] and not batches and not models:
-        go_live(target, stores, settings.index)
+    whole = counts["unchanged"] and not batches and not models
+    waits = go_live(target, stores, settings.index) if whole else ""
     if report:
         inventory.remember(stores.work, report)
     counts |= from_feed
     log.info("compare.done", batches=len(batches), **counts)
-    return {"stage": "compare", "batches": batches, "counts": counts, "target": target.target_id}
+    return {"stage": "compare", "batches": batches, "counts": counts, "target": target.target_id, "switch_waits": waits}
 
 
 def _take_feed(catalog: ObjectStore, key: str, ledger: Ledger) -> dict[str, int]:

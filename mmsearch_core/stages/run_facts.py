@@ -49,7 +49,8 @@ def of_index(
     waiting = plan.counts.get("waiting_for_product", 0)
     if waiting:
         tiles.insert(4, _tile("waiting", waiting, "for a line in the feed"))
-    headline = _told(error) if error else _headline(report["assets"], failures["total"])
+    done = " ".join(filter(None, [_headline(report["assets"], failures["total"]), report["switch_waits"]]))
+    headline = _told(error) if error else done
     return {
         **_facts(report, plan, checks, failures, error),
         "title": "Index line",

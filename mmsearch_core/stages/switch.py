@@ -35,22 +35,23 @@ def remember(work: ObjectStore, target: TargetId, measured: Measured) -> None:
     work.put(_figures(target), to_json(measured))
 
 
-def go_live(target: Target, stores: Stores, settings: Index) -> None:
+def go_live(target: Target, stores: Stores, settings: Index) -> str:
     """Point the alias at the target, unless it is so, something that was handed out for it is not done, or another is
-    searched that may be better."""
+    searched that may be better: then the answer says what to do."""
     live = next((it for it in stores.ledger.targets() if it.status == "live"), None)
     same = live is not None and live.target_id == target.target_id
-    if (same and stores.index.resolve(settings.alias) == target.collection) or stores.ledger.open_batches(
-        target.target_id
-    ):
-        return
+    if same and stores.index.resolve(settings.alias) == target.collection:
+        return ""
+    if stores.ledger.open_batches(target.target_id):
+        return ""
     if live and not same and settings.switch == "measured" and (why := hindrance(stores.work, live, target)):
         log.warning("switch.waits", collection=target.collection, searched=live.collection, why=why)
-        return
+        return why
     stores.index.switch(settings.alias, target.collection)
     stores.ledger.set_status(target.target_id, "live")
     stores.work.put(_searched(target.target_id), b"{}")
     log.info("switch.live", alias=settings.alias, collection=target.collection)
+    return ""
 
 
 def hindrance(work: ObjectStore, live: Target, target: Target) -> str:

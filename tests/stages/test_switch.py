@@ -122,7 +122,8 @@ def test_an_index_that_was_measured_gives_way_to_one_that_is_no_worse(
     for name, runtime in (("old", shop), ("new", other)):
         if name in figures:
             measure(runtime, runtime.target().target_id, figures[name])
-    index(other, "run-2")
+    report = compare_task.work(other, "run-2")
+    assert bool(report["switch_waits"]) != switches
     assert searched(shop) == (other.target().collection if switches else before)
 
 
