@@ -107,8 +107,9 @@ def test_the_example_says_the_defaults_that_hold() -> None:
 
 def test_only_the_worker_gets_the_keys_of_the_buckets(services: Services) -> None:
     """Neither the page nor the code of a DAG needs them."""
-    holders = {name for name in OURS if any(key.startswith("MMSEARCH_") for key in services[name]["environment"])}
-    assert holders == {"scheduler"}
+    given = {name: {key for key in services[name]["environment"] if key.startswith("MMSEARCH_")} for name in OURS}
+    assert {name for name, keys in given.items() if keys} == {"scheduler", "triggerer"}
+    assert all(key.startswith("MMSEARCH_QUEUE__") for key in given["triggerer"])
 
 
 def test_the_parts_of_airflow_agree(services: Services) -> None:
