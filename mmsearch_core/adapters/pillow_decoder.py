@@ -57,7 +57,7 @@ class PillowDecoder:
         seconds = self._settings.seconds
         try:
             futures = [
-                self._pool.schedule(self._opener, args=[kind, data, self._settings], timeout=seconds)
+                self._pool.schedule(opened, args=[self._opener, kind, data, self._settings], timeout=seconds)
                 for kind, data in items
             ]
         except RuntimeError:
@@ -78,15 +78,10 @@ class PillowDecoder:
         _end(self._pool)
         del self._pool
 
-    def _answer(self, future: ProcessFuture[bytes], seconds: float) -> Answer | None:
+    def _answer(self, future: ProcessFuture[bytes | BadRecord], seconds: float) -> Answer | None:
         try:
-            return [Decoded(where=Whole(), jpeg=future.result(seconds))]
-        except BadRecord as error:
-            return error
-        except MemoryError:
-            return MediaTooLarge(
-                f"The picture needs more than decode.memory_mb ({self._settings.memory_mb} MB) to open."
-            )
+            jpeg = future.result(seconds)
+            return jpeg if isinstance(jpeg, BadRecord) else [Decoded(where=Whole(), jpeg=jpeg)]
         except TimeoutError:
             if not future.done():  # a child died between taking the picture and saying so
                 self._give_up()
@@ -101,6 +96,17 @@ class PillowDecoder:
 def _end(pool: ProcessPool) -> None:
     pool.stop()  # type: ignore[no-untyped-call]
     pool.join()
+
+
+def opened(opener: Opener, kind: Kind, data: bytes, settings: Decode) -> bytes | BadRecord:
+    """In the child: an error goes back as a new one, for the child keeps its last answer while it opens the next
+    picture, and an error that was raised keeps the frames that raised it and all the memory in them."""
+    try:
+        return opener(kind, data, settings)
+    except BadRecord as error:
+        return type(error)(str(error))
+    except MemoryError:
+        return MediaTooLarge(f"The picture needs more than decode.memory_mb ({settings.memory_mb} MB) to open.")
 
 
 def confine(memory: int) -> None:

@@ -122,7 +122,7 @@ def test_every_file_is_a_segment_or_a_failure_as_people_expect(
     assert opened.keys() | failed.keys() == set(cases)
     assert not opened.keys() & failed.keys()
     wrong = [key for key, case in cases.items() if not case.either and (key in failed) != bool(case.fails)]
-    assert wrong == []
+    assert [(key, failed.get(key)) for key in wrong] == []
     assert [key for key, failure in failed.items() if failure.kind not in cases[key].fails] == []
     assert all(len(failure.message) > 20 for failure in failed.values())
     answers = ((cases[key], runtime.work.get(pixels_key(segment.pixels)) or b"") for key, segment in opened.items())

@@ -80,6 +80,15 @@ def test_a_file_that_kills_hangs_or_swells_costs_itself_only(decoder: PillowDeco
     assert [max(range(3), key=color.__getitem__) for color in seen] == [0, 2, 1] * 5
 
 
+@REAL
+def test_what_swells_leaves_the_memory_to_the_next() -> None:
+    """In the one process that opened it: 75 MB of pixels, twice, need more than the little that was left."""
+    large = io.BytesIO()
+    Image.new("RGB", (5000, 5000), "red").save(large, "PNG")
+    alone = PillowDecoder(Decode(memory_mb=512, processes=1), opener=mischief.opener)
+    assert kinds(alone, *[mischief.SWELL, large.getvalue()] * 2) == ["MediaTooLarge", "list"] * 2
+
+
 def pool_of(decoder: PillowDecoder) -> list[psutil.Process]:
     """The processes that wait for pictures: they are forked from one that is forked from this one."""
     return list(decoder._pool._pool_manager.worker_manager.workers.values())  # type: ignore[return-value]
