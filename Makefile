@@ -36,10 +36,10 @@ lint: $(INSTALLED) ## Style, types, layers
 	@$(BIN)/lint-imports
 
 test-fast: $(INSTALLED) ## Unit and contract tests on fakes, DAG policy: seconds
-	@$(BIN)/python -m pytest -m "not (integration or scheduler or exhaustive)"
+	@$(BIN)/python -m pytest -n 2 -m "not (integration or scheduler or exhaustive)"
 
 test-real: $(INSTALLED) ## The real parts, what takes long, and the real scheduler from bucket to published results
-	@$(BIN)/python -m pytest -m "integration or scheduler or exhaustive" --durations=25
+	@$(BIN)/python -m pytest -n 2 --dist loadfile --no-loadscope-reorder -m "integration or scheduler or exhaustive" --durations=25
 
 soak: $(INSTALLED) ## Histories, kills and sleeps at full length, into build/soak.json; SCALE=0.1 for less
 	@$(BIN)/python -m tests.proof $(if $(SCALE),--scale $(SCALE))

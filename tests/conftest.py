@@ -6,6 +6,8 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
+from xdist.remote import Producer
+from xdist.scheduler import LoadFileScheduling
 
 from mmsearch_core.settings import Settings
 from tests import postgres as postgres_server
@@ -53,3 +55,16 @@ def sqs(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Sqs]:
     """Started once for all tests."""
     with running_sqs(tmp_path_factory.mktemp("sqs")) as running_one:
         yield running_one
+
+
+class ByFile(LoadFileScheduling):
+    """Tests of a file run in one process, which keeps its servers; those of the whole stack share one."""
+
+    def _split_scope(self, nodeid: str) -> str:
+        file = str(super()._split_scope(nodeid))
+        return "tests/scheduler" if file.startswith("tests/scheduler/") else file
+
+
+def pytest_xdist_make_scheduler(config: pytest.Config, log: Producer) -> LoadFileScheduling | None:
+    """What `pytest --dist loadfile` goes by."""
+    return ByFile(config, log) if config.getvalue("dist") == "loadfile" else None

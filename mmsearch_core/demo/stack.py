@@ -121,7 +121,7 @@ def store_part(state: Path, used: Ports, own: Mapping[str, str]) -> Part:
         "s3.port.lance": 0,
         "s3.localSocket": "s3.sock",
         "filer.localSocket": "filer.sock",
-        "admin.port": processes.free_ports(23_646, 1, also=10_000)[0],
+        "admin.port": processes.free_ports(used.s3 + 100, 1, also=10_000)[0],
         "admin.ui": "false",
         "webdav": "false",
         "master.telemetry": "false",
