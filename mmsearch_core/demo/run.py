@@ -188,7 +188,7 @@ def say_what_next(state: Path) -> None:
         f"Try        export MMSEARCH_CONFIG={config}\n"
         '           .venv/bin/mmsearch search "red striped dress"\n'
         '           .venv/bin/mmsearch results "红色连衣裙"\n'
-        "           .venv/bin/mmsearch add my-picture.jpg, then make demo again\n"
+        "           .venv/bin/mmsearch add my-picture.jpg   # searchable within two minutes\n"
         f"           .venv/bin/mmsearch evaluate {config.parent}/sample/judged\n"
         f"Stop with  {stop}",
         markup=False,
