@@ -168,7 +168,7 @@ class Search(Section):
     per_leg: int = Field(default=200, gt=0)
     candidates: int = Field(default=50, gt=0)
     hits: int = Field(default=50, gt=0)
-    min_hits: int = Field(default=8, ge=0)
+    min_hits: int = Field(default=10, ge=0)  # a storefront's first row, and what nDCG@10 looks at
     rrf_k: int = Field(default=60, gt=0)  # Cormack, Clarke and Buettcher, SIGIR 2009
     coverage: Share = 0.5  # of the popular queries need a hit, or nothing is published
     buckets: int = Field(default=256, ge=1, le=4096)

@@ -38,6 +38,7 @@ log = structlog.get_logger()
 SCHEMA = 1
 STAGES = run_facts.SEARCHING
 TRIES = 3
+DIGITS = 2  # of a relevance: what more of them say of two that are near 1 is chance
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -90,11 +91,11 @@ def run(*, batch: BatchId, work: ObjectStore, settings: Search) -> dict[str, Any
 
 
 def decide(candidates: Sequence[Candidate], judgements: Mapping[ProductId, Judgement], settings: Search) -> list[Hit]:
-    """相关 by relevance, then unjudged in fused order. 不相关 is dropped, but for lists below ``min_hits``: these are
-    topped up in fused order with hits that nobody vouches for (verdict None)."""
+    """相关 by relevance to two digits, equals in fused order, then unjudged in fused order. 不相关 is dropped, but for
+    lists below ``min_hits``: these are topped up in fused order with hits that nobody vouches for (verdict None)."""
     ranked = sorted(candidates, key=lambda found: (-found.fused, found.product_id))
     good = [found for found in ranked if (said := judgements.get(found.product_id)) and said.verdict == "相关"]
-    good.sort(key=lambda found: -judgements[found.product_id].relevance)
+    good.sort(key=lambda found: -round(judgements[found.product_id].relevance, DIGITS))
     unjudged = [found for found in ranked if found.product_id not in judgements]
     bad = [found for found in ranked if (said := judgements.get(found.product_id)) and said.verdict == "不相关"]
     hits = [_hit(found, judgements[found.product_id]) for found in good] + [_hit(found, None) for found in unjudged]
@@ -105,7 +106,7 @@ def decide(candidates: Sequence[Candidate], judgements: Mapping[ProductId, Judge
 def _hit(found: Candidate, said: Judgement | None) -> Hit:
     return Hit(
         product_id=found.product_id,
-        score=said.relevance if said else found.fused,
+        score=round(said.relevance, DIGITS) if said else found.fused,
         verdict=said.verdict if said else None,
         evidence=Evidence(
             asset_id=found.asset_id,

@@ -47,6 +47,13 @@ def test_relevant_hits_come_first_by_relevance_then_unjudged_and_irrelevant_are_
     assert [(hit.product_id, hit.verdict) for hit in hits] == [("D", "相关"), ("B", "相关"), ("A", None), ("E", None)]
 
 
+def test_what_is_equally_relevant_stays_in_fused_order() -> None:
+    """The third digit of a likelihood is chance."""
+    judgements = dict([judged("A", 0.9961), judged("B", 0.9), judged("C", 0.9989), judged("D", 0.9012)])
+    hits = decide(CANDIDATES[:4], judgements, Search())
+    assert [(hit.product_id, hit.score) for hit in hits] == [("A", 1.0), ("C", 1.0), ("B", 0.9), ("D", 0.9)]
+
+
 def test_a_short_list_is_topped_up_with_hits_nobody_vouches_for() -> None:
     """Below min_hits a shopper sees something, marked as unjudged, in fused order."""
     judgements = dict([judged("D", 0.9), *(judged(product, 0.1) for product in "ABCE")])
