@@ -12,6 +12,7 @@ from mmsearch_core.errors import Busy, PreconditionFailed
 from mmsearch_core.ports import ObjectStore
 
 DEATHS_BEFORE_CAUTION = 2
+AHEAD = 2  # leases; one that ends later was taken by a clock that was ahead, and would hold for as long as that was
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -42,9 +43,9 @@ class ShardLease:
         self.note = LeaseNote(holder=self._holder, expires=0)
 
     def __enter__(self) -> "ShardLease":
-        deadline = time.time() + 1.5 * self._seconds
+        deadline = time.monotonic() + 1.5 * self._seconds
         while not self._take():
-            if time.time() > deadline:
+            if time.monotonic() > deadline:
                 raise Busy(f"Another process works on {self._key.removesuffix('.json')}: wait until it is done.")
             time.sleep(min(1.0, self._seconds / 10))
         threading.Thread(target=self._renew, daemon=True).start()
@@ -82,7 +83,7 @@ class ShardLease:
             if not left.holder:  # given back
                 self._put(self.note, if_match=there.etag)
                 return True
-            if left.expires > time.time():
+            if 0 < left.expires - time.time() <= AHEAD * self._seconds:
                 return False
             dead = {left.in_flight} - {""} if left.deaths >= DEATHS_BEFORE_CAUTION else set()
             quarantined = tuple(sorted({*left.quarantined, *dead}))

@@ -146,6 +146,13 @@ def test_a_lease_is_ours_though_the_answer_was_lost() -> None:
         assert (lease.note.deaths, lease.note.in_flight) == (0, "")
 
 
+def test_a_lease_that_ends_next_year_was_taken_by_a_clock_that_was_ahead(store: MemoryStore) -> None:
+    """Nobody waits for a year."""
+    store.put(KEY, to_json(LeaseNote(holder="ahead", expires=time.time() + 365 * 86_400)))
+    with ShardLease(store, KEY, seconds=0.2) as lease:
+        assert lease.note.deaths == 1
+
+
 def test_a_lease_that_ran_out_is_not_given_back_over_its_next_holder(store: MemoryStore) -> None:
     """Deleting it would have let a third one in."""
     lease = ShardLease(store, KEY, seconds=5)

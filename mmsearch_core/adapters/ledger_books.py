@@ -16,6 +16,7 @@ from mmsearch_core.errors import Busy
 from mmsearch_core.records.asset import Product
 from mmsearch_core.records.ids import BatchId, ProductId, TargetId
 from mmsearch_core.records.run import Target
+from mmsearch_core.shard_lease import AHEAD
 
 PAGE = 5_000
 NOT_DONE = ("open", "failed")
@@ -138,9 +139,10 @@ class LedgerBooks:
             self._database.insert_new(connection, leases, {"name": name, "holder": "", "token": 0, "expires": 0.0})
             mine = leases.c.name == name
             there = connection.execute(select(leases).where(mine).with_for_update()).mappings().one()
-            if there["expires"] > now and there["holder"] not in ("", holder):
+            held = now < there["expires"] <= now + AHEAD * seconds
+            if held and there["holder"] not in ("", holder):
                 raise Busy(f"Another process holds {name}: wait until it is done.")
-            same = there["holder"] == holder and there["expires"] > now
+            same = there["holder"] == holder and held
             token = int(there["token"]) + (0 if same else 1)
             values = {"holder": holder, "token": token, "expires": now + seconds}
             connection.execute(update(leases).where(mine).values(**values))

@@ -4,7 +4,7 @@ import importlib.metadata
 from collections import Counter, defaultdict
 from collections.abc import Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from typing import Any, TypeVar
 
 import structlog
@@ -34,7 +34,7 @@ def run(*, batch: BatchId, target: Target, stores: Stores, settings: Settings) -
     plan = from_json(there, Plan) if there else None
     if plan is None or (plan.recipes, plan.target_id) != (target.recipes, target.target_id):
         manifest = read_manifest(stores.work, batch)
-        looked_at = datetime.now(UTC)  # before looking: of two plans, the one that saw older things must not be later
+        looked_at = _moment(manifest, target, stores)  # of two plans, the one that saw older things must not be later
         changes, kinds = _look(manifest, target, stores, settings.catalog)
         plan = _freeze(manifest, target, stores, cut(changes, settings.shards.size), kinds, looked_at)
     log.info("plan.done", batch=batch, shards=len(plan.shards), **plan.counts)
@@ -57,6 +57,14 @@ def read_manifest(work: ObjectStore, batch: BatchId) -> Manifest:
     if data is None:
         raise StageMissing(f"Batch {batch} has no manifest: run the compare stage first, or correct the batch's name.")
     return from_json(data, Manifest)
+
+
+def _moment(manifest: Manifest, target: Target, stores: Stores) -> datetime:
+    """Now, before looking; but later than what the ledger saw of these assets while a clock was ahead, or their changes
+    would count as old until that moment has come (a hybrid logical clock: Kulkarni et al., 2014)."""
+    names = [asset_id(stores.catalog.bucket, key) for key in manifest.keys]
+    seen = [one.observed_at for one in stores.ledger.look_up(target.target_id, names).values() if one.observed_at]
+    return max([datetime.now(UTC), *(moment + timedelta(microseconds=1) for moment in seen)])
 
 
 def _look(

@@ -122,7 +122,7 @@ def _facts(
         "checks": checks,
         "failures": failures,
         "seconds": sum(stage["seconds"] for stage in report["stages"].values()),
-        "took": round((datetime.now(UTC) - plan.made_at).total_seconds(), 1),
+        "took": max(0.0, round((datetime.now(UTC) - plan.made_at).total_seconds(), 1)),
     }
 
 

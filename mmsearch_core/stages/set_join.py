@@ -19,10 +19,11 @@ LINES = pa.schema([("key", pa.string()), ("version", pa.string()), ("product", p
 PRODUCTS = pa.schema([("product", pa.string()), ("product_text", pa.string())])
 
 # "writing" is a build that was never finished: always changed. A failed asset stays failed until its bytes change.
-# An inventory says nothing of what the ledger saw later than it: that is ``fresher``.
+# An inventory says nothing of what the ledger saw later than it: that is ``fresher``, unless a clock was ahead then.
 JOIN = """
     WITH listed AS (SELECT key, min(version) AS version, min(product) AS product FROM lines GROUP BY key),
-    known AS (SELECT *, coalesce(observed_at > to_timestamp($as_of), false) AS fresher FROM ledger)
+    known AS (SELECT *, coalesce(observed_at > to_timestamp($as_of) AND observed_at <= now(), false) AS fresher
+              FROM ledger)
     SELECT coalesce(listed.key, known.key) AS key,
            known.key IS NOT NULL AS known,
            CASE WHEN listed.key IS NULL AND NOT fresher THEN 'removed'
