@@ -62,7 +62,13 @@ class PillowDecoder:
             ]
         except RuntimeError:
             return [None] * len(items)
-        return [self._answer(future, seconds * len(items) + GRACE_SECONDS) for future in futures]
+        answers, patience = [], seconds * len(items) + GRACE_SECONDS
+        for future in futures:
+            answers.append(answer := self._answer(future, patience))
+            patience = patience if answer else 0  # of a broken pool, what is not answered yet never will be
+        if not patience:
+            self._give_up()
+        return answers
 
     @cached_property
     def _pool(self) -> ProcessPool:
@@ -84,7 +90,6 @@ class PillowDecoder:
             return jpeg if isinstance(jpeg, BadRecord) else [Decoded(where=Whole(), jpeg=jpeg)]
         except TimeoutError:
             if not future.done():  # a child died between taking the picture and saying so
-                self._give_up()
                 return None
             return MediaTooLarge(f"The picture took longer than decode.seconds ({self._settings.seconds:g} s) to open.")
         except ProcessExpired as death:
