@@ -5,8 +5,9 @@ order, some at a time; a run by the clock does nothing. Without stages to redo i
 removes anything.
 
 `estimate` says what it would cost: assets, model calls that the memo does not save, GPU-seconds, minutes. Over the
-budget, `approve` waits for a person, and no answer within 20 hours means no. `select` hands the batches to
-`index_backfill`. With other models a second collection is filled beside the one that is searched.
+budget, `approve` waits for a person, and no answer within 20 hours means no (an answer given in the first seconds may
+get lost in Airflow 3.3.2, which then asks again). `select` hands the batches to `index_backfill`. With other models a
+second collection is filled beside the one that is searched.
 """
 
 from airflow.sdk import DAG
