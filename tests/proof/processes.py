@@ -36,6 +36,17 @@ def main(settings: Settings, log: str, stage: str, *arguments: str) -> None:
     runpy.run_module(f"tasks.{stage}", run_name="__main__")
 
 
+def send(child: ForkServerProcess, number: signal.Signals) -> bool:
+    """Whether the child was still there to be signalled."""
+    if child.exitcode is not None:
+        return False
+    try:
+        os.kill(child.pid or 0, number)
+    except ProcessLookupError:  # it ended since
+        return False
+    return True
+
+
 class Line:
     """The index line of one shop, a process a step."""
 
@@ -78,9 +89,7 @@ class Line:
         """Kill -9 at a random moment of its time, as far as that is known; then retry."""
         child = self.start(stage, *arguments)
         time.sleep(self.random.uniform(0, self.seconds.get(stage, 0.5)))
-        if child.exitcode is None:
-            os.kill(child.pid or 0, signal.SIGKILL)
-            self.kills += 1
+        self.kills += send(child, signal.SIGKILL)
         child.join()
         self.run(stage, *arguments)
 
