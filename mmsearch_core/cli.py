@@ -10,16 +10,16 @@ import structlog
 import typer
 
 from mmsearch_core.adapters.sql_ledger import SqlLedger
+from mmsearch_core.catalog.feed import add_to_feed
 from mmsearch_core.console import show_figures, show_hits
 from mmsearch_core.errors import BadSettings, MMSearchError, StageMissing, TryLater
+from mmsearch_core.pages.run_page import latest, page_key
 from mmsearch_core.records.query import StandardQuery, query_key
 from mmsearch_core.records.ranking import Candidate
 from mmsearch_core.serving.results import Results, read_current
-from mmsearch_core.serving.run_page import latest, page_key
 from mmsearch_core.settings import load_settings
 from mmsearch_core.stages import evaluate as evaluation
 from mmsearch_core.stages.asked import Asked, standardized
-from mmsearch_core.stages.catalog import add_to_feed
 from mmsearch_core.stages.judged_queries import read_judged
 from mmsearch_core.stages.retrieve import sellable
 from mmsearch_core.stages.switch import hindrance

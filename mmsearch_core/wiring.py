@@ -16,6 +16,7 @@ from mmsearch_core.adapters.sbert_embedder import SbertEmbedder
 from mmsearch_core.adapters.sql_ledger import SqlLedger
 from mmsearch_core.adapters.sqs_feed import SqsFeed
 from mmsearch_core.adapters.transformers_vlm import TransformersVLM
+from mmsearch_core.catalog.manifest import Manifest, manifest_key
 from mmsearch_core.codec import from_json
 from mmsearch_core.errors import ModelMismatch, StageMissing
 from mmsearch_core.ports import (
@@ -44,7 +45,6 @@ from mmsearch_core.stages import (
     upsert,
 )
 from mmsearch_core.stages.asked import Line
-from mmsearch_core.stages.compare import Manifest, manifest_key
 
 
 class Runtime:

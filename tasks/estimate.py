@@ -2,8 +2,8 @@
 
 from typing import Any
 
+from mmsearch_core.catalog.selection import read_selection
 from mmsearch_core.stages import estimate
-from mmsearch_core.stages.selection import read_selection
 from mmsearch_core.wiring import Runtime
 from tasks._command import command
 

@@ -25,7 +25,7 @@ class Current:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Manifest:
+class Generation:
     """What a generation is made of. ``content`` is a digest of all results: equal content, equal generation."""
 
     schema: int
@@ -41,7 +41,7 @@ class Manifest:
     made_at: str
 
 
-def manifest_key(generation: GenerationId) -> str:
+def generation_key(generation: GenerationId) -> str:
     """Where a generation's manifest lies."""
     return f"results/{generation}/manifest.json"
 
@@ -57,12 +57,12 @@ def read_current(store: ObjectStore) -> Current | None:
     return from_json(data, Current) if data else None
 
 
-def read_manifest(store: ObjectStore, generation: GenerationId) -> Manifest:
+def read_generation(store: ObjectStore, generation: GenerationId) -> Generation:
     """The manifest of a generation."""
-    data = store.get(manifest_key(generation))
+    data = store.get(generation_key(generation))
     if data is None:
         raise StageMissing(f"Generation {generation} has no manifest: publish again with precompute_results.")
-    return from_json(data, Manifest)
+    return from_json(data, Generation)
 
 
 class Results:
@@ -74,7 +74,7 @@ class Results:
             raise StageMissing("Nothing is published yet: run precompute_results first.")
         self._store = store
         self.current = current
-        self.manifest = read_manifest(store, current.generation)
+        self.manifest = read_generation(store, current.generation)
 
     def look_up(self, text: str, locale: str) -> dict[str, Any] | None:
         """The published result of a query as it stands in its file, or None where the query is not among them."""

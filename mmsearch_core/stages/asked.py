@@ -14,10 +14,9 @@ from mmsearch_core.records.description import Description
 from mmsearch_core.records.ids import AssetId, PixelsId, ProductId, QueryKey, RecipeId, SegmentId
 from mmsearch_core.records.query import Constraint, PopularQuery, StandardQuery, query_key
 from mmsearch_core.records.run import Target
-from mmsearch_core.records.segment import Segment, Whole, pixels_id
+from mmsearch_core.records.segment import Segment, Whole, pixels_id, pixels_key
 from mmsearch_core.settings import Search
 from mmsearch_core.shards import Stage
-from mmsearch_core.stages.decode import pixels_key
 from mmsearch_core.stages.retrieve import Legs
 
 

@@ -6,17 +6,16 @@ from typing import Any
 
 import structlog
 
+from mmsearch_core.catalog.keys import kind_of
 from mmsearch_core.errors import StageMissing, StopEverything, TryLater
+from mmsearch_core.pages import failed, run_facts, run_page
+from mmsearch_core.pages.run_page import Check
 from mmsearch_core.ports import Ledger, ObjectStore, Stores
 from mmsearch_core.records.asset import Asset, Change, Removal
 from mmsearch_core.records.ids import AssetId, BatchId
 from mmsearch_core.records.run import Plan, ShardReport, Target
-from mmsearch_core.serving import run_page
-from mmsearch_core.serving.run_page import Check
 from mmsearch_core.settings import Index
 from mmsearch_core.shards import Shard, read_plan
-from mmsearch_core.stages import failed, run_facts
-from mmsearch_core.stages.catalog import kind_of
 from mmsearch_core.stages.switch import go_live
 
 log = structlog.get_logger()

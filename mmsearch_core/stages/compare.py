@@ -3,10 +3,8 @@
 Nothing here is believed for good: a batch holds hints (keys), and the plan looks at every object again.
 """
 
-import codecs
 import tempfile
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, field
 from itertools import islice
 from pathlib import Path
 from types import MappingProxyType
@@ -14,38 +12,20 @@ from typing import Any
 
 import structlog
 
+from mmsearch_core.catalog import inventory
+from mmsearch_core.catalog.feed import read_feed
+from mmsearch_core.catalog.keys import ProductOf
+from mmsearch_core.catalog.manifest import Manifest, manifest_key
+from mmsearch_core.catalog.set_join import Spool
 from mmsearch_core.codec import to_json
 from mmsearch_core.errors import BadSettings, TooManyRemovals
 from mmsearch_core.ports import Ledger, ObjectStore, Stores
-from mmsearch_core.records.asset import Product
-from mmsearch_core.records.ids import BatchId, ProductId, digest
+from mmsearch_core.records.ids import BatchId, digest
 from mmsearch_core.records.run import Target
 from mmsearch_core.settings import Catalog, Settings
-from mmsearch_core.stages import inventory
-from mmsearch_core.stages.catalog import ProductOf, to_product
-from mmsearch_core.stages.set_join import Spool
 from mmsearch_core.stages.switch import go_live
 
 log = structlog.get_logger()
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Manifest:
-    """What a batch is asked to look at."""
-
-    batch: BatchId
-    source: str
-    keys: tuple[str, ...]
-    compared: Mapping[str, int] = field(default_factory=dict)  # counts of the comparison that made it
-    partial: bool = False  # a selection: it removes nothing, and what is searched does not switch to its target
-    redo: tuple[str, ...] = ()  # stages that ask their models again
-    retry: bool = False  # what failed is tried again
-    models: Mapping[str, str] = field(default_factory=dict)  # instead of those of the settings
-
-
-def manifest_key(batch: str) -> str:
-    """Where a batch's manifest lies."""
-    return f"runs/{batch}/manifest.json"
 
 
 def run(
@@ -93,29 +73,6 @@ def _take_feed(catalog: ObjectStore, key: str, ledger: Ledger) -> dict[str, int]
     if not products:  # a half-written feed must not empty the shop
         raise BadSettings(f"The feed {catalog.bucket}/{key} names no product: nothing was compared; mend it.")
     return {"products_changed": ledger.put_products(products), "feed_lines_unreadable": unreadable}
-
-
-def read_feed(catalog: ObjectStore, key: str) -> tuple[list[Product], int]:
-    """The products of the feed and how many of its lines could not be read; a product named twice: the last counts."""
-    data = catalog.get(key)
-    if data is None:
-        raise BadSettings(f"The feed {catalog.bucket}/{key} is not there: upload it or correct catalog.feed.")
-    products: dict[ProductId, Product] = {}
-    read = unreadable = 0
-    # split before decoding: only a line feed ends a line, and one bad byte costs one line
-    for number, line in enumerate(data.removeprefix(codecs.BOM_UTF8).split(b"\n"), start=1):
-        if not line.strip():
-            continue
-        try:
-            product = to_product(line)
-            products[product.product_id] = product
-            read += 1
-        except ValueError as error:
-            unreadable += 1
-            log.warning("compare.feed_line_unreadable", line=number, error=str(error))
-    if read > len(products):
-        log.warning("compare.products_named_twice", lines=read - len(products))
-    return list(products.values()), unreadable
 
 
 def check_removals(counts: Mapping[str, int], settings: Catalog, approved: int) -> None:

@@ -8,9 +8,8 @@ from hashlib import sha256
 from mmsearch_core.errors import BadRecord, MediaTooLarge, PreconditionFailed, SourceChanged, UnreadableMedia
 from mmsearch_core.ports import Decoder, ObjectStore
 from mmsearch_core.records.asset import Asset, Change
-from mmsearch_core.records.ids import PixelsId
 from mmsearch_core.records.run import Recipe
-from mmsearch_core.records.segment import Decoded, Segment, pixels_id, segment_id
+from mmsearch_core.records.segment import Decoded, Segment, pixels_id, pixels_key, segment_id
 from mmsearch_core.settings import Decode
 from mmsearch_core.shards import Outcome, Shard, Stage, Tally
 
@@ -25,11 +24,6 @@ def recipe(settings: Decode) -> Recipe:
         version=2,
         settings={"longest_side": str(settings.longest_side), "quality": str(settings.quality)},
     )
-
-
-def pixels_key(pixels: PixelsId) -> str:
-    """Where a normalised picture lies in the work bucket."""
-    return f"pixels/{pixels}.jpg"
 
 
 def stage(

@@ -11,6 +11,9 @@ from typing import Any
 
 import structlog
 
+from mmsearch_core.catalog.feed import read_feed
+from mmsearch_core.catalog.manifest import Manifest, manifest_key
+from mmsearch_core.catalog.notifications import changed_keys
 from mmsearch_core.codec import to_json
 from mmsearch_core.errors import Busy, PreconditionFailed, UnusableMessage
 from mmsearch_core.ports import ChangeFeed, Ledger, Stores
@@ -18,8 +21,6 @@ from mmsearch_core.records.ids import BatchId, digest
 from mmsearch_core.records.message import Message
 from mmsearch_core.records.run import Failure, Target
 from mmsearch_core.settings import Catalog, Queue, Settings
-from mmsearch_core.stages.compare import Manifest, manifest_key, read_feed
-from mmsearch_core.stages.notifications import changed_keys
 
 log = structlog.get_logger()
 

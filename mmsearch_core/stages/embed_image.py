@@ -10,9 +10,8 @@ from mmsearch_core.ports import Embedder, Memo, ObjectStore
 from mmsearch_core.records.embedding import Embedding, Vector
 from mmsearch_core.records.ids import PixelsId
 from mmsearch_core.records.run import Recipe
-from mmsearch_core.records.segment import Segment
+from mmsearch_core.records.segment import Segment, pixels_key
 from mmsearch_core.shards import Outcome, Stage, Tally
-from mmsearch_core.stages.decode import pixels_key
 from mmsearch_core.stages.memoised import memoised
 
 READERS = 8

@@ -7,13 +7,13 @@ from typing import Any
 
 import structlog
 
+from mmsearch_core.catalog.selection import Selection, as_form, selected
+from mmsearch_core.pages import run_page
 from mmsearch_core.ports import Ledger, ObjectStore, Stores
 from mmsearch_core.records.asset import ObjectRef, asset_id
 from mmsearch_core.records.ids import AssetId
 from mmsearch_core.records.run import Target
-from mmsearch_core.serving import run_page
 from mmsearch_core.settings import Backfill, Settings
-from mmsearch_core.stages.selection import Selection, as_form, selected
 
 log = structlog.get_logger()
 

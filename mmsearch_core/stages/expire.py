@@ -9,10 +9,10 @@ from typing import Any
 
 import structlog
 
+from mmsearch_core.pages import run_page
 from mmsearch_core.ports import Memo, ObjectStore, Stores
 from mmsearch_core.records.ids import GenerationId, PixelsId, RecipeId
-from mmsearch_core.serving import run_page
-from mmsearch_core.serving.results import CURRENT, Manifest, manifest_key, read_current, read_manifest
+from mmsearch_core.serving.results import CURRENT, Generation, generation_key, read_current, read_generation
 from mmsearch_core.settings import HousekeepingSettings
 from mmsearch_core.stages.housekeeping import Housekeeping, Removals, ago, under
 
@@ -57,8 +57,8 @@ def _generations(work: ObjectStore, settings: HousekeepingSettings, removals: Re
     if current is None:
         return
     newest = _newest(work, "results/")
-    whole = [GenerationId(name) for name in newest if work.head(manifest_key(GenerationId(name)))]
-    manifests: dict[str, Manifest] = {name: read_manifest(work, name) for name in whole}
+    whole = [GenerationId(name) for name in newest if work.head(generation_key(GenerationId(name)))]
+    manifests: dict[str, Generation] = {name: read_generation(work, name) for name in whole}
     recent = sorted(manifests, key=newest.__getitem__)[-settings.generations :]
     stopped = _stopped(newest, manifests, current.generation, work)
     young = {name for name, moment in stopped.items() if moment > ago(1)}
@@ -69,7 +69,7 @@ def _generations(work: ObjectStore, settings: HousekeepingSettings, removals: Re
 
 
 def _stopped(
-    newest: Mapping[str, datetime], manifests: Mapping[str, Manifest], current: str, work: ObjectStore
+    newest: Mapping[str, datetime], manifests: Mapping[str, Generation], current: str, work: ObjectStore
 ) -> dict[str, datetime]:
     """The moment before which each generation may have been current still: when it or a child of it was written; for
     those that a rollback left, when the pointer was turned."""

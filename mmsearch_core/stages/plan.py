@@ -9,17 +9,16 @@ from typing import Any, TypeVar
 
 import structlog
 
+from mmsearch_core.catalog.keys import ProductOf, kind_of
+from mmsearch_core.catalog.manifest import Manifest, read_manifest
 from mmsearch_core.codec import dump, from_json, to_json
-from mmsearch_core.errors import StageMissing
-from mmsearch_core.ports import ObjectStore, Stores
+from mmsearch_core.ports import Stores
 from mmsearch_core.records.asset import Asset, Change, Product, Removal, Withdrawal, asset_id
 from mmsearch_core.records.commit import Known
 from mmsearch_core.records.ids import BatchId
 from mmsearch_core.records.run import Plan, Target
 from mmsearch_core.settings import Catalog, Settings
 from mmsearch_core.shards import plan_key, shard_path
-from mmsearch_core.stages.catalog import ProductOf, kind_of
-from mmsearch_core.stages.compare import Manifest, manifest_key
 
 log = structlog.get_logger()
 
@@ -49,14 +48,6 @@ def versions() -> dict[str, str]:
 def cut(things: Sequence[T], size: int) -> list[Sequence[T]]:
     """``things`` in pieces of ``size``, the last one shorter."""
     return [things[start : start + size] for start in range(0, len(things), size)]
-
-
-def read_manifest(work: ObjectStore, batch: BatchId) -> Manifest:
-    """What the batch was asked to look at."""
-    data = work.get(manifest_key(batch))
-    if data is None:
-        raise StageMissing(f"Batch {batch} has no manifest: run the compare stage first, or correct the batch's name.")
-    return from_json(data, Manifest)
 
 
 def _moment(manifest: Manifest, target: Target, stores: Stores) -> datetime:

@@ -12,25 +12,24 @@ import structlog
 
 from mmsearch_core.codec import dump, to_json
 from mmsearch_core.errors import PreconditionFailed, StageMissing, StopEverything, TryLater
+from mmsearch_core.pages import failed, night_results, run_facts, run_page
+from mmsearch_core.pages.run_page import Check
 from mmsearch_core.ports import ObjectStore
 from mmsearch_core.records.ids import BatchId, GenerationId, ProductId, QueryKey, digest
 from mmsearch_core.records.query import PopularQuery, StandardQuery, query_key
 from mmsearch_core.records.ranking import Candidate, Evidence, Hit, Judgement, ResultSet
 from mmsearch_core.records.run import Plan
-from mmsearch_core.serving import run_page
 from mmsearch_core.serving.results import (
     CURRENT,
     Current,
-    Manifest,
+    Generation,
     bucket_of,
-    manifest_key,
+    generation_key,
     read_current,
-    read_manifest,
+    read_generation,
 )
-from mmsearch_core.serving.run_page import Check
 from mmsearch_core.settings import Search
 from mmsearch_core.shards import Shard, read_plan
-from mmsearch_core.stages import failed, night_results, run_facts
 from mmsearch_core.stages.close import add_up
 
 log = structlog.get_logger()
@@ -190,7 +189,7 @@ def _publish(draft: Draft, work: ObjectStore, buckets: int) -> tuple[GenerationI
         current = read_current(work)
         if current and current.hold:
             raise StopEverything("Results are on hold after a rollback: release the hold before publishing again.")
-        parent = read_manifest(work, current.generation) if current else None
+        parent = read_generation(work, current.generation) if current else None
         if parent and parent.content == draft.content:
             return parent.generation, parent.generation == draft.generation  # ours, if we died after the flip
         _write(draft, parent, work, buckets)
@@ -205,7 +204,7 @@ def _publish(draft: Draft, work: ObjectStore, buckets: int) -> tuple[GenerationI
     raise TryLater(f"Others published {TRIES} times while batch {draft.plan.batch} tried to: try again.")
 
 
-def _write(draft: Draft, parent: Manifest | None, work: ObjectStore, buckets: int) -> None:
+def _write(draft: Draft, parent: Generation | None, work: ObjectStore, buckets: int) -> None:
     old = {number: (parent.buckets[number], parent.checksums[number]) for number in parent.buckets} if parent else {}
     keys, checksums = {}, {}
     for number, data in _bucket_files(draft.results, buckets).items():
@@ -217,7 +216,7 @@ def _write(draft: Draft, parent: Manifest | None, work: ObjectStore, buckets: in
         keys[number], checksums[number] = key, checksum
     stamped = [replace(result, generation=draft.generation) for result in draft.results]
     work.put(f"results/{draft.generation}/results.parquet", dump(stamped, ResultSet))
-    manifest = Manifest(
+    manifest = Generation(
         schema=SCHEMA,
         generation=draft.generation,
         parent=parent.generation if parent else None,
@@ -230,7 +229,7 @@ def _write(draft: Draft, parent: Manifest | None, work: ObjectStore, buckets: in
         checksums=checksums,
         made_at=datetime.now(UTC).isoformat(timespec="seconds"),
     )
-    work.put(manifest_key(draft.generation), to_json(manifest))
+    work.put(generation_key(draft.generation), to_json(manifest))
 
 
 def _bucket_files(results: Sequence[ResultSet], buckets: int) -> dict[str, bytes]:

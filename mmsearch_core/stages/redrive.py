@@ -6,12 +6,12 @@ from typing import Any
 
 import structlog
 
+from mmsearch_core.catalog.manifest import Manifest, manifest_key
 from mmsearch_core.codec import to_json
 from mmsearch_core.ports import Stores
 from mmsearch_core.records.ids import AssetId, BatchId, digest
 from mmsearch_core.records.run import Target
 from mmsearch_core.settings import Settings
-from mmsearch_core.stages.compare import Manifest, manifest_key
 from mmsearch_core.stages.housekeeping import Housekeeping
 
 log = structlog.get_logger()

@@ -5,13 +5,13 @@ from typing import Any
 
 import structlog
 
+from mmsearch_core.catalog.manifest import Manifest, manifest_key
+from mmsearch_core.catalog.selection import Selection, selected
 from mmsearch_core.codec import to_json
 from mmsearch_core.ports import Stores
 from mmsearch_core.records.ids import BatchId, digest
 from mmsearch_core.records.run import Target
 from mmsearch_core.settings import Settings
-from mmsearch_core.stages.compare import Manifest, manifest_key
-from mmsearch_core.stages.selection import Selection, selected
 
 log = structlog.get_logger()
 

@@ -109,7 +109,7 @@ def test_the_form_of_a_backfill_is_typed_and_needs_no_filling_in(dags: list[DAG]
         "budget_minutes": ["null", "number"],
         "dry_run": "boolean",
     }
-    stage = (ROOT / "mmsearch_core/stages/selection.py").read_text()
+    stage = (ROOT / "mmsearch_core/catalog/selection.py").read_text()
     assert all(f"    {name}: " in stage for name in types)
 
 

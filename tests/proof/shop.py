@@ -5,10 +5,10 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
+from mmsearch_core.catalog.manifest import Manifest, manifest_key
 from mmsearch_core.codec import to_json
 from mmsearch_core.errors import StageMissing, TryLater
 from mmsearch_core.records.ids import BatchId
-from mmsearch_core.stages.compare import Manifest, manifest_key
 from mmsearch_core.wiring import Runtime
 from tasks import close, compare, plan
 from tests.line import INDEX, do

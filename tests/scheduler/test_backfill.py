@@ -7,12 +7,12 @@ from typing import Any
 
 import pytest
 
+from mmsearch_core.catalog.feed import read_feed
 from mmsearch_core.demo.catalog import write_sample
 from mmsearch_core.demo.environment import ROOT
 from mmsearch_core.demo.follow import FINISHED
 from mmsearch_core.demo.upload import client, create_buckets, upload
 from mmsearch_core.settings import load_settings
-from mmsearch_core.stages.compare import read_feed
 from mmsearch_core.wiring import Runtime
 
 

@@ -6,9 +6,9 @@ from typing import Any
 
 import pytest
 
+from mmsearch_core.catalog.feed import read_feed
 from mmsearch_core.errors import BadSettings
 from mmsearch_core.shards import read_plan
-from mmsearch_core.stages.compare import read_feed
 from mmsearch_core.testing.fake_models import FakeVisionLanguageModel
 from mmsearch_core.wiring import Runtime
 from tasks import estimate, plan, select

@@ -6,11 +6,11 @@ from urllib.parse import quote_plus
 
 import pytest
 
+from mmsearch_core.catalog.manifest import Manifest, manifest_key
 from mmsearch_core.codec import from_json
 from mmsearch_core.errors import QueueAway
 from mmsearch_core.ports import ChangeFeed
 from mmsearch_core.records.message import Message
-from mmsearch_core.stages.compare import Manifest, manifest_key
 from mmsearch_core.stages.drain import gather
 from mmsearch_core.testing.memory_feed import MemoryFeed
 from mmsearch_core.wiring import Runtime

@@ -4,8 +4,8 @@ import json
 
 import pytest
 
+from mmsearch_core.catalog.feed import read_feed
 from mmsearch_core.errors import BadSettings
-from mmsearch_core.stages.compare import read_feed
 from mmsearch_core.testing.memory_ledger import MemoryLedger
 from mmsearch_core.testing.memory_store import MemoryStore
 

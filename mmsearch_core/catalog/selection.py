@@ -7,11 +7,11 @@ from typing import Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator
 
+from mmsearch_core.catalog.keys import kind_of
 from mmsearch_core.errors import BadSettings
 from mmsearch_core.ports import ObjectStore
 from mmsearch_core.records.asset import Kind, ObjectRef
 from mmsearch_core.records.ids import digest
-from mmsearch_core.stages.catalog import kind_of
 
 Redone = Literal["describe", "embed_text", "embed_image"]  # the stages that remember; the others are always done
 

@@ -8,8 +8,8 @@ from typing import Any
 import pytest
 
 from mmsearch_core.errors import StopEverything, TryLater
-from mmsearch_core.serving.run_page import latest, page_key
-from mmsearch_core.serving.thumbnails import thumbnails_of_strangers
+from mmsearch_core.pages.run_page import latest, page_key
+from mmsearch_core.pages.thumbnails import thumbnails_of_strangers
 from mmsearch_core.shards import plan_key
 from mmsearch_core.wiring import Runtime
 from tasks import close, compare, plan

@@ -3,11 +3,11 @@
 from collections.abc import Sequence
 from typing import Any
 
+from mmsearch_core.pages.thumbnails import thumbnails
 from mmsearch_core.ports import ObjectStore
 from mmsearch_core.records.ranking import Candidate, ResultSet
-from mmsearch_core.serving.thumbnails import thumbnails
+from mmsearch_core.records.segment import pixels_key
 from mmsearch_core.shards import Shard
-from mmsearch_core.stages.decode import pixels_key
 
 QUERIES = 12
 HITS = 6

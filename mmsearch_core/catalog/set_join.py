@@ -10,10 +10,10 @@ from typing import Any
 import pyarrow as pa
 import pyarrow.parquet as pq
 
+from mmsearch_core.catalog.keys import ProductOf
 from mmsearch_core.ports import Ledger
 from mmsearch_core.records.commit import KNOWN_COLUMNS
 from mmsearch_core.records.ids import TargetId
-from mmsearch_core.stages.catalog import ProductOf
 
 LINES = pa.schema([("key", pa.string()), ("version", pa.string()), ("product", pa.string())])
 PRODUCTS = pa.schema([("product", pa.string()), ("product_text", pa.string())])

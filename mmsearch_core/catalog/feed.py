@@ -1,41 +1,17 @@
-"""How the catalog bucket is read: which product a key belongs to, what kind of asset it is, what a feed line says."""
+"""The feed: a file of the catalog bucket with a product a line."""
 
+import codecs
 import json
-import re
-from pathlib import PurePosixPath
 
+import structlog
 from pydantic import BaseModel, ConfigDict, Field, FiniteFloat, ValidationError, field_validator
 
 from mmsearch_core.errors import BadSettings, PreconditionFailed
 from mmsearch_core.ports import ObjectStore
-from mmsearch_core.records.asset import Kind, Product
+from mmsearch_core.records.asset import Product
 from mmsearch_core.records.ids import ProductId
 
-KINDS: dict[str, Kind] = {
-    **dict.fromkeys((".mp4", ".mov", ".mkv", ".webm", ".avi"), "video"),
-    **dict.fromkeys((".pdf",), "document"),
-}
-
-
-class ProductOf:
-    """The product a key belongs to, by ``catalog.product_pattern``: its first group."""
-
-    def __init__(self, pattern: str) -> None:
-        try:
-            self._pattern = re.compile(pattern)
-        except re.error as error:
-            raise BadSettings(f"catalog.product_pattern is not a regular expression ({error}): correct it.") from error
-        if self._pattern.groups < 1:
-            raise BadSettings("catalog.product_pattern needs one group that holds the product id.")
-
-    def __call__(self, key: str) -> ProductId | None:
-        found = self._pattern.search(key)
-        return ProductId(found.group(1)) if found else None
-
-
-def kind_of(key: str) -> Kind:
-    """By the key's ending; what has none of a video or a document is opened as a picture."""
-    return KINDS.get(PurePosixPath(key).suffix.lower(), "picture")
+log = structlog.get_logger()
 
 
 class FeedLine(BaseModel):
@@ -77,6 +53,29 @@ def to_product(line: bytes) -> Product:
         in_stock=said.in_stock,
         facts={name: value if isinstance(value, str) else json.dumps(value) for name, value in extra.items()},
     )
+
+
+def read_feed(catalog: ObjectStore, key: str) -> tuple[list[Product], int]:
+    """The products of the feed and how many of its lines could not be read; a product named twice: the last counts."""
+    data = catalog.get(key)
+    if data is None:
+        raise BadSettings(f"The feed {catalog.bucket}/{key} is not there: upload it or correct catalog.feed.")
+    products: dict[ProductId, Product] = {}
+    read = unreadable = 0
+    # split before decoding: only a line feed ends a line, and one bad byte costs one line
+    for number, line in enumerate(data.removeprefix(codecs.BOM_UTF8).split(b"\n"), start=1):
+        if not line.strip():
+            continue
+        try:
+            product = to_product(line)
+            products[product.product_id] = product
+            read += 1
+        except ValueError as error:
+            unreadable += 1
+            log.warning("feed.line_unreadable", line=number, error=str(error))
+    if read > len(products):
+        log.warning("feed.products_named_twice", lines=read - len(products))
+    return list(products.values()), unreadable
 
 
 def add_to_feed(catalog: ObjectStore, feed: str, product: str, title: str) -> bool:

@@ -6,15 +6,14 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from mmsearch_core.pages.thumbnails import thumbnails, thumbnails_of_strangers
 from mmsearch_core.ports import ObjectStore
 from mmsearch_core.records.asset import Asset, Change
 from mmsearch_core.records.query import PopularQuery
 from mmsearch_core.records.ranking import Candidate
 from mmsearch_core.records.run import Failure, ShardReport
-from mmsearch_core.records.segment import Segment, Whole
-from mmsearch_core.serving.thumbnails import thumbnails, thumbnails_of_strangers
+from mmsearch_core.records.segment import Segment, Whole, pixels_key
 from mmsearch_core.shards import Shard
-from mmsearch_core.stages.decode import pixels_key
 
 LISTED = 200  # failures on a page; all are counted, and all are in the shards' files
 PICTURED = 48

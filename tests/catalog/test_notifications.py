@@ -9,9 +9,9 @@ import pytest
 from hypothesis import assume, given
 from hypothesis import strategies as st
 
+from mmsearch_core.catalog.notifications import changed_keys
 from mmsearch_core.demo.queue import notifications
 from mmsearch_core.errors import UnusableMessage
-from mmsearch_core.stages.notifications import changed_keys
 from tests.servers import Sqs
 
 KEYS = (

@@ -79,7 +79,7 @@ def render(facts: Mapping[str, Any], pictures: Mapping[str, bytes]) -> str:
     from jinja2 import Environment, PackageLoader, StrictUndefined
 
     environment = Environment(
-        loader=PackageLoader("mmsearch_core.serving"),
+        loader=PackageLoader("mmsearch_core.pages"),
         autoescape=True,
         undefined=StrictUndefined,
         trim_blocks=True,

@@ -5,10 +5,10 @@ from dataclasses import asdict
 from datetime import UTC, datetime
 from typing import Any
 
+from mmsearch_core.pages import run_page
+from mmsearch_core.pages.run_page import Check
 from mmsearch_core.ports import ObjectStore
 from mmsearch_core.records.run import Plan
-from mmsearch_core.serving import run_page
-from mmsearch_core.serving.run_page import Check
 
 KINDS = ("added", "changed", "redone", "unchanged", "removed", "withdrawn", "waiting_for_product", "failed")
 INDEXING = ("decode", "describe", "embed_text", "embed_image", "upsert")
