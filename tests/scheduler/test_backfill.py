@@ -1,7 +1,7 @@
 """Days of uploads through the real scheduler: newest first, once more without effect, and never against a no."""
 
 import time
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -37,9 +37,10 @@ def rows() -> list[tuple[str, str, str]]:
 
 
 def backfill(shop: Any, days: int, **options: Any) -> list[dict[str, Any]]:
-    """Run a backfill of the last days to its end; its runs in the order in which they started."""
+    """Run a backfill of the last days of uploads to its end; its runs in the order in which they started."""
     before = {run["dag_run_id"] for run in shop.airflow.runs("catalog_backfill")}
-    midnight = datetime.now(UTC).replace(hour=0, minute=0, second=0, microsecond=0)
+    uploaded = max(found.last_modified for found in Runtime(load_settings()).catalog.list("pictures/"))
+    midnight = uploaded.astimezone(UTC).replace(hour=0, minute=0, second=0, microsecond=0)
     first = midnight - timedelta(days=days - 1)
     shop.airflow.backfill("catalog_backfill", first.isoformat(), midnight.isoformat(), **options)
 
