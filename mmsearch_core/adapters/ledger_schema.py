@@ -2,7 +2,7 @@
 
 from sqlalchemy import JSON, BigInteger, Column, DateTime, Float, Index, Integer, MetaData, String, Table, Text
 
-REVISION = "0002"  # the newest file in migrations/versions
+REVISION = "0003"  # the newest file in migrations/versions
 VERSION_TABLE = "ledger_version"  # not Alembic's own name: Airflow may keep its tables in the same database
 
 tables = MetaData()
@@ -39,6 +39,9 @@ assets = Table(
     Column("failure_kind", String(64)),
     Column("failure_message", Text),
     Column("changed_at", DateTime(timezone=True), nullable=False),
+    Column("rows", Integer, nullable=False, default=0, server_default="0"),  # of the live build
+    Column("content", String(64), nullable=False, default="", server_default=""),  # digest of these rows; "": unknown
+    Column("redriven_at", DateTime(timezone=True)),  # when a failure was last tried again
     Index("assets_by_state", "target_id", "state", "changed_at"),
 )
 
@@ -54,6 +57,15 @@ products = Table(
     Column("facts", JSON, nullable=False),
     Column("text_digest", String(64), nullable=False),
     Column("facts_digest", String(64), nullable=False),
+)
+
+# which state of the feed the products are of
+feeds = Table(
+    "feeds",
+    tables,
+    Column("feed", String(1024), primary_key=True),  # bucket and key
+    Column("version", String(255), nullable=False),
+    Column("modified_at", DateTime(timezone=True), nullable=False),
 )
 
 batches = Table(

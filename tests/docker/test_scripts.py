@@ -12,6 +12,7 @@ import pytest
 
 from tests.docker.conftest import DOCKER, ROOT, values_of
 from tests.docker.test_dockerfile import tool
+from tests.patience import PATIENCE
 
 SCRIPTS = sorted(DOCKER.rglob("*.sh"))
 BARE = {"PATH": os.environ["PATH"], "MMSEARCH_PYTHON": sys.executable, "PYTHONPATH": str(ROOT)}
@@ -21,7 +22,7 @@ def run(script: str, *arguments: str, **environment: str) -> subprocess.Complete
     """A script in a bare environment."""
     command = ["bash", str(DOCKER / script), *arguments]
     return subprocess.run(
-        command, env=BARE | environment, capture_output=True, text=True, check=False, cwd="/", timeout=120
+        command, env=BARE | environment, capture_output=True, text=True, check=False, cwd="/", timeout=PATIENCE
     )
 
 
@@ -68,7 +69,7 @@ def test_the_entrypoint_becomes_the_command(tmp_path: Path) -> None:
             assert process.stdout is not None
             assert process.stdout.readline().strip() == f"{process.pid} two words"
             process.send_signal(signal.SIGTERM)
-            assert process.wait(timeout=30) == -signal.SIGTERM
+            assert process.wait(timeout=PATIENCE) == -signal.SIGTERM
         finally:
             process.kill()
 

@@ -16,6 +16,8 @@ from airflow.sdk import Asset
 from airflow.sdk.exceptions import AirflowException, AirflowFailException, AirflowSkipException
 from mmsearch_airflow import StageOperator
 
+from tests.patience import until
+
 STAND_IN = """
 import json, os, signal, subprocess, sys, time
 command, *rest = sys.argv[1:]
@@ -81,24 +83,15 @@ def run(*arguments: str, **options: Any) -> tuple[Any, dict[str, Any]]:
     return operator.execute({"ti": instance, "outlet_events": options.pop("events", {})}), instance.pushed  # type: ignore[typeddict-item]
 
 
-def gone(pid: int, within: float = 8) -> bool:
-    """Whether a process ends in time; a zombie has ended."""
-    deadline = time.monotonic() + within
-    while time.monotonic() < deadline:
-        if not psutil.pid_exists(pid) or psutil.Process(pid).status() == psutil.STATUS_ZOMBIE:
-            return True
-        time.sleep(0.05)
-    return False
+def gone(pid: int) -> bool:
+    """Whether a process has ended; a zombie has."""
+    return not psutil.pid_exists(pid) or psutil.Process(pid).status() == psutil.STATUS_ZOMBIE
 
 
 def pids(path: Path) -> list[int]:
     """The process ids in a file that is about to be written."""
-    deadline = time.monotonic() + 10
-    while time.monotonic() < deadline:
-        if path.exists() and len(found := path.read_text().split()) == 2:
-            return [int(pid) for pid in found]
-        time.sleep(0.05)
-    raise AssertionError("the stage did not start")
+    until(lambda: path.exists() and len(path.read_text().split()) == 2, "started the stage")
+    return [int(pid) for pid in path.read_text().split()]
 
 
 @pytest.mark.parametrize(
@@ -206,7 +199,8 @@ def test_on_kill_ends_the_stage_and_what_it_started_also_what_ignores_the_polite
             operator.execute({"ti": RecordingTaskInstance()})  # type: ignore[typeddict-item]
     finally:
         signal.signal(signal.SIGUSR1, before)
-    assert all(gone(pid) for pid in pids(tmp_path / "pids"))
+    family = pids(tmp_path / "pids")
+    until(lambda: all(gone(pid) for pid in family), "ended")
 
 
 def test_when_the_task_is_killed_the_stage_and_what_it_started_go_with_it(tmp_path: Path) -> None:
@@ -221,11 +215,11 @@ def test_when_the_task_is_killed_the_stage_and_what_it_started_go_with_it(tmp_pa
     finally:
         task.kill()
         task.wait()
-    assert all(gone(pid) for pid in family)
+    until(lambda: all(gone(pid) for pid in family), "ended")
 
 
 def test_what_a_stage_leaves_running_is_ended_and_does_not_hold_the_task() -> None:
     began = time.monotonic()
     child, _ = run("leave", returns="child")
-    assert gone(child)
+    until(lambda: gone(child), "ended")
     assert time.monotonic() - began < 30

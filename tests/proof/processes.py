@@ -15,11 +15,11 @@ from pathlib import Path
 
 from mmsearch_core.settings import Settings
 from tests.line import INDEX
+from tests.patience import PATIENCE
 from tests.proof.real import process
 from tests.proof.shop import Shop
 
 LOADED = ["boto3", "pymilvus", "duckdb", "pyarrow.parquet", "sqlalchemy", "PIL.Image", "tests.proof.processes"]
-PATIENCE = 90  # seconds until a process that does not end is a failure
 AGAIN, LATE = 75, 78
 
 

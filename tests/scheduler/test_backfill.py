@@ -14,6 +14,7 @@ from mmsearch_core.demo.follow import FINISHED
 from mmsearch_core.demo.upload import client, create_buckets, upload
 from mmsearch_core.settings import load_settings
 from mmsearch_core.wiring import Runtime
+from tests.patience import PATIENCE
 
 
 @pytest.fixture(scope="module")
@@ -89,7 +90,7 @@ def test_days_newest_first_then_again_without_effect_and_not_against_a_persons_w
 
 def _answer(shop: Any, run_id: str, choice: str) -> None:
     """Answer as often as asked: under load, 3.3.2 may take an answer for a death of the task that asked."""
-    deadline = time.monotonic() + 300
+    deadline = time.monotonic() + 5 * PATIENCE
     while shop.airflow.run("catalog_backfill", run_id)["state"] not in FINISHED:
         assert time.monotonic() < deadline
         asked = _state(shop, run_id, "approve") == "awaiting_input"

@@ -13,6 +13,7 @@ import pytest
 from mmsearch_core.demo import processes, stack
 from mmsearch_core.demo.environment import Ports, ports, prepare, secrets
 from mmsearch_core.demo.processes import Part, PartFailed
+from tests.patience import PATIENCE
 
 SERVER = """
 import socket, subprocess, sys, time
@@ -25,7 +26,7 @@ time.sleep(60)
 def part(command: list[str], **options: Any) -> Part:
     """A part named `server`."""
     made: dict[str, Any] = {"name": "server", "command": command, "environment": {}, "ready": lambda: False}
-    return Part(**made | {"deadline": 10} | options)
+    return Part(**made | {"deadline": PATIENCE} | options)
 
 
 @pytest.fixture

@@ -19,13 +19,19 @@ from mmsearch_core.demo.upload import client, create_buckets
 from mmsearch_core.settings import load_settings
 from mmsearch_core.wiring import Runtime
 from tests.line import picture
+from tests.patience import PATIENCE
+from tests.patience import until as wait_until
 
 pytestmark = pytest.mark.scheduler
-PATIENCE = 420  # seconds
 LARGE_SHARDS = """
 import os
 os.environ["MMSEARCH_SHARDS__SIZE"] = "1000"
 """
+
+
+def until(true: Callable[[], object], what: str) -> None:
+    """Wait for what the scheduler brings about in several runs."""
+    wait_until(true, what, seconds=4 * PATIENCE, pause=1)
 
 
 class Shop:
@@ -79,14 +85,6 @@ def shop(running: Any, tmp_path: Path) -> Iterator[Shop]:
     running.airflow.switch("catalog_inbox", on=True)
     yield shop
     running.airflow.switch("catalog_inbox", on=False)
-
-
-def until(true: Callable[[], bool], what: str) -> None:
-    """Wait for something that has to come."""
-    deadline = time.monotonic() + PATIENCE
-    while not true():
-        assert time.monotonic() < deadline, f"after {PATIENCE} seconds: not {what}"
-        time.sleep(1)
 
 
 def test_a_burst_during_a_drain_and_what_came_while_airflow_was_switched_off(shop: Shop) -> None:

@@ -1,0 +1,21 @@
+"""What an index is held against: how many rows an asset has and what they say; which state of the feed was taken in;
+when a failure was last tried again."""
+
+import sqlalchemy as sa
+from alembic import op
+
+revision = "0003"
+down_revision = "0002"
+
+
+def upgrade() -> None:
+    """Add the columns and the table; of what is live already, the rows are counted when it is next written."""
+    op.add_column("assets", sa.Column("rows", sa.Integer, nullable=False, server_default="0"))
+    op.add_column("assets", sa.Column("content", sa.String(64), nullable=False, server_default=""))
+    op.add_column("assets", sa.Column("redriven_at", sa.DateTime(timezone=True)))
+    op.create_table(
+        "feeds",
+        sa.Column("feed", sa.String(1024), primary_key=True),
+        sa.Column("version", sa.String(255), nullable=False),
+        sa.Column("modified_at", sa.DateTime(timezone=True), nullable=False),
+    )
