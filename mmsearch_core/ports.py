@@ -42,6 +42,12 @@ class ObjectStore(Protocol):
     def delete(self, key: str) -> None:
         """Remove the object; no error where there is none."""
 
+    def delete_many(self, keys: Sequence[str]) -> None:
+        """Remove these objects, in few requests; no error where there is none."""
+
+    def folders(self, prefix: str) -> Iterator[str]:
+        """The names directly under the prefix (which ends in a slash) that have objects under them, without slashes."""
+
 
 class ChangeFeed(Protocol):
     """Messages that say where something may have changed: in any order, some of them twice. One that was received is
@@ -143,8 +149,8 @@ class VectorIndex(Protocol):
     def builds(self, collection: str) -> Iterator[tuple[str, AssetId, Build]]:
         """(row id, asset, build) of every row."""
 
-    def pixels(self, collection: str) -> Iterator[PixelsId]:
-        """The pixels that rows refer to, repeated ones too."""
+    def pixels(self, collection: str) -> Iterator[tuple[AssetId, PixelsId]]:
+        """(asset, pixels) of every row; several rows of an asset may refer to the same pixels."""
 
     def resolve(self, alias: str) -> str | None:
         """The collection that the alias names."""

@@ -137,9 +137,10 @@ class MilvusIndex:
             for row in self._query(collection, "", ["row_id", "asset_id", "build"]):
                 yield row["row_id"], AssetId(row["asset_id"]), Build(row["build"])
 
-    def pixels(self, collection: str) -> Iterator[PixelsId]:
+    def pixels(self, collection: str) -> Iterator[tuple[AssetId, PixelsId]]:
         with self._named_errors():
-            yield from (PixelsId(row["pixels"]) for row in self._query(collection, "", ["pixels"]))
+            for row in self._query(collection, "", ["asset_id", "pixels"]):
+                yield AssetId(row["asset_id"]), PixelsId(row["pixels"])
 
     def resolve(self, alias: str) -> str | None:
         with self._named_errors():  # describe_alias would log an error where there is none

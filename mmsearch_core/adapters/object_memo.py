@@ -29,8 +29,7 @@ class ObjectMemo:
             return dict(zip(answers, stands, strict=True))
 
     def forget(self, recipe: RecipeId, keys: Sequence[str]) -> None:
-        with ThreadPoolExecutor(THREADS) as threads:
-            list(threads.map(lambda key: self._store.delete(_answer_key(recipe, key)), keys))
+        self._store.delete_many([_answer_key(recipe, key) for key in keys])
 
     def judgements(self, recipe: RecipeId, query: str) -> list[Judgement]:
         data = self._store.get(_query_key(recipe, query))

@@ -1,6 +1,7 @@
 """S3, or anything that speaks it, through boto3."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from functools import cached_property
 from typing import Any, TypeVar
 
@@ -13,6 +14,8 @@ from mmsearch_core.settings import Store
 Answer = TypeVar("Answer")
 
 CONNECT_SECONDS, READ_SECONDS, ATTEMPTS = 5, 30, 3
+KEYS_A_REQUEST = 1_000  # S3's limit for one request that deletes
+DELETERS = 16
 REFUSED = {"AccessDenied", "403", "InvalidAccessKeyId", "SignatureDoesNotMatch", "AuthorizationHeaderMalformed"}
 ABSENT = {"404", "NoSuchKey", "NotFound"}
 
@@ -29,12 +32,7 @@ class S3Store:
         self._settings = settings
 
     def list(self, prefix: str = "") -> Iterator[ObjectRef]:
-        pages = self._client.get_paginator("list_objects_v2").paginate(Bucket=self.bucket, Prefix=prefix)
-        pages = iter(pages)
-        while True:
-            page = self._ask(lambda: next(pages, None))
-            if page is None:
-                return
+        for page in self._pages(Prefix=prefix):
             for found in page.get("Contents", ()):
                 yield ObjectRef(
                     bucket=self.bucket,
@@ -43,6 +41,16 @@ class S3Store:
                     size=found["Size"],
                     last_modified=found["LastModified"],
                 )
+
+    def folders(self, prefix: str) -> Iterator[str]:
+        for page in self._pages(Prefix=prefix, Delimiter="/"):
+            for found in page.get("CommonPrefixes", ()):
+                yield found["Prefix"].removeprefix(prefix).rstrip("/")
+
+    def _pages(self, **options: str) -> Iterator[dict[str, Any]]:
+        pages = iter(self._client.get_paginator("list_objects_v2").paginate(Bucket=self.bucket, **options))
+        while (page := self._ask(lambda: next(pages, None))) is not None:
+            yield page
 
     def head(self, key: str) -> ObjectRef | None:
         found = self._ask_for(lambda: self._client.head_object(Bucket=self.bucket, Key=key))
@@ -77,6 +85,22 @@ class S3Store:
 
     def delete(self, key: str) -> None:
         self._ask_for(lambda: self._client.delete_object(Bucket=self.bucket, Key=key))
+
+    def delete_many(self, keys: Sequence[str]) -> None:
+        for start in range(0, len(keys), KEYS_A_REQUEST):
+            self._delete_piece(keys[start : start + KEYS_A_REQUEST])
+
+    def _delete_piece(self, keys: Sequence[str]) -> None:
+        """One request; then one by one what the endpoint refused, all of it if it has no such request."""
+        wanted = {"Objects": [{"Key": key} for key in keys], "Quiet": True}
+        try:
+            answer = self._ask(lambda: self._client.delete_objects(Bucket=self.bucket, Delete=wanted))
+            left = [refused["Key"] for refused in answer.get("Errors", ())]
+        except BadSettings:  # not every S3 has this request: Google's interoperable API had none for years
+            left = list(keys)
+        if left:
+            with ThreadPoolExecutor(DELETERS) as deleters:
+                list(deleters.map(self.delete, left))
 
     def create(self) -> None:
         """Make the bucket, unless it is there."""

@@ -66,8 +66,8 @@ class MemoryIndex:
     def builds(self, collection: str) -> Iterator[tuple[str, AssetId, Build]]:
         yield from [(row.row_id, row.asset_id, row.build) for row in self._rows[collection].values()]
 
-    def pixels(self, collection: str) -> Iterator[PixelsId]:
-        yield from [row.pixels for row in self._rows[collection].values()]
+    def pixels(self, collection: str) -> Iterator[tuple[AssetId, PixelsId]]:
+        yield from [(row.asset_id, row.pixels) for row in self._rows[collection].values()]
 
     def resolve(self, alias: str) -> str | None:
         return self._aliases.get(alias)

@@ -1,7 +1,7 @@
 """A bucket in memory."""
 
 import threading
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from datetime import UTC, datetime
 from hashlib import sha256
 
@@ -52,3 +52,11 @@ class MemoryStore:
         with self._lock:
             self._objects.pop(key, None)
             self.writes += 1
+
+    def delete_many(self, keys: Sequence[str]) -> None:
+        for key in keys:
+            self.delete(key)
+
+    def folders(self, prefix: str) -> Iterator[str]:
+        inner = (found.key.removeprefix(prefix).partition("/") for found in self.list(prefix))
+        yield from {name for name, slash, _ in inner if slash}

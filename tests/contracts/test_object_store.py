@@ -47,6 +47,26 @@ def test_what_is_not_there_is_none_and_may_be_deleted(store: ObjectStore) -> Non
     assert list(store.list("nothing")) == []
 
 
+def test_many_are_deleted_at_once_and_absent_ones_are_no_error(store: ObjectStore) -> None:
+    """More than a page of them, whatever characters their keys have."""
+    with ThreadPoolExecutor(16) as threads:
+        list(threads.map(lambda number: store.put(f"many/{number}", b""), range(1001)))
+    for key in ODD_KEYS:
+        store.put(key, b"")
+    store.put("stays", b"")
+    store.delete_many([*(ref.key for ref in store.list("many/")), *ODD_KEYS, "never/was"])
+    store.delete_many([])
+    assert [ref.key for ref in store.list()] == ["stays"]
+
+
+def test_folders_are_named_once_each(store: ObjectStore) -> None:
+    """Whatever lies how deep in them; an object directly under the prefix is no folder."""
+    for key in ("memo/a/1", "memo/a/2/3", "memo/b/1", "memo/object", "memory/c/1"):
+        store.put(key, b"")
+    assert sorted(store.folders("memo/")) == ["a", "b"]
+    assert list(store.folders("nothing/")) == []
+
+
 @pytest.mark.parametrize("keys", [KEYS, ODD_KEYS])
 def test_any_key_is_listed_as_it_was_written(store: ObjectStore, keys: tuple[str, ...]) -> None:
     """In no promised order, under its prefix only."""

@@ -73,7 +73,8 @@ def test_the_nearest_rows_come_first(index: VectorIndex, collection: str) -> Non
 def test_the_pixels_of_all_rows_are_told(index: VectorIndex, collection: str) -> None:
     """So that what no row refers to can go."""
     index.upsert(collection, [row("x", unit(1, 0, 0, 0)), row("y", None)])
-    assert set(index.pixels(collection)) == {digest("pixels", "x"), digest("pixels", "y")}
+    assert {pixels for _, pixels in index.pixels(collection)} == {digest("pixels", "x"), digest("pixels", "y")}
+    assert {asset for asset, _ in index.pixels(collection)} == {asset for _, asset, _ in index.builds(collection)}
 
 
 def test_a_row_may_have_no_vector_in_a_space(index: VectorIndex, collection: str) -> None:
