@@ -18,9 +18,18 @@ from tests.bench.index_line import index_line
 from tests.bench.refresh import refresh_1m
 from tests.bench.row import Row
 from tests.bench.unchanged import plan_unchanged
+from tests.bench.upsert_heads import upsert_heads
 
 BENCHMARKS: dict[str, Callable[[], list[Row]]] = {
-    each.__name__: each for each in (embed_image_vs_open_clip, memory_flat, index_line, plan_unchanged, refresh_1m)
+    each.__name__: each
+    for each in (
+        embed_image_vs_open_clip,
+        memory_flat,
+        index_line,
+        plan_unchanged,
+        refresh_1m,
+        upsert_heads,
+    )
 }
 OUT = Path("build/bench.json")
 
