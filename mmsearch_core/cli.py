@@ -3,6 +3,7 @@
 import json
 import re
 import sys
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -21,7 +22,7 @@ from mmsearch_core.settings import load_settings
 from mmsearch_core.stages import evaluate as evaluation
 from mmsearch_core.stages.asked import Asked, standardized
 from mmsearch_core.stages.judged_queries import read_judged
-from mmsearch_core.stages.retrieve import sellable
+from mmsearch_core.stages.retrieve import retrieve
 from mmsearch_core.stages.switch import hindrance
 from mmsearch_core.wiring import Runtime
 
@@ -194,9 +195,9 @@ def guess_locale(text: str) -> str:
     return "zh" if re.search(r"[\u4e00-\u9fff]", text) else "en"
 
 
-def _search(runtime: Runtime, text: str, image: Path | None) -> list[Candidate]:
+def _search(runtime: Runtime, text: str, image: Path | None) -> Sequence[Candidate]:
     line, locale = runtime.line(), guess_locale(text)
-    legs, collection = line.legs, line.target.collection
+    collection = line.target.collection
     words = {language: (text,) for language in ("en", "zh")} if text else {}
     query = StandardQuery(
         query_key=query_key(text, locale), text=text, locale=locale, wording={"en": text}, keywords=words
@@ -206,10 +207,12 @@ def _search(runtime: Runtime, text: str, image: Path | None) -> list[Candidate]:
         asked = Asked(query_id="search", locale=locale, text=text, picture=image.read_bytes())
         understood = standardized([asked], line).get("search")
         query = understood or query
-        found = legs.find(collection, [query], [picture])[0] if understood or text else legs.alike(collection, picture)
+        wordless = not (understood or text)
+        alike = line.legs.for_picture(collection, picture) if wordless else None
+        legs = alike or line.legs.for_queries(collection, [query], [picture])
     else:
-        found = legs.find(collection, [query])[0]
-    return sellable([query], [found], runtime.stores, line.target, line.settings)[0]
+        legs = line.legs.for_queries(collection, [query])
+    return retrieve([query], legs, line.stores, line.target, line.settings)[0].candidates
 
 
 def _page(runtime: Runtime, line: str) -> dict[str, Any] | None:

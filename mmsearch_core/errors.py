@@ -7,6 +7,7 @@ MMSearchError
 │   ├── MediaTooLarge    over a limit of size or time
 │   ├── UnusableAnswer   the model said nothing that fits its schema
 │   ├── UnusableMessage  a message of the queue that names no object of ours
+│   ├── PixelsMissing    the normalised picture is not in the work bucket any more
 │   ├── SourceChanged    the object is no longer what the plan saw
 │   └── KilledTheWorker  whoever touched this record died, more than once
 ├── TryLater             exit 75: the scheduler retries
@@ -50,6 +51,10 @@ class UnusableAnswer(BadRecord):
 
 class UnusableMessage(BadRecord):
     """The message names no object that we look at."""
+
+
+class PixelsMissing(BadRecord):
+    """The normalised picture is gone from the work bucket; the next refresh writes it again."""
 
 
 class SourceChanged(BadRecord):

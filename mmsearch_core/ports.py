@@ -15,7 +15,7 @@ from mmsearch_core.records.embedding import Vector
 from mmsearch_core.records.ids import AssetId, BatchId, Build, PixelsId, ProductId, RecipeId, TargetId
 from mmsearch_core.records.message import Message
 from mmsearch_core.records.question import Question
-from mmsearch_core.records.ranking import Judgement, Match
+from mmsearch_core.records.ranking import Match, PairScore
 from mmsearch_core.records.row import IndexRow
 from mmsearch_core.records.run import Failure, Target
 from mmsearch_core.records.segment import Decoded
@@ -63,8 +63,12 @@ class ChangeFeed(Protocol):
         """These will not come again; no error where one is gone already."""
 
 
+EDITION = "edition"
+
+
 class Memo(Protocol):
-    """What was already computed. Keys of the memo are (recipe, content); the first answer written stays."""
+    """What was already computed. Keys of the memo are (recipe, content); the first answer written stays. Where answers
+    of a recipe were made anew, the answer under the key ``EDITION`` is another than before."""
 
     def get_many(self, recipe: RecipeId, keys: Sequence[str]) -> dict[str, bytes]:
         """The known ones among ``keys``."""
@@ -75,11 +79,12 @@ class Memo(Protocol):
     def forget(self, recipe: RecipeId, keys: Sequence[str]) -> None:
         """Remember these answers no more; unknown ones are no error."""
 
-    def judgements(self, recipe: RecipeId, query: str) -> list[Judgement]:
-        """Every judgement that was ever made for this query under this recipe."""
+    def judgements(self, recipe: RecipeId, query: str) -> list[PairScore]:
+        """Every score that was ever given to a pair of this query under this recipe."""
 
-    def add_judgements(self, recipe: RecipeId, query: str, judgements: Sequence[Judgement]) -> None:
-        """Fold judgements into the query's one object; an existing pair keeps its first judgement."""
+    def add_judgements(self, recipe: RecipeId, query: str, judgements: Sequence[PairScore]) -> None:
+        """Fold scores into the query's one object; an existing pair keeps its first score. May be called from several
+        threads, each for another query."""
 
 
 class Decoder(Protocol):

@@ -10,6 +10,7 @@ from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, Settings
 
 from mmsearch_core.errors import BadSettings
 
+MOST_ROWS = 16_384  # that Milvus finds for one query
 MODELS = Path(__file__).parent / "models"
 Share = Annotated[float, Field(ge=0, le=1)]
 
@@ -165,7 +166,8 @@ class HousekeepingSettings(Section):
 class Search(Section):
     """Retrieval and what is published."""
 
-    per_leg: int = Field(default=200, gt=0)
+    per_leg: int = Field(default=200, gt=0, le=MOST_ROWS)  # rows that each leg is asked for first,
+    deepest: int = Field(default=3200, gt=0, le=MOST_ROWS)  # and at most, where too many of them cannot be shown
     candidates: int = Field(default=50, gt=0)
     hits: int = Field(default=50, gt=0)
     min_hits: int = Field(default=10, ge=0)  # a storefront's first row, and what nDCG@10 looks at

@@ -199,7 +199,7 @@ class Runtime:
 
     def legs(self) -> retrieve.Legs:
         """The legs of retrieval."""
-        return retrieve.Legs(self.index, self.clip, self.sbert, self.settings.search.per_leg)
+        return retrieve.Legs(self.index, self.clip, self.sbert)
 
     def line(self, target: Target | None = None) -> Line:
         """The search line over the live target, or over this one of today's recipes."""
@@ -214,7 +214,7 @@ class Runtime:
         )
 
     def stage(self, name: str, *, target: Target | None = None) -> Stage[Any]:
-        """A stage that works on shards, ready for the loop; searches go to ``target``, or to the live one."""
+        """A stage that works on shards, ready for the loop. ``target`` is what is searched where no plan names it."""
         batch = self.settings.models.batch
         work, stores = self.work, self.stores
         memo = RedoneMemo(self.memo) if name in self.redo else self.memo
@@ -233,18 +233,14 @@ class Runtime:
             ),
             "standardize": lambda: standardize.stage(memo=memo, model=self.vlm, batch=batch),
             "retrieve": lambda: retrieve.stage(
-                stores=stores,
-                clip=self.clip,
-                sbert=self.sbert,
-                target=target or self.live_target(),
-                settings=self.settings.search,
+                stores=stores, clip=self.clip, sbert=self.sbert, settings=self.settings.search
             ),
             "judge": lambda: judge.stage(
-                work=work,
+                stores=stores,
                 memo=memo,
                 model=self.vlm,
-                describe=(target or self.live_target()).recipes["describe"],
                 batch=4 * batch,  # a judgement is one token long
+                target=target,
             ),
         }
         return makers[name]()

@@ -212,6 +212,57 @@ def test_publishing_twice_keeps_unchanged_files(shop: Runtime) -> None:
     assert published(shop, "red dress", "en") == [("p1", "相关")]
 
 
+def test_products_with_the_same_picture_are_both_published(shop: Runtime) -> None:
+    """A copy is judged as its original is: found where it fits, and left out where it does not, in every night."""
+    shop.catalog.put("pictures/p3/1.jpg", shop.catalog.get("pictures/p1/1.jpg") or b"")
+    for night in ("night-1", "night-2"):
+        index(shop, night)
+        search(shop, night)
+        assert sorted(published(shop, "red dress", "en")) == [("p1", "相关"), ("p3", "相关")]
+        assert published(shop, "蓝色连衣裙", "zh") == [("p2", "相关")]
+
+
+def test_a_picture_that_moved_to_another_product_is_judged_there(shop: Runtime) -> None:
+    """Night after night, without a call of the model."""
+    index(shop)
+    search(shop)
+    shop.catalog.put("pictures/p3/1.jpg", shop.catalog.get("pictures/p2/1.jpg") or b"")
+    shop.catalog.delete("pictures/p2/1.jpg")
+    calls = shop.vlm.calls  # type: ignore[attr-defined]
+    for night in ("night-2", "night-3"):
+        index(shop, night)
+        search(shop, night)
+        assert published(shop, "蓝色连衣裙", "zh") == [("p3", "相关")]
+        assert published(shop, "red dress", "en") == [("p1", "相关")]
+    assert shop.vlm.calls == calls  # type: ignore[attr-defined]
+
+
+def test_lost_pixels_cost_one_night_their_verdict(shop: Runtime) -> None:
+    """The results are published, and the next comparison writes the pixels again."""
+    index(shop)
+    shop.work.delete(next(found.key for found in shop.work.list("pixels/")))
+    assert search(shop, "night-1")["published"]
+    assert len(index(shop, "night-2")) == 1
+    search(shop, "night-2")
+    assert published(shop, "red dress", "en") == [("p1", "相关")]
+    assert published(shop, "蓝色连衣裙", "zh") == [("p2", "相关")]
+    assert index(shop, "night-3") == []
+
+
+def test_what_is_sold_out_does_not_stand_in_the_way_of_what_is_not() -> None:
+    """More sold-out products fit better than a leg is asked for rows."""
+    runtime = fake_runtime(search={"min_hits": 0, "buckets": 16, "per_leg": 20})
+    sold_out = [{"product_id": f"old{n}", "title": {"en": "red dress"}, "in_stock": False} for n in range(25)]
+    in_stock = [{"product_id": f"new{n}", "title": {"en": "Lumen"}, "in_stock": True} for n in range(5)]
+    runtime.catalog.put("products.jsonl", "\n".join(map(json.dumps, sold_out + in_stock)).encode())
+    for product in sold_out + in_stock:
+        runtime.catalog.put(f"pictures/{product['product_id']}/1.jpg", picture("red"))
+    ask(runtime, ("red dress", "en"))
+    index(runtime)
+    search(runtime)
+    assert sorted(published(runtime, "red dress", "en")) == [(f"new{n}", "相关") for n in range(5)]
+
+
 def test_a_line_of_the_feed_that_is_not_json_is_counted(shop: Runtime) -> None:
     """The other products are read."""
     good = shop.catalog.get("products.jsonl") or b""

@@ -7,7 +7,7 @@ from mmsearch_core.codec import dump, load
 from mmsearch_core.errors import PreconditionFailed
 from mmsearch_core.ports import ObjectStore
 from mmsearch_core.records.ids import RecipeId
-from mmsearch_core.records.ranking import Judgement
+from mmsearch_core.records.ranking import PairScore
 
 THREADS = 16
 
@@ -31,19 +31,19 @@ class ObjectMemo:
     def forget(self, recipe: RecipeId, keys: Sequence[str]) -> None:
         self._store.delete_many([_answer_key(recipe, key) for key in keys])
 
-    def judgements(self, recipe: RecipeId, query: str) -> list[Judgement]:
+    def judgements(self, recipe: RecipeId, query: str) -> list[PairScore]:
         data = self._store.get(_query_key(recipe, query))
-        return load(data, Judgement) if data else []
+        return load(data, PairScore) if data else []
 
-    def add_judgements(self, recipe: RecipeId, query: str, judgements: Sequence[Judgement]) -> None:
+    def add_judgements(self, recipe: RecipeId, query: str, judgements: Sequence[PairScore]) -> None:
         key = _query_key(recipe, query)
         while True:
             there = self._store.head(key)
             try:
                 data = self._store.get(key, if_match=there.etag) if there else None
                 merged = {said.pair_id: said for said in judgements}
-                merged |= {said.pair_id: said for said in (load(data, Judgement) if data else [])}
-                body = dump([merged[pair] for pair in sorted(merged)], Judgement)
+                merged |= {said.pair_id: said for said in (load(data, PairScore) if data else [])}
+                body = dump([merged[pair] for pair in sorted(merged)], PairScore)
                 self._store.put(key, body, if_match=there.etag if there else None, if_none_match=there is None)
             except PreconditionFailed:
                 continue

@@ -56,6 +56,7 @@ def run(
         line="search",
         target_id=target.target_id,
         collection=target.collection,
+        collection_uuid=target.collection_uuid,
         made_at=datetime.now(UTC),
         commit=stores.ledger.commit_number(target.target_id),
         recipes={**target.recipes, **{name: recipe.recipe_id for name, recipe in recipes.items()}},
