@@ -98,3 +98,4 @@ class Plan:
     kinds: Mapping[str, Mapping[str, int]] = field(default_factory=dict)  # index line: the counts by kind of asset
     compared: Mapping[str, int] = field(default_factory=dict)  # index line: what the comparison behind it counted
     partial: bool = False  # index line: of a selection, not of a comparison
+    incomplete: bool = False  # search line: batches of the index were still open when the plan was made

@@ -12,7 +12,7 @@ import structlog
 from mmsearch_core.pages import run_page
 from mmsearch_core.ports import Memo, ObjectStore, Stores
 from mmsearch_core.records.ids import GenerationId, PixelsId, RecipeId
-from mmsearch_core.serving.results import CURRENT, Generation, generation_key, read_current, read_generation
+from mmsearch_core.serving.generation import CURRENT, Generation, generation_key, read_current, read_generation
 from mmsearch_core.settings import HousekeepingSettings
 from mmsearch_core.stages.housekeeping import Housekeeping, Removals, ago, under
 

@@ -14,7 +14,7 @@ from mmsearch_core.demo.upload import client, create_buckets, upload
 from mmsearch_core.settings import load_settings
 
 INDEX_STAGES = ("plan", "decode", "describe", "embed_text", "embed_image", "upsert", "close")
-SEARCH_STAGES = ("mine", "standardize", "retrieve", "judge", "publish")
+SEARCH_STAGES = ("mine", "standardize", "retrieve", "judge", "gates", "approve", "publish")
 
 
 def mmsearch(*arguments: str) -> Any:

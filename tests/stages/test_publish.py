@@ -4,7 +4,7 @@ from mmsearch_core.records.ids import AssetId, PairId, PassageId, PixelsId, Prod
 from mmsearch_core.records.ranking import Candidate, Judgement
 from mmsearch_core.records.segment import Whole
 from mmsearch_core.settings import Search
-from mmsearch_core.stages.publish import decide
+from mmsearch_core.stages.result_lists import decide
 
 
 def candidate(product: str, fused: float) -> Candidate:
@@ -51,7 +51,7 @@ def test_what_is_equally_relevant_stays_in_fused_order() -> None:
     """The third digit of a likelihood is chance."""
     judgements = dict([judged("A", 0.9961), judged("B", 0.9), judged("C", 0.9989), judged("D", 0.9012)])
     hits = decide(CANDIDATES[:4], judgements, Search())
-    assert [(hit.product_id, hit.score) for hit in hits] == [("A", 1.0), ("C", 1.0), ("B", 0.9), ("D", 0.9)]
+    assert [(hit.product_id, hit.relevance) for hit in hits] == [("A", 1.0), ("C", 1.0), ("B", 0.9), ("D", 0.9)]
 
 
 def test_a_short_list_is_topped_up_with_hits_nobody_vouches_for() -> None:
