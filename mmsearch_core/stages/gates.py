@@ -228,8 +228,9 @@ def _read_dealt(path: Path) -> Mapping[str, Any]:
 
 
 def _read_there(work: ObjectStore, manifest: Generation, number: str) -> Mapping[str, Any]:
-    """The entries of a published bucket file; of one that is lost there are none, and its lists count as gone."""
-    with suppress(StageMissing):
+    """The entries of a published bucket file; of one that is lost or damaged there are none, and its
+    lists count as gone."""
+    with suppress(StageMissing, ValueError):
         return read_bucket(work, manifest, number)
     log.warning("gates.no_bucket_file", generation=manifest.generation, bucket=number)
     return {}
