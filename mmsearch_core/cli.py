@@ -3,6 +3,7 @@
 import json
 import re
 import sys
+import uuid
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Annotated, Any
@@ -17,9 +18,11 @@ from mmsearch_core.errors import BadSettings, MMSearchError, StageMissing, TryLa
 from mmsearch_core.pages.run_page import latest, page_key
 from mmsearch_core.records.query import StandardQuery, query_key
 from mmsearch_core.records.ranking import Candidate
-from mmsearch_core.serving.results import Results, read_current
+from mmsearch_core.serving.generation import read_current
+from mmsearch_core.serving.results import Results
 from mmsearch_core.settings import load_settings
 from mmsearch_core.stages import evaluate as evaluation
+from mmsearch_core.stages import rollback as going_back
 from mmsearch_core.stages.asked import Asked, standardized
 from mmsearch_core.stages.judged_queries import read_judged
 from mmsearch_core.stages.retrieve import retrieve
@@ -68,7 +71,7 @@ def results(
     entry = published.look_up(query, locale or guess_locale(query))
     if entry is None:
         raise StageMissing(f"“{query}” is not among the published queries: try `mmsearch search` for a live answer.")
-    shown = ("product_id", "score", "verdict", "evidence")
+    shown = ("product_id", "relevance", "fused", "verdict", "evidence")
     hits = [{name: hit[name] for name in shown} for hit in entry["hits"][:limit]]
     show_hits({"query": entry["query"], "generation": published.current.generation, "hits": hits}, as_json)
 
@@ -101,6 +104,7 @@ def status(as_json: Json = False) -> None:
             "generation": published.current.generation if published else None,
             "counts": dict(published.manifest.counts) if published else {},
             "index": published.manifest.index if published else None,
+            "hold": published.current.hold if published else False,
         },
         "pages": {line: _page(runtime, line) for line in ("index", "search")},
     }
@@ -173,6 +177,34 @@ def retire(collection: Annotated[str, typer.Argument(help="As `mmsearch status` 
     sys.stdout.write(f"{collection} is gone.\n")
 
 
+@app.command()
+def rollback(
+    generation: Annotated[str, typer.Argument(help="Where to go; the parent of the current one if not given.")] = "",
+) -> None:
+    """Make an older generation of results current again, and hold it until `mmsearch release`."""
+    runtime = Runtime(load_settings())
+    request = going_back.Request(run=f"mmsearch rollback {uuid.uuid4().hex}", generation=generation)
+    report = going_back.run(request=request, work=runtime.work, ledger=runtime.ledger)
+    sys.stdout.write(
+        f"{report['generation']} is current instead of {report['before']}, and held: `mmsearch release` lets the next "
+        "night publish.\n"
+    )
+
+
+@app.command()
+def hold() -> None:
+    """Publish nothing until `mmsearch release`."""
+    current = going_back.hold(Runtime(load_settings()).work)
+    sys.stdout.write(f"{current.generation} is held: `mmsearch release` lets the next night publish.\n")
+
+
+@app.command()
+def release() -> None:
+    """Let results be published again."""
+    current = going_back.release(Runtime(load_settings()).work)
+    sys.stdout.write(f"{current.generation} is current until the next night publishes.\n")
+
+
 @ledger.command()
 def upgrade() -> None:
     """Bring the ledger's tables up to date; stop what uses the ledger first."""
@@ -236,7 +268,8 @@ def _normalised(runtime: Runtime, image: Path) -> bytes:
 def _hit(candidate: Candidate) -> dict[str, Any]:
     return {
         "product_id": candidate.product_id,
-        "score": candidate.fused,
+        "relevance": None,
+        "fused": candidate.fused,
         "verdict": None,
         "evidence": {"picture": candidate.picture, "where": str(candidate.where), "text": candidate.text, "reason": ""},
     }

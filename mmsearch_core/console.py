@@ -16,12 +16,11 @@ def show_hits(found: Mapping[str, Any], as_json: bool) -> None:
     if as_json:
         sys.stdout.write(json.dumps(found, ensure_ascii=False) + "\n")
         return
-    table = Table("", "product", "score", "verdict", "seen", title=f"{found['query']}")
+    table = Table("", "product", "relevance", "fused", "verdict", "seen", title=f"{found['query']}")
     for place, hit in enumerate(found["hits"], start=1):
         seen = hit["evidence"]["text"].splitlines()
-        table.add_row(
-            str(place), hit["product_id"], f"{hit['score']:.3f}", hit["verdict"] or "–", seen[0] if seen else ""
-        )
+        scores = ("–" if hit[name] is None else f"{hit[name]:.3f}" for name in ("relevance", "fused"))
+        table.add_row(str(place), hit["product_id"], *scores, hit["verdict"] or "–", seen[0] if seen else "")
     Console().print(table)
 
 

@@ -20,6 +20,7 @@ MMSearchError
     ├── ModelMismatch    a stage's recipe is not the plan's
     ├── ListingBroken    an inventory of the bucket is not whole, or not the newest
     ├── TooManyRemovals  more is gone from the bucket than one run may remove unasked
+    ├── HeldForApproval  results differ so much from the published ones that a person has to approve them
     └── StageMissing     the stage before has not run
 PreconditionFailed       a conditional write lost; part of the store's contract, always handled by the caller
 """
@@ -119,6 +120,10 @@ class ListingBroken(StopEverything):
 
 class TooManyRemovals(StopEverything):
     """More is gone from the bucket than one run may remove unasked."""
+
+
+class HeldForApproval(StopEverything):
+    """Results differ so much from those that are published that a person has to approve them."""
 
 
 class StageMissing(StopEverything):

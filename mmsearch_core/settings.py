@@ -172,7 +172,12 @@ class Search(Section):
     hits: int = Field(default=50, gt=0)
     min_hits: int = Field(default=10, ge=0)  # a storefront's first row, and what nDCG@10 looks at
     rrf_k: int = Field(default=60, gt=0)  # Cormack, Clarke and Buettcher, SIGIR 2009
-    coverage: Share = 0.5  # of the popular queries need a hit, or nothing is published
+    # a night beyond one of these limits is published only after a person has approved it:
+    coverage: Share = 0.5  # of the popular queries need a hit
+    gone: Share = 0.3  # of the lists that are published may have none tonight
+    emptied: Share = 0.05  # of the lists in both nights may have lost all their hits
+    churn: Share = 0.3  # mean of 1 - rank-biased overlap, over the lists with hits in both nights
+    changes_at_least: int = Field(default=5, ge=0)  # so many lists may go, empty or change, whatever their share
     buckets: int = Field(default=256, ge=1, le=4096)
 
 

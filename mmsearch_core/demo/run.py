@@ -142,13 +142,14 @@ def total(reports: Iterable[Mapping[str, Any]], stage: str, name: str) -> int:
 
 def show_results(folder: Path) -> None:
     """The first results of popular queries, as `mmsearch results` gives them."""
-    table = Table("query", "product", "verdict", "score", "seen in the picture", title="\nPopular queries")
+    table = Table("query", "product", "verdict", "relevance", "seen in the picture", title="\nPopular queries")
     for queries in popular(folder).values():
         answered = ((query, answer["hits"]) for query in queries if (answer := mmsearch("results", query, "--json")))
         for query, hits in islice(answered, SHOWN):
             for place, hit in enumerate(hits[:TOP], start=1):
                 seen = hit["evidence"]["text"].splitlines()
-                row = (hit["product_id"], hit["verdict"] or "–", f"{hit['score']:.2f}", seen[0] if seen else "")
+                relevance = "–" if hit["relevance"] is None else f"{hit['relevance']:.2f}"
+                row = (hit["product_id"], hit["verdict"] or "–", relevance, seen[0] if seen else "")
                 table.add_row(query if place == 1 else "", *row, end_section=place == min(TOP, len(hits)))
     console.print(table)
 

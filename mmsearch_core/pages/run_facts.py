@@ -75,12 +75,13 @@ def of_search(
     error: Exception | None,
     work: ObjectStore,
 ) -> dict[str, Any]:
-    """The facts of one batch of the search line; ``report`` has ``queries`` and their ``shown`` and ``empty`` ones."""
-    empty = report["empty"]
+    """The facts of one batch of the search line; ``report`` has how many ``queries`` there are, how many of them are
+    ``without`` any hit, some of these (``empty``), and the lists that are ``shown``."""
+    empty, without = report["empty"], report["without"]
     tiles = [
         _tile("popular queries", sum(plan.shards.values())),
-        _tile("with results", report["queries"] - len(empty)),
-        _tile("without any", len(empty), alarm=bool(empty)),
+        _tile("with results", report["queries"] - without),
+        _tile("without any", without, alarm=bool(without)),
         _tile("hits", report["hits"]),
         _tile("failed", failures["total"], alarm=bool(failures["total"])),
         *_calls(report["model_calls"]),

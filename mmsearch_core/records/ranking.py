@@ -4,16 +4,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Literal
 
-from mmsearch_core.records.ids import (
-    AssetId,
-    GenerationId,
-    PairId,
-    PassageId,
-    PixelsId,
-    ProductId,
-    QueryKey,
-    SegmentId,
-)
+from mmsearch_core.records.ids import AssetId, PairId, PassageId, PixelsId, ProductId, QueryKey, SegmentId
 from mmsearch_core.records.segment import Where
 
 Verdict = Literal["相关", "不相关"]
@@ -100,21 +91,26 @@ class Evidence:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Hit:
-    """A decision to show this product. ``verdict`` is None where nobody judged it."""
+    """A decision to show this product.
+
+    ``relevance`` (0 to 1) and ``verdict`` are the judge's, None where nobody vouches for the product. ``fused`` is the
+    score of rank fusion; it says something within one list only.
+    """
 
     product_id: ProductId
-    score: float
+    relevance: float | None
+    fused: float
     verdict: Verdict | None
     evidence: Evidence
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ResultSet:
-    """The finished answer to one query, as published in one generation."""
+    """The finished answer to one query; ``weight`` says how popular the query is."""
 
     query_key: QueryKey
     query: str
     locale: str
+    weight: float
     aliases: tuple[QueryKey, ...]
-    generation: GenerationId
     hits: tuple[Hit, ...]

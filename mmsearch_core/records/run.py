@@ -99,3 +99,4 @@ class Plan:
     compared: Mapping[str, int] = field(default_factory=dict)  # index line: what the comparison behind it counted
     partial: bool = False  # index line: of a selection, not of a comparison
     collection_uuid: str = ""  # search line: tells the collection from one that is made again under its name
+    incomplete: bool = False  # search line: batches of the index were still open when the plan was made

@@ -17,6 +17,7 @@ from mmsearch_core.records.run import Plan, ShardReport, Target
 from mmsearch_core.settings import Index
 from mmsearch_core.shards import Shard, read_plan
 from mmsearch_core.stages.switch import go_live
+from mmsearch_core.stages.withdraw import withdraw
 
 log = structlog.get_logger()
 
@@ -35,6 +36,7 @@ def run(*, batch: BatchId, target: Target, stores: Stores, settings: Index) -> d
     checks = _checks(plan, reports, counts)
     error = _error(plan, reports, counts, checks)
     ledger.close_batch(batch, status="failed" if error else "done", counts=counts)
+    withdraw(work, ledger)
     # a late batch of other models, or a part of the catalog, changes nothing of what is searched
     whole = not error and plan.target_id == target.target_id and not plan.partial
     waits = go_live(target, stores, settings) if whole else ""

@@ -24,6 +24,7 @@ from mmsearch_core.records.ids import BatchId, digest
 from mmsearch_core.records.run import Target
 from mmsearch_core.settings import Catalog, Settings
 from mmsearch_core.stages.switch import go_live
+from mmsearch_core.stages.withdraw import withdraw
 
 log = structlog.get_logger()
 
@@ -43,6 +44,7 @@ def run(
     catalog, ledger = stores.catalog, stores.ledger
     report = _report(stores, settings.catalog)
     from_feed = _take_feed(catalog, settings.catalog.feed, ledger)
+    withdraw(stores.work, ledger)
     batches = []
     with tempfile.TemporaryDirectory() as folder:
         spool = Spool(Path(folder))

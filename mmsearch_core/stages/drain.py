@@ -21,6 +21,7 @@ from mmsearch_core.records.ids import BatchId, digest
 from mmsearch_core.records.message import Message
 from mmsearch_core.records.run import Failure, Target
 from mmsearch_core.settings import Catalog, Queue, Settings
+from mmsearch_core.stages.withdraw import withdraw
 
 log = structlog.get_logger()
 
@@ -86,6 +87,7 @@ def _by_the_feed(target: Target, stores: Stores, settings: Catalog) -> list[str]
         return []
     products, unreadable = read_feed(stores.catalog, settings.feed)
     log.info("drain.feed", changed=stores.ledger.put_products(products), unreadable=unreadable)
+    withdraw(stores.work, stores.ledger)
     return list(_redriven(stores.ledger, target, settings.pictures))
 
 

@@ -17,7 +17,7 @@ from mmsearch_core.records.ranking import Candidate, Judgement
 from mmsearch_core.stages.asked import Line, answers, normalised, standardized
 from mmsearch_core.stages.judge import Pair
 from mmsearch_core.stages.judged_queries import JudgedQuery
-from mmsearch_core.stages.publish import decide
+from mmsearch_core.stages.result_lists import decide
 from mmsearch_core.stages.retrieve import retrieve, sellable
 from mmsearch_core.stages.switch import Measured, paired_randomization, remember
 

@@ -21,7 +21,7 @@ from mmsearch_core.records.asset import ObjectRef
 from mmsearch_core.records.ids import GenerationId, PixelsId, RecipeId, TargetId
 from mmsearch_core.records.run import Target
 from mmsearch_core.records.segment import pixels_key
-from mmsearch_core.serving.results import CURRENT, Generation, generation_key, read_current, read_generation
+from mmsearch_core.serving.generation import CURRENT, Generation, generation_key, read_current, read_generation
 from mmsearch_core.settings import HousekeepingSettings
 from mmsearch_core.stages.housekeeping import Housekeeping, Removals, ago
 

@@ -1,6 +1,6 @@
 """What the DAGs of mmsearch are made of. Nothing here imports mmsearch_core or tasks: a stage is a command."""
 
-from mmsearch_airflow.approval import BudgetApproval
+from mmsearch_airflow.approval import ReportApproval, approved
 from mmsearch_airflow.defaults import DEFAULTS, GPU, INDEX, backfill_batch, catalog_batch, nightly, weekly
 from mmsearch_airflow.lanes import BACKFILL, EVENTS, index_line
 from mmsearch_airflow.operator import StageOperator
@@ -11,8 +11,9 @@ __all__ = [
     "EVENTS",
     "GPU",
     "INDEX",
-    "BudgetApproval",
+    "ReportApproval",
     "StageOperator",
+    "approved",
     "backfill_batch",
     "catalog_batch",
     "index_line",

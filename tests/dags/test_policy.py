@@ -5,6 +5,7 @@ import subprocess
 import sys
 from collections import Counter
 from datetime import timedelta
+from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
@@ -150,3 +151,26 @@ print(json.dumps([sorted(set(sys.modules) - before), sorted(sys.modules)]))
     assert [name for name in loaded if name.partition(".")[0] in HEAVY] == []
     assert {name.partition(".")[0] for name in added} - set(sys.stdlib_module_names) <= {"airflow", "mmsearch_airflow"}
     assert len(added) < 80
+
+
+def test_nothing_is_published_past_the_gates(dags: list[DAG]) -> None:
+    """Every way to `publish` leads by the gates and the approval, whose no is what silence means."""
+    (dag,) = [dag for dag in dags if dag.dag_id == "precompute_results"]
+    line = ["judge", "gates", "approve", "publish"]
+    for before, after in pairwise(line):
+        assert dag.get_task(before).downstream_task_ids == {after}
+        assert dag.get_task(after).upstream_task_ids == {before}
+    approve, publish = dag.get_task("approve"), dag.get_task("publish")
+    assert (approve.defaults, approve.fail_on_reject) == (["Reject"], False)
+    assert approve.response_timeout < timedelta(days=1)
+    assert publish.trigger_rule == "all_success"
+    assert dag.get_task("gates").trigger_rule == "none_failed"
+
+
+def test_going_back_is_by_hand_and_needs_no_filling_in(dags: list[DAG]) -> None:
+    (dag,) = [dag for dag in dags if dag.dag_id == "results_rollback"]
+    dag.validate()
+    assert not dag.timetable.can_be_scheduled
+    assert dict(dag.params) == {"generation": ""}
+    stage = (ROOT / "mmsearch_core/stages/rollback.py").read_text()
+    assert "    generation: str" in stage

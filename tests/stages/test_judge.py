@@ -212,7 +212,7 @@ def test_a_description_that_was_made_anew_is_judged_anew() -> None:
     """Also where the row in the index says the same words as before."""
     runtime = small_shop({"p1": "red"})
     first, _ = judged(runtime, "night-1")
-    (pixels,) = set(runtime.index.pixels(runtime.target().collection))
+    (pixels,) = {pixels for _, pixels in runtime.index.pixels(runtime.target().collection)}
     describe = runtime.live_target().recipes["describe"]
     answer = json.loads(runtime.memo.get_many(describe, [pixels])[pixels])
     answer["attributes"]["color"] = "green"
@@ -261,7 +261,7 @@ def test_a_picture_whose_pixels_are_gone_costs_its_pairs_and_is_back_the_next_ni
 def test_every_product_with_lost_pixels_counts_as_changed() -> None:
     """One of them may be removed before the next night."""
     runtime = small_shop({"p1": "red", "p2": "red"})
-    (pixels,) = set(runtime.index.pixels(runtime.target().collection))
+    (pixels,) = {pixels for _, pixels in runtime.index.pixels(runtime.target().collection)}
     runtime.work.delete(pixels_key(pixels))
     _, failures = judged(runtime, "night-1")
     assert len(failures) == 2
