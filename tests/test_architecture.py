@@ -53,6 +53,7 @@ def test_one_word_names_a_stage_everywhere() -> None:
         "housekeeping",
         "judged_queries",
         "memoised",
+        "popular",
         "switch",
     }
     assert stages >= STAGES
