@@ -16,9 +16,7 @@ from mmsearch_core.testing.memory_store import MemoryStore
 NOW = datetime(2026, 11, 20, 12, tzinfo=UTC)
 
 
-def asked(
-    query: str, sessions: int, *, locale: str = "en", days_ago: float = 0, name: str = "s"
-) -> list[QueryEvent]:
+def asked(query: str, sessions: int, *, locale: str = "en", days_ago: float = 0, name: str = "s") -> list[QueryEvent]:
     """``sessions`` people ask once each."""
     time = NOW - timedelta(days=days_ago)
     return [QueryEvent(time=time, session=f"{name}{n}", locale=locale, query=query) for n in range(sessions)]

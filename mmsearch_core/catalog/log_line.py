@@ -2,12 +2,11 @@
 
 import codecs
 import gzip
-import io
 import re
 import zlib
 from collections.abc import Iterable, Iterator
 from datetime import UTC, datetime
-from typing import IO
+from io import BufferedIOBase, BytesIO
 
 from pydantic_core import from_json
 
@@ -20,7 +19,7 @@ BLOCK = 1024 * 1024
 _LETTER = re.compile(r"[^\W\d_]")
 
 
-def lines(stream: IO[bytes]) -> Iterator[bytes | None]:
+def lines(stream: BufferedIOBase) -> Iterator[bytes | None]:
     """The lines of a log object, without empty ones; None for each that is too long, and for all that comes after a
     broken place of a gzip'd stream. Only a line feed ends a line, since a JSON text may hold all other separators.
     Memory is bounded whatever the stream holds."""
@@ -64,9 +63,9 @@ def words(typed: str) -> str | None:
     return text
 
 
-def opened(data: bytes) -> IO[bytes]:
+def opened(data: bytes) -> BufferedIOBase:
     """The bytes of a log object as a stream, unpacked on the way if they are gzip'd."""
-    stream = io.BytesIO(data)
+    stream = BytesIO(data)
     return gzip.GzipFile(fileobj=stream) if data.startswith(b"\x1f\x8b") else stream
 
 
@@ -78,7 +77,7 @@ def _checked(found: Iterable[bytes]) -> Iterator[bytes | None]:
             yield line
 
 
-def _block(stream: IO[bytes]) -> bytes | None:
+def _block(stream: BufferedIOBase) -> bytes | None:
     """The next bytes, b"" at the end, None if the stream is broken from here on."""
     try:
         return stream.read(BLOCK)

@@ -92,7 +92,9 @@ def fetch_sums(
         sums = work.get(key) if key in there else None
         return _Fetched(key, sums, added_up=True) if sums else _read(query_log, ref)
 
-    files, read, used = [], 0, set()
+    files: list[Path] = []
+    used: set[str] = set()
+    read = 0
     largest = max((ref.size for ref in matter), default=0)
     window = max(1, min(2 * READERS, MEMORY // max(1, largest)))
     with _database(folder) as database:
@@ -144,7 +146,8 @@ def named_day(key: str, pattern: str) -> datetime | None:
     days = []
     for match in re.finditer(pattern, key) if pattern else ():
         try:
-            days.append(datetime(*map(int, match.groups()), tzinfo=UTC))  # type: ignore[arg-type]
+            year, month, day = map(int, match.groups())
+            days.append(datetime(year, month, day, tzinfo=UTC))
         except (ValueError, TypeError):
             continue  # digits that are no day
     return max(days, default=None)

@@ -98,6 +98,11 @@ def test_only_a_line_feed_ends_a_line() -> None:
     assert counted == [("en", "red dress", 1)]
 
 
+def test_an_object_without_lines_is_no_error() -> None:
+    """A server that nobody asked writes one too."""
+    assert sums_of(b"", b"\n \n", gzip.compress(b"")) == []
+
+
 def test_a_line_of_any_length_is_one_line() -> None:
     """Over blocks of the stream, at the end of it and between good ones; empty ones do not count."""
     long = b"x" * (3 * 1024 * 1024)
