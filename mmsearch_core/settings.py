@@ -2,13 +2,24 @@
 file that ``MMSEARCH_CONFIG`` names); everything is checked before any work starts."""
 
 import os
+import re
+from datetime import timedelta
 from pathlib import Path
-from typing import Annotated, Literal
+from typing import Annotated, Literal, Self
 
-from pydantic import BaseModel, ConfigDict, Field, SecretStr, ValidationError
+from pydantic import (
+    BaseModel,
+    ConfigDict,
+    Field,
+    SecretStr,
+    ValidationError,
+    field_validator,
+    model_validator,
+)
 from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict, TomlConfigSettingsSource
 
 from mmsearch_core.errors import BadSettings
+from mmsearch_core.records.query import is_locale, normalise, usable_query
 
 MOST_ROWS = 16_384  # that Milvus finds for one query
 MODELS = Path(__file__).parent / "models"
@@ -77,15 +88,63 @@ class Queue(Section):
     ring_again_seconds: float = Field(default=30, gt=0)  # while messages wait
 
 
+class PinnedQuery(Section):
+    """A query that is precomputed every night, asked or not. Without a locale, a text with Chinese characters is
+    Chinese and any other English."""
+
+    text: str
+    locale: str = ""
+
+    @model_validator(mode="before")
+    @classmethod
+    def _text_alone(cls, value: object) -> object:
+        return {"text": value} if isinstance(value, str) else value
+
+    @model_validator(mode="after")
+    def _can_be_asked(self) -> Self:
+        if usable_query(self.text) is None:
+            raise ValueError("a pinned query is 1 to 100 characters of plain text and no address")
+        if self.locale and not is_locale(self.locale):
+            raise ValueError("a locale has letters, digits, - and _ only")
+        return self
+
+    @property
+    def query(self) -> tuple[str, str]:
+        """Its normalised text and its locale."""
+        text = normalise(self.text)
+        return text, self.locale or ("zh" if re.search(r"[\u4e00-\u9fff]", text) else "en")
+
+
 class QueryLog(Section):
-    """Where the shop's query log lies, as JSON lines."""
+    """Where the shop's query log lies, as JSON lines (time, session, locale, query), plain or gzip'd."""
 
     bucket: str = "catalog"
     prefix: str = "queries/"
-    half_life_days: float = Field(default=7, gt=0)
+    half_life_days: float = Field(default=7, gt=0, le=3650)
+    # events that are older than this before the newest one do not count, and objects of such days are not read;
+    # None: six half-lives, after which an event has 1/64 of its weight
+    window_days: float | None = Field(default=None, gt=0, le=36_500)
+    # where the key of an object names the day of its events (year, month, day); "": keys name no days
+    day_pattern: str = r"(20\d\d)[-/_.]?(\d\d)[-/_.]?(\d\d)"
     popular: int = Field(default=200, gt=0)  # how many queries are precomputed
     min_sessions: int = Field(default=2, gt=0)
-    pinned: tuple[str, ...] = ()
+    pinned: tuple[PinnedQuery, ...] = ()  # a text each, or {text = "…", locale = "…"}
+
+    @field_validator("day_pattern")
+    @classmethod
+    def _finds_a_day(cls, pattern: str) -> str:
+        try:
+            groups = re.compile(pattern).groups
+        except re.error as error:
+            raise ValueError(f"it is no regular expression: {error}") from error
+        if pattern and groups != 3:
+            raise ValueError("it needs three groups, for year, month and day")
+        return pattern
+
+    @property
+    def window(self) -> timedelta:
+        """How far before the newest event an event counts."""
+        return timedelta(days=self.window_days or 6 * self.half_life_days)
 
 
 class Index(Section):

@@ -34,6 +34,12 @@ def shard_path(batch: str, number: int) -> str:
     return f"runs/{batch}/shards/{number:05}"
 
 
+def shard_size(records: int, *, least: int, most_shards: int) -> int:
+    """Records per shard: ``least``, or more where that would make more than ``most_shards`` shards, each of which is a
+    mapped task of Airflow for every stage."""
+    return max(least, -(-records // most_shards))
+
+
 def read_plan(store: ObjectStore, batch: str) -> Plan:
     """The frozen plan of a batch."""
     data = store.get(plan_key(batch))

@@ -57,6 +57,7 @@ def test_one_word_names_a_stage_everywhere() -> None:
         "planned_index",
         "result_lists",
         "search_page",
+        "popular",
         "switch",
         "withdraw",
     }

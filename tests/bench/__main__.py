@@ -15,6 +15,7 @@ from rich.table import Table
 
 from tests.bench.embed_image import embed_image_vs_open_clip, memory_flat
 from tests.bench.index_line import index_line
+from tests.bench.mine import mine_10m
 from tests.bench.refresh import refresh_1m
 from tests.bench.row import Row
 from tests.bench.unchanged import plan_unchanged
@@ -29,6 +30,7 @@ BENCHMARKS: dict[str, Callable[[], list[Row]]] = {
         plan_unchanged,
         refresh_1m,
         upsert_heads,
+        mine_10m,
     )
 }
 OUT = Path("build/bench.json")
