@@ -15,6 +15,7 @@ from mmsearch_core.records.question import Question
 from mmsearch_core.records.ranking import Candidate, Judgement
 from mmsearch_core.records.run import Recipe
 from mmsearch_core.shards import Outcome, Shard, Stage, Tally
+from mmsearch_core.stages import canary
 from mmsearch_core.stages.embed_image import pictures
 
 RELEVANT = 0.5
@@ -50,6 +51,7 @@ def stage(*, work: ObjectStore, memo: Memo, model: VisionLanguageModel, describe
         work=judge.run,
         batch=batch,
         finish=judge.fold,
+        canary=lambda: canary.of_judging(model),
     )
 
 

@@ -6,7 +6,7 @@ from collections import defaultdict
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
-from mmsearch_core.errors import BadRecord, Busy, SourceChanged
+from mmsearch_core.errors import Busy, FailedBefore, SourceChanged
 from mmsearch_core.ports import Ledger, Stores
 from mmsearch_core.records.asset import Asset, Change, Product, Removal, Withdrawal
 from mmsearch_core.records.commit import Writing
@@ -177,7 +177,7 @@ class Commit:
         if not settled:
             return SourceChanged("The object changed while it was indexed: the next refresh takes it up.")
         if item.failure:
-            return BadRecord(f"{item.failure.stage}: {item.failure.message}")
+            return FailedBefore(f"{item.failure.stage}: {item.failure.message}")
         return list(item.rows)
 
 
