@@ -50,12 +50,18 @@ def lease_key(shard: str, stage: str) -> str:
     return f"{shard}/leases/{stage}.json"
 
 
-def read_plan(store: ObjectStore, batch: str) -> Plan:
-    """The frozen plan of a batch."""
+def find_plan(store: ObjectStore, batch: str) -> Plan | None:
+    """The frozen plan of a batch, if it was planned."""
     data = store.get(plan_key(batch))
-    if data is None:
+    return from_json(data, Plan) if data else None
+
+
+def read_plan(store: ObjectStore, batch: str) -> Plan:
+    """The frozen plan of a batch; StageMissing if it was not planned."""
+    plan = find_plan(store, batch)
+    if plan is None:
         raise StageMissing(f"Batch {batch} has no plan: run the plan (or mine) stage first.")
-    return from_json(data, Plan)
+    return plan
 
 
 class Shard:
