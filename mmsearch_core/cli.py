@@ -27,6 +27,7 @@ from mmsearch_core.stages.asked import Asked, standardized
 from mmsearch_core.stages.judged_queries import read_judged
 from mmsearch_core.stages.retrieve import retrieve
 from mmsearch_core.stages.switch import hindrance
+from mmsearch_core.task_errors import cleaned
 from mmsearch_core.wiring import Runtime
 
 app = typer.Typer(no_args_is_help=True, add_completion=False, pretty_exceptions_enable=False)
@@ -89,6 +90,7 @@ def status(as_json: Json = False) -> None:
             "hindrance": hindrance(runtime.work, live, target) if live and target != live else "",
             "assets": runtime.ledger.counts(target.target_id),
             "commit": runtime.ledger.commit_number(target.target_id),
+            "open_batches": runtime.ledger.open_batches(target.target_id),
             "failures": [
                 {"key": key, "stage": failure.stage, "kind": failure.kind, "message": failure.message}
                 for key, failure in runtime.ledger.failures(target.target_id, limit=10)
@@ -132,7 +134,7 @@ def page(
     line: Annotated[str, typer.Option(help="index or search: whose latest page.")] = "index",
     batch: Annotated[str, typer.Option(help="The page of this batch instead.")] = "",
 ) -> None:
-    """Save the page of a run: whether the night was good, and what failed."""
+    """Save the page of a run: whether the night was good, and what failed; of several batches that of the worst."""
     work = Runtime(load_settings()).work
     newest = latest(work, line)
     named = page_key(batch) if batch else newest.page if newest else ""
@@ -141,6 +143,10 @@ def page(
         raise StageMissing(f"There is no page of {batch or f'the {line} line'}: it is written when a run ends.")
     to.write_bytes(data)
     sys.stdout.write(f"{to}\n")
+    if newest and not batch and len(newest.batches) > 1:
+        sys.stdout.write(f"It is of the worst of {len(newest.batches)} batches:\n")
+        for closed in newest.batches:
+            sys.stdout.write(f"  {closed.batch} {closed.verdict}: {cleaned(closed.headline)}\n")
 
 
 @app.command()
@@ -253,7 +259,9 @@ def _page(runtime: Runtime, line: str) -> dict[str, Any] | None:
         return None
     made = newest.made_at.isoformat()
     address = f"s3://{runtime.work.bucket}/{newest.page}"
-    return {"page": address, "verdict": newest.verdict, "headline": newest.headline, "made_at": made}
+    batches = [{"batch": it.batch, "verdict": it.verdict, "headline": it.headline} for it in newest.batches]
+    shown = {"page": address, "verdict": newest.verdict, "headline": newest.headline, "made_at": made}
+    return shown | {"batches": batches}
 
 
 def _normalised(runtime: Runtime, image: Path) -> bytes:

@@ -9,9 +9,11 @@ MMSearchError
 │   ├── UnusableMessage  a message of the queue that names no object of ours
 │   ├── PixelsMissing    the normalised picture is not in the work bucket any more
 │   ├── SourceChanged    the object is no longer what the plan saw
+│   ├── FailedBefore     an earlier stage failed on this record, and said why
 │   └── KilledTheWorker  whoever touched this record died, more than once
 ├── TryLater             exit 75: the scheduler retries
 │   ├── StoreAway  EngineAway  IndexAway  LedgerAway  QueueAway
+│   │              └── EngineBroke  it broke while it worked on records, maybe because of one of them
 │   ├── Busy             somebody else holds the lease
 │   └── TooManyFailures  more than the allowed share of a shard: nobody is blamed before a retry
 └── StopEverything       exit 78: fail now, a retry cannot help
@@ -62,6 +64,10 @@ class SourceChanged(BadRecord):
     """The object changed or went away after the plan was made; the next plan sees it."""
 
 
+class FailedBefore(BadRecord):
+    """An earlier stage failed on this record: its failure says why, and it was charged there."""
+
+
 class KilledTheWorker(BadRecord):
     """Processes died on this record repeatedly."""
 
@@ -76,6 +82,11 @@ class StoreAway(TryLater):
 
 class EngineAway(TryLater):
     """The model engine does not answer."""
+
+
+class EngineBroke(EngineAway):
+    """The model engine broke while it worked on records: out of memory, or a GPU that has to be set up anew. It counts
+    as a death of the process, so that a record that does this every time is found."""
 
 
 class IndexAway(TryLater):

@@ -51,6 +51,7 @@ def test_one_word_names_a_stage_everywhere() -> None:
     assert stages - STAGES == {
         "asked",
         "gate_measures",
+        "canary",
         "housekeeping",
         "judged_queries",
         "memoised",

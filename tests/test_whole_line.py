@@ -4,10 +4,19 @@ import json
 
 import pytest
 
-from mmsearch_core.errors import ModelMismatch, StageMissing, StopEverything, TooManyFailures
+from mmsearch_core.errors import (
+    BadRecord,
+    ModelMismatch,
+    StageMissing,
+    StopEverything,
+    TooManyFailures,
+    UnreadableMedia,
+)
+from mmsearch_core.records.asset import Kind
 from mmsearch_core.records.ids import AssetId
+from mmsearch_core.records.segment import Decoded
 from mmsearch_core.serving.results import Results
-from mmsearch_core.testing.fake_models import FakeVisionLanguageModel
+from mmsearch_core.testing.fake_models import FakeDecoder, FakeVisionLanguageModel
 from mmsearch_core.wiring import Runtime
 from tasks import close, compare, mine, plan
 from tests.line import INDEX, ask, do, fake_runtime, feed, index, index_batch, picture, search
@@ -123,13 +132,37 @@ def test_a_picture_waits_for_its_product(shop: Runtime) -> None:
     assert "pictures/p9/1.jpg" in live(shop)
 
 
-def test_too_many_failures_charge_nobody(shop: Runtime) -> None:
-    """More than the allowed share: the shard fails and no asset is marked."""
+class BrokenDecoder(FakeDecoder):
+    """An environment in which no picture opens, the best one neither."""
+
+    @staticmethod
+    def _open(kind: Kind, data: bytes) -> list[Decoded] | BadRecord:
+        return UnreadableMedia("The codec is missing.")
+
+
+def test_files_that_are_no_pictures_keep_no_good_picture_out(shop: Runtime) -> None:
+    """However many they are: a known good picture opens, so the failures are the files' own."""
     for number in range(20):
-        shop.catalog.put(f"pictures/p1/bad{number}.jpg", b"bad %d" % number)
-    with pytest.raises(TooManyFailures, match="20 of 24"):
+        shop.catalog.put(f"pictures/p1/manual{number}.pdf", b"%PDF-1.4")
+        shop.catalog.put(f"pictures/p2/broken{number}.jpg", b"bad %d" % number)
+    (report,) = index(shop)
+    assert report["assets"] == {"live": 4, "failed": 40, "removed": 0, "unsettled": 0}
+    assert report["stages"]["decode"]["canary_well"] == 1
+    assert shop.index.resolve("mmsearch") is not None
+    assert index(shop, "run-2") == []
+
+
+def test_an_environment_in_which_nothing_opens_charges_nobody_and_heals(shop: Runtime) -> None:
+    """A known good picture does not open either: the shard is tried again, and nothing is marked."""
+    for number in range(20):
+        shop.catalog.put(f"pictures/p1/more{number}.jpg", picture("red", shade=number))
+    vars(shop)["decoder"] = BrokenDecoder()
+    with pytest.raises(TooManyFailures, match=r"24 of 24 .* So did a known good item, with: The codec is missing\."):
         index(shop)
     assert shop.ledger.failures(shop.target().target_id, limit=9) == []
+    vars(shop)["decoder"] = FakeDecoder()
+    (report,) = index(shop, "run-2")
+    assert report["assets"] == {"live": 24, "failed": 0, "removed": 0, "unsettled": 0}
 
 
 def test_a_stage_that_is_done_is_skipped_and_one_that_is_early_says_so(shop: Runtime) -> None:

@@ -91,7 +91,7 @@ def _done(ledger: Ledger, target: Target, piece: Sequence[ObjectRef]) -> dict[st
 def _seconds_a_call(work: ObjectStore, settings: Backfill) -> dict[str, float]:
     """As in the latest run of the index line, where it made calls; else as the settings guess."""
     newest = run_page.latest(work, "index")
-    data = work.get(f"runs/{newest.batch}/report.json") if newest else None
+    data = work.get(f"runs/{newest.newest}/report.json") if newest else None
     stages = json.loads(data)["stages"] if data else {}
     guessed = dict(zip(DEPENDS, settings.call_seconds, strict=True))
     made = {stage: stages.get(stage, {}).get("calls_made", 0) for stage in DEPENDS}

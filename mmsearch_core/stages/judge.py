@@ -22,6 +22,7 @@ from mmsearch_core.records.ranking import Candidate, Judgement, PairScore
 from mmsearch_core.records.run import Recipe, Target
 from mmsearch_core.records.segment import pixels_key
 from mmsearch_core.shards import Outcome, Shard, Stage, Tally, read_plan
+from mmsearch_core.stages import canary
 from mmsearch_core.stages.planned_index import planned_target
 
 RELEVANT = 0.5
@@ -82,6 +83,7 @@ def stage(
         work=judge.run,
         batch=batch,
         finish=judge.fold,
+        canary=lambda: canary.of_judging(model),
     )
 
 

@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 
-from mmsearch_core.errors import BadRecord, Busy, SourceChanged
+from mmsearch_core.errors import Busy, FailedBefore, SourceChanged
 from mmsearch_core.ports import Ledger, ObjectStore, Stores
 from mmsearch_core.records.asset import Asset, Change, Product, Removal, Withdrawal
 from mmsearch_core.records.commit import Writing
@@ -181,7 +181,7 @@ class Commit:
         if not settled:
             return SourceChanged("The object changed while it was indexed: the next refresh takes it up.")
         if item.failure:
-            return BadRecord(f"{item.failure.stage}: {item.failure.message}")
+            return FailedBefore(f"{item.failure.stage}: {item.failure.message}")
         return list(item.rows)
 
 
