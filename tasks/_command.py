@@ -12,6 +12,7 @@ import structlog
 
 from mmsearch_core.codec import to_json
 from mmsearch_core.errors import MMSearchError, TryLater
+from mmsearch_core.safe_text import printable, to_json_text
 from mmsearch_core.settings import load_settings
 from mmsearch_core.shards import Shard, run_stage
 from mmsearch_core.wiring import Runtime
@@ -54,7 +55,7 @@ def attempt(work: Callable[[], dict[str, Any]]) -> int:
         return _say(error, TRY_LATER)
     except MMSearchError as error:
         return _say(error, STOP)
-    sys.stdout.write(json.dumps(report, ensure_ascii=False) + "\n")
+    sys.stdout.write(to_json_text(report) + "\n")
     return DONE
 
 
@@ -72,5 +73,5 @@ def configure_logs() -> None:
 
 
 def _say(error: MMSearchError, code: int) -> int:
-    sys.stderr.write(f"{type(error).__name__}: {error}\n")
+    sys.stderr.write(printable(f"{type(error).__name__}: {error}") + "\n")
     return code
