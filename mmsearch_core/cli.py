@@ -1,6 +1,5 @@
 """``mmsearch``: look into the index and the results, and add to the catalog."""
 
-import json
 import re
 import sys
 import uuid
@@ -13,11 +12,12 @@ import typer
 
 from mmsearch_core.adapters.sql_ledger import SqlLedger
 from mmsearch_core.catalog.feed import add_to_feed
-from mmsearch_core.console import show_figures, show_hits
+from mmsearch_core.console import complain, say, show_figures, show_hits, show_json
 from mmsearch_core.errors import BadSettings, MMSearchError, StageMissing, TryLater
 from mmsearch_core.pages.run_page import latest, page_key
 from mmsearch_core.records.query import StandardQuery, query_key
 from mmsearch_core.records.ranking import Candidate
+from mmsearch_core.safe_text import redacted
 from mmsearch_core.serving.generation import read_current
 from mmsearch_core.serving.results import Results
 from mmsearch_core.settings import load_settings
@@ -27,7 +27,6 @@ from mmsearch_core.stages.asked import Asked, standardized
 from mmsearch_core.stages.judged_queries import read_judged
 from mmsearch_core.stages.retrieve import retrieve
 from mmsearch_core.stages.switch import hindrance
-from mmsearch_core.task_errors import cleaned
 from mmsearch_core.wiring import Runtime
 
 app = typer.Typer(no_args_is_help=True, add_completion=False, pretty_exceptions_enable=False)
@@ -101,7 +100,7 @@ def status(as_json: Json = False) -> None:
     published = Results(runtime.work) if read_current(runtime.work) else None
     report = {
         "catalog": f"s3://{runtime.catalog.bucket}/{runtime.settings.catalog.pictures}",
-        "index": {"uri": runtime.settings.index.uri, "targets": targets},
+        "index": {"uri": redacted(runtime.settings.index.uri), "targets": targets},
         "results": {
             "generation": published.current.generation if published else None,
             "counts": dict(published.manifest.counts) if published else {},
@@ -110,7 +109,7 @@ def status(as_json: Json = False) -> None:
         },
         "pages": {line: _page(runtime, line) for line in ("index", "search")},
     }
-    sys.stdout.write(json.dumps(report, ensure_ascii=False, indent=None if as_json else 2) + "\n")
+    show_json(report, indent=None if as_json else 2)
 
 
 @app.command()
@@ -142,11 +141,11 @@ def page(
     if data is None:
         raise StageMissing(f"There is no page of {batch or f'the {line} line'}: it is written when a run ends.")
     to.write_bytes(data)
-    sys.stdout.write(f"{to}\n")
+    say(str(to))
     if newest and not batch and len(newest.batches) > 1:
-        sys.stdout.write(f"It is of the worst of {len(newest.batches)} batches:\n")
+        say(f"It is of the worst of {len(newest.batches)} batches:")
         for closed in newest.batches:
-            sys.stdout.write(f"  {closed.batch} {closed.verdict}: {cleaned(closed.headline)}\n")
+            say(f"  {closed.batch} {closed.verdict}: {closed.headline}")
 
 
 @app.command()
@@ -166,7 +165,7 @@ def add(
         runtime.catalog.put(key, file.read_bytes())
         known = add_to_feed(runtime.catalog, runtime.settings.catalog.feed, owner, title or owner)
         note = "" if known else " (new product, added to the feed)"
-        sys.stdout.write(f"s3://{runtime.catalog.bucket}/{key}{note}\n")
+        say(f"s3://{runtime.catalog.bucket}/{key}{note}")
 
 
 @app.command()
@@ -180,7 +179,7 @@ def retire(collection: Annotated[str, typer.Argument(help="As `mmsearch status` 
         raise BadSettings(f"{collection} is searched: let another take its place first.")
     runtime.index.drop(collection)
     runtime.ledger.set_status(target.target_id, "retired")
-    sys.stdout.write(f"{collection} is gone.\n")
+    say(f"{collection} is gone.")
 
 
 @app.command()
@@ -191,9 +190,9 @@ def rollback(
     runtime = Runtime(load_settings())
     request = going_back.Request(run=f"mmsearch rollback {uuid.uuid4().hex}", generation=generation)
     report = going_back.run(request=request, work=runtime.work, ledger=runtime.ledger)
-    sys.stdout.write(
+    say(
         f"{report['generation']} is current instead of {report['before']}, and held: `mmsearch release` lets the next "
-        "night publish.\n"
+        "night publish."
     )
 
 
@@ -201,30 +200,33 @@ def rollback(
 def hold() -> None:
     """Publish nothing until `mmsearch release`."""
     current = going_back.hold(Runtime(load_settings()).work)
-    sys.stdout.write(f"{current.generation} is held: `mmsearch release` lets the next night publish.\n")
+    say(f"{current.generation} is held: `mmsearch release` lets the next night publish.")
 
 
 @app.command()
 def release() -> None:
     """Let results be published again."""
     current = going_back.release(Runtime(load_settings()).work)
-    sys.stdout.write(f"{current.generation} is current until the next night publishes.\n")
+    say(f"{current.generation} is current until the next night publishes.")
 
 
 @ledger.command()
 def upgrade() -> None:
     """Bring the ledger's tables up to date; stop what uses the ledger first."""
     done = SqlLedger(load_settings().ledger.url).upgrade()
-    sys.stdout.write("The ledger is up to date now.\n" if done else "The ledger was up to date already.\n")
+    say("The ledger is up to date now." if done else "The ledger was up to date already.")
 
 
 def main() -> None:
     """Run the command; an error of ours is one sentence and its exit code, 75 (try later) or 78 (change something)."""
-    structlog.configure(logger_factory=structlog.PrintLoggerFactory(sys.stderr))  # what --json prints is JSON alone
+    structlog.configure(  # on stderr: what --json prints is JSON alone
+        processors=[structlog.processors.KeyValueRenderer(key_order=["event"])],  # values as repr() shows them
+        logger_factory=structlog.PrintLoggerFactory(sys.stderr),
+    )
     try:
         app()
     except MMSearchError as error:
-        sys.stderr.write(f"{error}\n")
+        complain(str(error))
         sys.exit(75 if isinstance(error, TryLater) else 78)
 
 

@@ -79,7 +79,7 @@ class Runtime:
 
     @cached_property
     def work(self) -> ObjectStore:
-        return S3Store(bucket=self.settings.work.bucket, settings=self.settings.store)
+        return S3Store(bucket=self.settings.work.bucket, settings=self.settings.store, probed=True)
 
     @cached_property
     def query_log(self) -> ObjectStore:

@@ -20,6 +20,7 @@ from mmsearch_core.catalog.manifest import manifest_key
 from mmsearch_core.codec import to_json
 from mmsearch_core.errors import MMSearchError, TryLater
 from mmsearch_core.ports import ObjectStore
+from mmsearch_core.safe_text import printable, to_json_text
 from mmsearch_core.settings import load_settings
 from mmsearch_core.shards import Shard, plan_key, run_stage
 from mmsearch_core.wiring import Runtime
@@ -96,7 +97,7 @@ def attempt(work: Callable[[], dict[str, Any]], leave: Callable[[BaseException, 
     except BaseException as error:  # a bug, or SIGTERM: as Python ends it
         leave(error, error.code if isinstance(error, SystemExit) and isinstance(error.code, int) else BUG)
         raise
-    sys.stdout.write(json.dumps(report, ensure_ascii=False) + "\n")
+    sys.stdout.write(to_json_text(report) + "\n")
     return DONE
 
 
@@ -114,7 +115,7 @@ def configure_logs() -> None:
 
 
 def _say(error: MMSearchError) -> None:
-    sys.stderr.write(f"{type(error).__name__}: {error}\n")
+    sys.stderr.write(printable(f"{type(error).__name__}: {error}") + "\n")
 
 
 def _place(argument: str, value: str) -> str:

@@ -4,6 +4,7 @@ from collections.abc import Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 
 from mmsearch_core.codec import dump, load
+from mmsearch_core.conditional_write import until_written
 from mmsearch_core.errors import PreconditionFailed
 from mmsearch_core.ports import ObjectStore
 from mmsearch_core.records.ids import RecipeId
@@ -37,17 +38,16 @@ class ObjectMemo:
 
     def add_judgements(self, recipe: RecipeId, query: str, judgements: Sequence[PairScore]) -> None:
         key = _query_key(recipe, query)
-        while True:
+
+        def merge() -> None:
             there = self._store.head(key)
-            try:
-                data = self._store.get(key, if_match=there.etag) if there else None
-                merged = {said.pair_id: said for said in judgements}
-                merged |= {said.pair_id: said for said in (load(data, PairScore) if data else [])}
-                body = dump([merged[pair] for pair in sorted(merged)], PairScore)
-                self._store.put(key, body, if_match=there.etag if there else None, if_none_match=there is None)
-            except PreconditionFailed:
-                continue
-            return
+            data = self._store.get(key, if_match=there.etag) if there else None
+            merged = {said.pair_id: said for said in judgements}
+            merged |= {said.pair_id: said for said in (load(data, PairScore) if data else [])}
+            body = dump([merged[pair] for pair in sorted(merged)], PairScore)
+            self._store.put(key, body, if_match=there.etag if there else None, if_none_match=there is None)
+
+        until_written(merge, key=key)
 
     def _put(self, key: str, answer: bytes) -> bytes:
         try:

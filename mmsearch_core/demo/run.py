@@ -20,6 +20,7 @@ from typing import Any
 from rich.console import Console
 from rich.table import Table
 
+from mmsearch_core.console import cell
 from mmsearch_core.demo import processes, stack
 from mmsearch_core.demo.environment import secrets, settings_environment
 from mmsearch_core.demo.follow import FINISHED, Follower, Run
@@ -149,8 +150,9 @@ def show_results(folder: Path) -> None:
             for place, hit in enumerate(hits[:TOP], start=1):
                 seen = hit["evidence"]["text"].splitlines()
                 relevance = "–" if hit["relevance"] is None else f"{hit['relevance']:.2f}"
-                row = (hit["product_id"], hit["verdict"] or "–", relevance, seen[0] if seen else "")
-                table.add_row(query if place == 1 else "", *row, end_section=place == min(TOP, len(hits)))
+                asked = query if place == 1 else ""
+                row = (asked, hit["product_id"], hit["verdict"] or "–", relevance, seen[0] if seen else "")
+                table.add_row(*map(cell, row), end_section=place == min(TOP, len(hits)))
     console.print(table)
 
 
