@@ -16,7 +16,7 @@ SOURCES = sorted(
     path for folder in ("mmsearch_core", "tasks", "dags", "plugins", "tests") for path in (ROOT / folder).rglob("*.py")
 )
 SHARD_STAGES = {"decode", "describe", "embed_text", "embed_image", "upsert", "standardize", "retrieve", "judge"}
-BATCH_STAGES = {"compare", "drain", "plan", "close", "mine", "publish", "evaluate"}
+BATCH_STAGES = {"compare", "drain", "plan", "close", "await_index", "mine", "publish", "evaluate"}
 OF_PEOPLE = {"estimate", "select", "expire", "sweep", "redrive"}  # backfill and housekeeping
 STAGES = SHARD_STAGES | BATCH_STAGES | OF_PEOPLE
 FAKES = {
@@ -53,6 +53,7 @@ def test_one_word_names_a_stage_everywhere() -> None:
         "housekeeping",
         "judged_queries",
         "memoised",
+        "pace",
         "switch",
     }
     assert stages >= STAGES

@@ -26,6 +26,7 @@ JOIN = """
               FROM ledger)
     SELECT coalesce(listed.key, known.key) AS key,
            known.key IS NOT NULL AS known,
+           listed.key IS NOT NULL AS listed,
            CASE WHEN listed.key IS NULL AND NOT fresher THEN 'removed'
                 WHEN products.product IS NULL AND known.state = 'waiting_for_product' THEN 'waiting_for_product'
                 WHEN known.key IS NULL OR known.state = 'waiting_for_product' THEN 'added'
@@ -55,11 +56,13 @@ class Verdicts:
         (known,) = self.database.execute("SELECT count(*) FROM verdicts WHERE known").fetchone()
         return {**dict.fromkeys((*TO_DO, "unchanged"), 0), **dict(counted), "known": known}
 
-    def keys(self, size: int) -> Iterator[tuple[str, ...]]:
-        """The keys to look at, in order, ``size`` at a time."""
-        found = self.database.execute("SELECT key FROM verdicts WHERE verdict IN $todo ORDER BY key", {"todo": TO_DO})
+    def keys(self, size: int) -> Iterator[list[tuple[str, bool]]]:
+        """The keys to look at, each with whether it was listed, in order, ``size`` at a time."""
+        found = self.database.execute(
+            "SELECT key, listed FROM verdicts WHERE verdict IN $todo ORDER BY key", {"todo": TO_DO}
+        )
         while rows := found.fetchmany(size):
-            yield tuple(key for (key,) in rows)
+            yield rows
 
 
 class Spool:

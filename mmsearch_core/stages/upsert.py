@@ -6,6 +6,7 @@ from collections import defaultdict
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
+from mmsearch_core.catalog.look import look
 from mmsearch_core.errors import BadRecord, Busy, SourceChanged
 from mmsearch_core.ports import Ledger, Stores
 from mmsearch_core.records.asset import Asset, Change, Product, Removal, Withdrawal
@@ -16,6 +17,7 @@ from mmsearch_core.records.row import IndexRow, Passage, build_id, row_id
 from mmsearch_core.records.run import Failure, Plan, Recipe
 from mmsearch_core.records.segment import Segment
 from mmsearch_core.shards import Outcome, Shard, Stage, Tally, read_plan
+from mmsearch_core.targets import of_plan
 
 BUILDING = ("decode", "describe", "embed_text", "embed_image")  # the stages whose recipes decide a row
 
@@ -59,6 +61,7 @@ def stage(
 
     def items(shard: Shard) -> list[Work]:
         plans[:] = [read_plan(stores.work, shard.batch)]
+        of_plan(plans[0], stores)  # the collection that was planned is there
         return _assemble(shard, plans[0], picture_space, text_space)
 
     return Stage(
@@ -133,7 +136,7 @@ class Commit:
         outcomes.update({change.asset_id: [] if change in away else back for change in gone})
 
     def _is_back(self, change: Change, sold: Mapping[ProductId, Product]) -> bool:
-        return bool(self._catalog.head(change.key)) if isinstance(change, Removal) else change.product_id in sold
+        return bool(look(self._catalog, change.key)) if isinstance(change, Removal) else change.product_id in sold
 
     def _write(self, made: Mapping[AssetId, Work], outcomes: dict[AssetId, Outcome], tally: Tally) -> None:
         target, collection = self._plan.target_id, self._plan.collection

@@ -62,7 +62,7 @@ class Shop:
 
     def lose_collection(self) -> None:
         self.steady.clear()
-        self.runtime.index.drop(self.runtime.target().collection)
+        self.runtime.index.drop(self.runtime.named_target().collection)
 
     def compare(self, run: str | None = None) -> list[Work]:
         """Hand out what a comparison finds; the same run again is a retry."""
@@ -76,9 +76,10 @@ class Shop:
         """Hand out a batch as events do: keys in any order, doubled, of objects that may not be there."""
         self.runs += 1
         batch = BatchId(f"hint{self.runs}")
-        manifest = Manifest(batch=batch, source="events", keys=tuple(keys))
+        source = f"drain {self.runs}"
+        manifest = Manifest(batch=batch, source=source, keys=tuple(keys))
         self.runtime.work.put(manifest_key(batch), to_json(manifest))
-        self.runtime.ledger.open_batch(batch, target=self.runtime.target().target_id, source="events")
+        self.runtime.ledger.open_batch(batch, target=self.runtime.named_target().target_id, source=source)
         self.open.append(Work(batch))
 
     def advance(self, work: Work) -> None:
