@@ -19,6 +19,7 @@ class Manifest:
     source: str
     keys: tuple[str, ...]
     listed: tuple[str, ...] = ()  # of the keys, those that are no plain names (see look.py) and that a listing shows
+    seen: str = ""  # digest of the versions that a comparison saw: equal keys may have to be done again
     compared: Mapping[str, int] = field(default_factory=dict)  # counts of the comparison that made it
     partial: bool = False  # a selection: it removes nothing, and what is searched does not switch to its target
     redo: tuple[str, ...] = ()  # stages that ask their models again
@@ -30,7 +31,7 @@ class Manifest:
         """Digest of all that decides what the batch does; neither its name nor who asked for it does."""
         how = (f"partial={self.partial}", f"retry={self.retry}", *(f"redo={stage}" for stage in sorted(self.redo)))
         models = (f"{name}={model}" for name, model in sorted(self.models.items()))
-        return digest("asked", *how, *models, str(len(self.keys)), *self.keys, *self.listed)
+        return digest("asked", *how, *models, self.seen, str(len(self.keys)), *self.keys, *self.listed)
 
 
 def manifest_key(batch: str) -> str:

@@ -18,6 +18,7 @@ log = structlog.get_logger()
 
 POLL_SECONDS = 20
 TRY_SECONDS = 2_700  # that one process waits: less than its scheduler allows it
+NIGHT = timedelta(days=1)  # older batches were handed out by no comparison of tonight, and nobody may come for them
 
 
 def run(
@@ -31,18 +32,22 @@ def run(
     :raises StageMissing: when there is no index, and none is being built or the deadline has come.
     """
     now = datetime.now(UTC)
-    waits = timedelta(minutes=settings.await_minutes)
-    left = (min(since, now) + waits - now).total_seconds()  # a clock may have been ahead
+    began = min(since, now)  # a clock may have been ahead
+    left = (began + timedelta(minutes=settings.await_minutes) - now).total_seconds()
     try_ends = time.monotonic() + min(left, TRY_SECONDS)
-    while batches := _missing(ledger):
+    while batches := _unfinished(ledger, began - NIGHT):
         if time.monotonic() + POLL_SECONDS > try_ends:
-            return _too_late(batches, ledger, given_up=left <= TRY_SECONDS)
+            break
         log.info("await_index.waits", batches=len(batches))
         sleep(POLL_SECONDS)
+    if batches and left > TRY_SECONDS:
+        raise IndexIncomplete(f"{_named(batches)}: waiting goes on with the next try.")
+    missing = _unfinished(ledger)
     if _live(ledger) is None:
-        raise StageMissing("There is no index yet: run catalog_refresh first.")
-    log.info("await_index.done")
-    return {"stage": "await_index", "incomplete": False, "unfinished_batches": 0}
+        why = f"{_named(missing)}: look at their runs" if missing else "run catalog_refresh first"
+        raise StageMissing(f"There is no index yet: {why}.")
+    log.info("await_index.done", incomplete=bool(missing))
+    return {"stage": "await_index", "incomplete": bool(missing), "unfinished_batches": len(missing)}
 
 
 def read_moment(text: str) -> datetime:
@@ -60,19 +65,14 @@ def _live(ledger: Ledger) -> Target | None:
     return next((target for target in ledger.targets() if target.status == "live"), None)
 
 
-def _missing(ledger: Ledger) -> list[OpenBatch]:
+def _unfinished(ledger: Ledger, since: datetime | None = None) -> list[OpenBatch]:
     """What the index that is searched lacks; before the first one is searched, what any lacks."""
     live = _live(ledger)
     targets = [live] if live else ledger.targets()
-    return [batch for target in targets for batch in lacks(ledger, target.target_id)]
+    batches = [batch for target in targets for batch in lacks(ledger, target.target_id)]
+    return [batch for batch in batches if since is None or batch.opened_at >= since]
 
 
-def _too_late(batches: list[OpenBatch], ledger: Ledger, *, given_up: bool) -> dict[str, Any]:
+def _named(batches: list[OpenBatch]) -> str:
     names = ", ".join(batch.batch for batch in batches[:3])
-    missing = f"{len(batches)} batches of the index are not done ({names}…)"
-    if not given_up:
-        raise IndexIncomplete(f"{missing}: waiting goes on with the next try.")
-    if _live(ledger) is None:
-        raise StageMissing(f"There is no index yet, and {missing}: look at their runs, then run precompute_results.")
-    log.warning("await_index.incomplete", batches=len(batches), such_as=names)
-    return {"stage": "await_index", "incomplete": True, "unfinished_batches": len(batches)}
+    return f"{len(batches)} batches of the index are not done ({names}{', …' if len(batches) > 3 else ''})"

@@ -21,7 +21,7 @@ from mmsearch_core.catalog.manifest import Manifest, hand_out
 from mmsearch_core.catalog.set_join import Spool
 from mmsearch_core.errors import BadSettings, TooManyRemovals
 from mmsearch_core.ports import LOST, Ledger, ObjectStore, Stores
-from mmsearch_core.records.ids import BatchId
+from mmsearch_core.records.ids import BatchId, digest
 from mmsearch_core.records.run import OpenBatch, Target
 from mmsearch_core.settings import Catalog, Settings
 from mmsearch_core.stages.pace import batch_size
@@ -61,12 +61,13 @@ def run(
             counts = verdicts.counts()
             check_removals(counts, settings.catalog, approved_removals)
             size = batch_size(settings.shards.most, stores.work, settings)
-            for found in verdicts.keys(size):
+            for hints in verdicts.hints(size):
                 asked = Manifest(
                     batch=BatchId(""),
                     source=source,
-                    keys=tuple(key for key, _ in found),
-                    listed=tuple(key for key, listed in found if listed and plain_name(key) != key),
+                    keys=tuple(hint.key for hint in hints),
+                    listed=tuple(hint.key for hint in hints if hint.listed and plain_name(hint.key) != hint.key),
+                    seen=digest(*(hint.seen for hint in hints)),
                     compared=counts,
                     models=models,
                 )
