@@ -1,6 +1,8 @@
 """### Precompute the results of popular queries
 
-Every night at 04:00, and by hand at any time. `mine` finds the popular queries in the query log and deals them out to
+Every night at 04:00, and by hand at any time. `await_index` waits until the batches of tonight's comparison are
+indexed, at most `search.await_minutes` from the start of the run: then results are made of what is there, and say that
+the index was incomplete. `mine` finds the popular queries in the query log and deals them out to
 shards. In each shard `standardize` turns them into standard queries, `retrieve` finds candidates and `judge` looks at
 every pair of query and picture. `publish` makes one generation of all and points `results/CURRENT` at it.
 
@@ -23,6 +25,8 @@ with DAG(
     default_args=DEFAULTS,
     tags=["mmsearch", "search"],
 ):
+    since = "{{ dag_run.start_date or '' }}"
+    await_index = StageOperator(stage="await_index", arguments=["--since", since], retries=5)
     mine = StageOperator(stage="mine", arguments=["--run", "{{ run_id }}"], returns="shards")
     gates = StageOperator(stage="gates", arguments=[BATCH], trigger_rule=TriggerRule.NONE_FAILED)
     approve = ReportApproval(task_id="approve", report_of="gates", subject="Tonight's results differ too much")
@@ -36,4 +40,5 @@ with DAG(
         judge = StageOperator(stage="judge", arguments=[shard], **GPU)
         standardize >> retrieve >> judge
 
+    await_index >> mine
     judge_shard.expand(shard=mine.output) >> gates >> approve >> publish

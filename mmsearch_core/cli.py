@@ -27,6 +27,7 @@ from mmsearch_core.stages.asked import Asked, standardized
 from mmsearch_core.stages.judged_queries import read_judged
 from mmsearch_core.stages.retrieve import retrieve
 from mmsearch_core.stages.switch import hindrance
+from mmsearch_core.targets import check_present, lacks
 from mmsearch_core.wiring import Runtime
 
 app = typer.Typer(no_args_is_help=True, add_completion=False, pretty_exceptions_enable=False)
@@ -88,6 +89,7 @@ def status(as_json: Json = False) -> None:
             "status": target.status,
             "hindrance": hindrance(runtime.work, live, target) if live and target != live else "",
             "assets": runtime.ledger.counts(target.target_id),
+            "unfinished_batches": len(lacks(runtime.ledger, target.target_id)),
             "commit": runtime.ledger.commit_number(target.target_id),
             "open_batches": runtime.ledger.open_batches(target.target_id),
             "failures": [
@@ -123,7 +125,7 @@ def evaluate(
     chosen = runtime.beside() if beside else runtime
     if chosen is None:
         raise BadSettings("No other models are named beside: name some in [beside], or leave --beside away.")
-    report = evaluation.run(read_judged(folder), chosen.line(chosen.built_target()))
+    report = evaluation.run(read_judged(folder), chosen.line(chosen.target()))
     show_figures(report, as_json, title=str(folder))
 
 
@@ -177,6 +179,9 @@ def retire(collection: Annotated[str, typer.Argument(help="As `mmsearch status` 
         raise BadSettings(f"There is no index {collection}: name one of those that `mmsearch status` shows.")
     if target.status == "live":
         raise BadSettings(f"{collection} is searched: let another take its place first.")
+    here = [it for it in runtime.ledger.targets() if runtime.index.uuid(it.collection) == it.collection_uuid]
+    if not here:  # not one that was lost, but another Milvus
+        check_present(target, runtime.index, where=redacted(runtime.settings.index.uri))
     runtime.index.drop(collection)
     runtime.ledger.set_status(target.target_id, "retired")
     say(f"{collection} is gone.")

@@ -15,6 +15,7 @@ MMSearchError
 │   ├── StoreAway  EngineAway  IndexAway  LedgerAway  QueueAway
 │   │              └── EngineBroke  it broke while it worked on records, maybe because of one of them
 │   ├── Busy             somebody else holds the lease
+│   ├── IndexIncomplete  a comparison's batches are not all done
 │   └── TooManyFailures  more than the allowed share of a shard: nobody is blamed before a retry
 └── StopEverything       exit 78: fail now, a retry cannot help
     ├── BadSettings      a setting is missing, malformed or refused
@@ -107,6 +108,10 @@ class Busy(TryLater):
 
 class TooManyFailures(TryLater):
     """So many records of a shard failed that the cause is likely not the records."""
+
+
+class IndexIncomplete(TryLater):
+    """What tonight's comparison found missing in the index is not all there yet."""
 
 
 class StopEverything(MMSearchError):

@@ -17,8 +17,10 @@ from mmsearch_core.records.message import Message
 from mmsearch_core.records.question import Question
 from mmsearch_core.records.ranking import Match, PairScore
 from mmsearch_core.records.row import IndexRow
-from mmsearch_core.records.run import Failure, Target
+from mmsearch_core.records.run import BatchStatus, Failure, OpenBatch, Target
 from mmsearch_core.records.segment import Decoded
+
+LOST = "compare: the collection was lost"  # the source of the batch that stands for a collection to be built again
 
 
 class ObjectStore(Protocol):
@@ -175,7 +177,8 @@ class Ledger(Protocol):
 
     def add_target(self, target: Target) -> Target:
         """Record the target, or return the one already there under its id with its uuid set to ``target``'s; where
-        the uuid differs (the collection was lost) everything known of that target is forgotten."""
+        the uuid differs (the collection was lost) everything known of that target is forgotten, and an open batch
+        with the source ``LOST`` stands for all that is missing until it is superseded."""
 
     def set_status(self, target: TargetId, status: Literal["live", "retired"]) -> None:
         """Live: the one that was live goes on as "building". Retired: all that is known of it is forgotten."""
@@ -233,8 +236,14 @@ class Ledger(Protocol):
     def open_batches(self, target: TargetId) -> int:
         """How many batches of the target were handed out and are not done."""
 
-    def supersede_batches(self, target: TargetId, *, keep: Sequence[BatchId]) -> None:
-        """Batches of the target that are not done, other than these, need not be: a comparison saw all they left."""
+    def unfinished_batches(self, target: TargetId) -> list[OpenBatch]:
+        """The batches of the target that were handed out and are neither done nor superseded, oldest first."""
+
+    def batch_status(self, batch: BatchId) -> BatchStatus | None:
+        """How the batch stands; None where it was never handed out."""
+
+    def supersede_batches(self, batches: Sequence[BatchId]) -> None:
+        """These batches, where they are not done, need not be: others were handed out for all that they left."""
 
     def take_lease(self, name: str, *, holder: str, seconds: float) -> int:
         """A fencing token greater than any before it; the same holder renews and keeps its token while the lease

@@ -23,6 +23,8 @@ from mmsearch_core.records.query import is_locale, normalise, usable_query
 
 MOST_ROWS = 16_384  # that Milvus finds for one query
 MODELS = Path(__file__).parent / "models"
+MOST_RECORDS = 5_000  # a shard, all of which a stage may hold in memory
+MOST_SHARDS = 900  # a batch: Airflow maps over 1,024 at most (core.max_map_length)
 Share = Annotated[float, Field(ge=0, le=1)]
 
 
@@ -193,8 +195,9 @@ class Beside(Section):
 class Shards(Section):
     """How work is cut and when a shard gives up."""
 
-    size: int = Field(default=200, gt=0)  # records a shard
-    most: int = Field(default=200, gt=0)  # shards a batch
+    # records per shard; 0: as many as take five to ten minutes, by what was measured in earlier batches
+    size: int = Field(default=0, ge=0, le=MOST_RECORDS)
+    most: int = Field(default=200, gt=0, le=MOST_SHARDS)  # shards a batch
     failed_share: Share = 0.2
     failed_at_least: int = Field(default=10, ge=0)  # so many failures are borne whatever their share
     lease_seconds: float = Field(default=30, gt=0)
@@ -204,7 +207,7 @@ class Backfill(Section):
     """How a backfill is cut, and what it may cost before a person is asked. What a call takes is measured in the latest
     run; before there is one, these guesses count."""
 
-    shards: int = Field(default=20, gt=0)  # a batch: small, so that events are soon between two
+    shards: int = Field(default=20, gt=0, le=MOST_SHARDS)  # a batch: small, so that events are soon between two
     budget_minutes: float = Field(default=60, ge=0)
     gpus: int = Field(default=1, gt=0)
     call_seconds: tuple[float, float, float] = (1.0, 0.01, 0.02)  # describe, embed_text, embed_image
@@ -237,6 +240,8 @@ class Search(Section):
     emptied: Share = 0.05  # of the lists in both nights may have lost all their hits
     churn: Share = 0.3  # mean of 1 - rank-biased overlap, over the lists with hits in both nights
     changes_at_least: int = Field(default=5, ge=0)  # so many lists may go, empty or change, whatever their share
+    # a night waits so long, from its start, for the index to be whole; then it goes on with what is there, and says so
+    await_minutes: float = Field(default=120, ge=0, le=240)
     buckets: int = Field(default=256, ge=1, le=4096)
 
 

@@ -15,7 +15,7 @@ def work(runtime: Runtime, run_id: str, approve_removals: int = 0, beside: int =
         return {"stage": "compare", "batches": [], "counts": {}}
     return compare.run(
         run_id=run_id,
-        target=chosen.target(),
+        target=chosen.build_target(),
         stores=chosen.stores,
         settings=chosen.settings,
         models=runtime.settings.beside.models if beside else {},

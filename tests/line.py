@@ -41,6 +41,14 @@ def fake_runtime(**knobs: Any) -> Runtime:
     return runtime
 
 
+def at_another_milvus(runtime: Runtime) -> Runtime:
+    """The same world, but that ``index.uri`` names a Milvus that somebody else uses."""
+    other = Runtime(runtime.settings)
+    vars(other).update({name: part for name, part in vars(runtime).items() if name not in ("index", "stores")})
+    vars(other)["index"] = MemoryIndex()
+    return other
+
+
 def picture(color: str, size: int = 40, shade: int = 0) -> bytes:
     """A JPEG of one color; ``shade`` makes other bytes of the same color."""
     out = io.BytesIO()

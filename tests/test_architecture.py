@@ -16,7 +16,7 @@ SOURCES = sorted(
     path for folder in ("mmsearch_core", "tasks", "dags", "plugins", "tests") for path in (ROOT / folder).rglob("*.py")
 )
 SHARD_STAGES = {"decode", "describe", "embed_text", "embed_image", "upsert", "standardize", "retrieve", "judge"}
-BATCH_STAGES = {"compare", "drain", "plan", "close", "mine", "gates", "publish", "evaluate"}
+BATCH_STAGES = {"compare", "drain", "plan", "close", "await_index", "mine", "gates", "publish", "evaluate"}
 OF_PEOPLE = {"estimate", "select", "expire", "sweep", "redrive", "rollback"}  # backfill, housekeeping, results
 STAGES = SHARD_STAGES | BATCH_STAGES | OF_PEOPLE
 FAKES = {
@@ -55,10 +55,10 @@ def test_one_word_names_a_stage_everywhere() -> None:
         "housekeeping",
         "judged_queries",
         "memoised",
-        "planned_index",
         "result_lists",
         "search_page",
         "popular",
+        "pace",
         "switch",
         "withdraw",
     }

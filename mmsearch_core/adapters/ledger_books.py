@@ -5,17 +5,18 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from datetime import UTC, datetime
 from itertools import islice
 from operator import itemgetter
-from typing import Literal, TypeVar
+from typing import Any, Literal, TypeVar, cast
 
 from sqlalchemy import and_, case, delete, func, select, update
 
 from mmsearch_core.adapters.ledger_database import PIECE, LedgerDatabase, pieces
-from mmsearch_core.adapters.ledger_rows import product_row, target_row, to_product, to_target
+from mmsearch_core.adapters.ledger_rows import in_utc, product_row, target_row, to_product, to_target
 from mmsearch_core.adapters.ledger_schema import assets, batches, leases, products, targets
 from mmsearch_core.errors import Busy
+from mmsearch_core.ports import LOST
 from mmsearch_core.records.asset import Product
 from mmsearch_core.records.ids import BatchId, ProductId, TargetId
-from mmsearch_core.records.run import Target
+from mmsearch_core.records.run import BatchStatus, OpenBatch, Target
 from mmsearch_core.shard_lease import AHEAD
 
 PAGE = 5_000
@@ -48,6 +49,8 @@ class LedgerBooks:
             if there["collection_uuid"] != target.collection_uuid:
                 connection.execute(delete(assets).where(assets.c.target_id == target.target_id))
                 connection.execute(update(targets).where(mine).values(collection_uuid=target.collection_uuid))
+                lost = {"batch_id": f"lost-{target.collection_uuid}"[:64], "target_id": target.target_id}
+                self._database.insert_new(connection, batches, {**lost, **_open_batch(LOST)})
             status = "building" if there["status"] == "retired" else there["status"]
             connection.execute(update(targets).where(mine).values(status=status))
             return to_target({**there, "collection_uuid": target.collection_uuid, "status": status})
@@ -114,9 +117,9 @@ class LedgerBooks:
             yield batch
 
     def open_batch(self, batch: BatchId, *, target: TargetId, source: str) -> None:
-        row = {"batch_id": batch, "target_id": target, "source": source, "status": "open", "counts": {}}
         with self._database.writing() as connection:
-            self._database.insert_new(connection, batches, {**row, "opened_at": datetime.now(UTC)})
+            row = {"batch_id": batch, "target_id": target, **_open_batch(source)}
+            self._database.insert_new(connection, batches, row)
 
     def close_batch(self, batch: BatchId, *, status: Literal["done", "failed"], counts: Mapping[str, int]) -> None:
         with self._database.writing() as connection:
@@ -128,10 +131,32 @@ class LedgerBooks:
             mine = and_(batches.c.target_id == target, batches.c.status.in_(NOT_DONE))
             return int(connection.execute(select(func.count()).select_from(batches).where(mine)).scalar() or 0)
 
-    def supersede_batches(self, target: TargetId, *, keep: Sequence[BatchId]) -> None:
+    def unfinished_batches(self, target: TargetId) -> list[OpenBatch]:
+        mine = and_(batches.c.target_id == target, batches.c.status.in_(NOT_DONE))
+        with self._database.reading() as connection:
+            found = connection.execute(
+                select(batches).where(mine).order_by(batches.c.opened_at, batches.c.batch_id)
+            ).mappings()
+            return [
+                OpenBatch(
+                    batch=BatchId(row["batch_id"]),
+                    source=row["source"],
+                    status=row["status"],
+                    opened_at=in_utc(row["opened_at"]),
+                )
+                for row in found
+            ]
+
+    def batch_status(self, batch: BatchId) -> BatchStatus | None:
+        with self._database.reading() as connection:
+            found = connection.execute(select(batches.c.status).where(batches.c.batch_id == batch)).scalar()
+            return cast(BatchStatus | None, found)
+
+    def supersede_batches(self, names: Sequence[BatchId]) -> None:
         with self._database.writing() as connection:
-            mine = and_(batches.c.target_id == target, batches.c.status.in_(NOT_DONE), batches.c.batch_id.not_in(keep))
-            connection.execute(update(batches).where(mine).values(status="superseded"))
+            for piece in pieces(names):
+                mine = and_(batches.c.batch_id.in_(piece), batches.c.status.in_(NOT_DONE))
+                connection.execute(update(batches).where(mine).values(status="superseded"))
 
     def take_lease(self, name: str, *, holder: str, seconds: float) -> int:
         now = time.time()
@@ -152,6 +177,10 @@ class LedgerBooks:
         with self._database.writing() as connection:
             mine = and_(leases.c.name == name, leases.c.holder == holder)
             connection.execute(update(leases).where(mine).values(holder="", expires=0.0))
+
+
+def _open_batch(source: str) -> dict[str, Any]:
+    return {"source": source, "status": "open", "counts": {}, "opened_at": datetime.now(UTC)}
 
 
 def batched(things: Iterable[T], size: int) -> Iterator[list[T]]:

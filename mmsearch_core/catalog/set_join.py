@@ -5,7 +5,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import pyarrow as pa
 import pyarrow.parquet as pq
@@ -26,6 +26,8 @@ JOIN = """
               FROM ledger)
     SELECT coalesce(listed.key, known.key) AS key,
            known.key IS NOT NULL AS known,
+           listed.key IS NOT NULL AS listed,
+           hash(listed.version, products.product_text) AS seen,
            CASE WHEN listed.key IS NULL AND NOT fresher THEN 'removed'
                 WHEN products.product IS NULL AND known.state = 'waiting_for_product' THEN 'waiting_for_product'
                 WHEN known.key IS NULL OR known.state = 'waiting_for_product' THEN 'added'
@@ -43,6 +45,14 @@ TO_DO = ("added", "changed", "removed", "product_changed")
 MEMORY = "400MB"  # for DuckDB; what does not fit goes to the folder
 
 
+class Hint(NamedTuple):
+    """A key to look at; ``seen`` stands for the object's version and its product's text, as they were compared."""
+
+    key: str
+    listed: bool
+    seen: str
+
+
 @dataclass(frozen=True, slots=True)
 class Verdicts:
     """The outcome of the join, in a database."""
@@ -55,11 +65,13 @@ class Verdicts:
         (known,) = self.database.execute("SELECT count(*) FROM verdicts WHERE known").fetchone()
         return {**dict.fromkeys((*TO_DO, "unchanged"), 0), **dict(counted), "known": known}
 
-    def keys(self, size: int) -> Iterator[tuple[str, ...]]:
+    def hints(self, size: int) -> Iterator[list[Hint]]:
         """The keys to look at, in order, ``size`` at a time."""
-        found = self.database.execute("SELECT key FROM verdicts WHERE verdict IN $todo ORDER BY key", {"todo": TO_DO})
+        found = self.database.execute(
+            "SELECT key, listed, seen FROM verdicts WHERE verdict IN $todo ORDER BY key", {"todo": TO_DO}
+        )
         while rows := found.fetchmany(size):
-            yield tuple(key for (key,) in rows)
+            yield [Hint(key, listed, str(seen)) for key, listed, seen in rows]
 
 
 class Spool:

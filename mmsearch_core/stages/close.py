@@ -21,8 +21,10 @@ from mmsearch_core.records.ids import AssetId, BatchId
 from mmsearch_core.records.run import Plan, ShardReport, Target
 from mmsearch_core.settings import Index
 from mmsearch_core.shards import Shard, find_plan
+from mmsearch_core.stages import pace
 from mmsearch_core.stages.switch import go_live
 from mmsearch_core.stages.withdraw import withdraw
+from mmsearch_core.targets import of_plan
 
 log = structlog.get_logger()
 
@@ -33,9 +35,13 @@ Reports = Mapping[str, Sequence[ShardReport]]  # by shard
 
 
 def run(*, batch: BatchId, target: Target, stores: Stores, settings: Index) -> dict[str, Any]:
-    """The batch's totals; fails where a report is missing or the counts disagree. Either way it is on the page."""
+    """The batch's totals; fails where a report is missing or the counts disagree. Either way it is on the page. Only a
+    batch of ``target``, which is that of today's settings, may change what is searched."""
     work, ledger = stores.work, stores.ledger
+    if ledger.batch_status(batch) == "superseded":
+        return _superseded(batch)
     plan = find_plan(work, batch) or _nothing_planned(batch, target, work)
+    planned = of_plan(plan, stores)
     reports = {path: _reports(Shard(work, path)) for path in sorted(plan.shards)}
     settled = _settled(plan, stores)
     counts = dict.fromkeys(STATES, 0) | dict(sum(settled.values(), Counter()))
@@ -46,7 +52,8 @@ def run(*, batch: BatchId, target: Target, stores: Stores, settings: Index) -> d
     withdraw(work, ledger)
     # a late batch of other models, or a part of the catalog, changes nothing of what is searched
     whole = not error and plan.target_id == target.target_id and not plan.partial
-    waits = go_live(target, stores, settings) if whole else ""
+    waits = go_live(planned, stores, settings) if whole else ""
+    pace.remember(work, plan, reports)
     totals = add_up([report for found in reports.values() for report in found])
     report: dict[str, Any] = {
         "stage": "close",
@@ -66,6 +73,21 @@ def run(*, batch: BatchId, target: Target, stores: Stores, settings: Index) -> d
     if error:
         raise type(error)(f"{error} See {page}")
     return report | {"page": page}
+
+
+def _superseded(batch: BatchId) -> dict[str, Any]:
+    """The report of a batch whose work a later comparison handed out again: whatever became of it is well."""
+    log.info("close.superseded", batch=batch)
+    return {
+        "stage": "close",
+        "batch": batch,
+        "superseded": True,
+        "plan": {},
+        "assets": dict.fromkeys(STATES, 0),
+        "stages": {},
+        "model_calls": run_facts.model_calls({}),
+        "switch_waits": "",
+    }
 
 
 def add_up(reports: Sequence[ShardReport]) -> dict[str, Any]:

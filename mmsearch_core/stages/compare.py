@@ -4,7 +4,8 @@ Nothing here is believed for good: a batch holds hints (keys), and the plan look
 """
 
 import tempfile
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
+from datetime import UTC, datetime
 from itertools import islice
 from pathlib import Path
 from types import MappingProxyType
@@ -15,16 +16,18 @@ import structlog
 from mmsearch_core.catalog import inventory
 from mmsearch_core.catalog.feed import read_feed
 from mmsearch_core.catalog.keys import ProductOf
-from mmsearch_core.catalog.manifest import Manifest, manifest_key
+from mmsearch_core.catalog.look import plain_name
+from mmsearch_core.catalog.manifest import Manifest, hand_out
 from mmsearch_core.catalog.set_join import Spool
-from mmsearch_core.codec import to_json
 from mmsearch_core.errors import BadSettings, TooManyRemovals
-from mmsearch_core.ports import Ledger, ObjectStore, Stores
+from mmsearch_core.ports import LOST, Ledger, ObjectStore, Stores
 from mmsearch_core.records.ids import BatchId, digest
-from mmsearch_core.records.run import Target
+from mmsearch_core.records.run import OpenBatch, Target
 from mmsearch_core.settings import Catalog, Settings
+from mmsearch_core.stages.pace import batch_size
 from mmsearch_core.stages.switch import go_live
 from mmsearch_core.stages.withdraw import withdraw
+from mmsearch_core.targets import of_comparisons
 
 log = structlog.get_logger()
 
@@ -42,6 +45,11 @@ def run(
     ``models`` are the target's where they are not those of the settings: such a target is kept current, not searched.
     """
     catalog, ledger = stores.catalog, stores.ledger
+    earlier = ledger.unfinished_batches(target.target_id)  # before the bucket is listed: later ones may know more
+    rebuilt = any(batch.source == LOST for batch in earlier)
+    if rebuilt:
+        log.warning("compare.collection_lost", collection=target.collection, now="all of it is handed out again")
+    source = f"compare {run_id}" + (f" ({target.collection} was lost and is built again)" if rebuilt else "")
     report = _report(stores, settings.catalog)
     from_feed = _take_feed(catalog, settings.catalog.feed, ledger)
     withdraw(stores.work, ledger)
@@ -54,20 +62,44 @@ def run(
         with spool.joined(report.created / 1000 if report else None) as verdicts:
             counts = verdicts.counts()
             check_removals(counts, settings.catalog, approved_removals)
-            for number, keys in enumerate(verdicts.keys(settings.shards.size * settings.shards.most)):
-                batch = BatchId(digest("compare", run_id, target.target_id, str(number))[:16])
-                manifest = Manifest(batch=batch, source=f"compare {run_id}", keys=keys, compared=counts, models=models)
-                stores.work.put(manifest_key(batch), to_json(manifest))
-                ledger.open_batch(batch, target=target.target_id, source=manifest.source)
-                batches.append(batch)
-    ledger.supersede_batches(target.target_id, keep=batches)  # what they left undone is in these
+            size = batch_size(settings.shards.most, stores.work, settings)
+            for hints in verdicts.hints(size):
+                asked = Manifest(
+                    batch=BatchId(""),
+                    source=source,
+                    keys=tuple(hint.key for hint in hints),
+                    listed=tuple(hint.key for hint in hints if hint.listed and plain_name(hint.key) != hint.key),
+                    seen=digest(*(hint.seen for hint in hints)),
+                    compared=counts,
+                    models=models,
+                )
+                batches.append(hand_out(asked, f"compare {run_id}", target, stores))
+    ledger.supersede_batches(_covered(earlier, report, batches))
     whole = counts["unchanged"] and not batches and not models
     waits = go_live(target, stores, settings.index) if whole else ""
     if report:
         inventory.remember(stores.work, report)
     counts |= from_feed
     log.info("compare.done", batches=len(batches), **counts)
-    return {"stage": "compare", "batches": batches, "counts": counts, "target": target.target_id, "switch_waits": waits}
+    return {
+        "stage": "compare",
+        "batches": batches,
+        "counts": counts,
+        "target": target.target_id,
+        "rebuilt": target.collection if rebuilt else "",
+        "switch_waits": waits,
+    }
+
+
+def _covered(
+    earlier: Sequence[OpenBatch], report: inventory.Report | None, batches: Sequence[BatchId]
+) -> list[BatchId]:
+    """The earlier batches whose work is in these: those of comparisons, and those of events that happened before the
+    listing was made. What a backfill or a second try asks for, no comparison sees."""
+    listed_at = datetime.fromtimestamp(report.created / 1000, UTC) if report else datetime.max.replace(tzinfo=UTC)
+    comparisons = {batch.batch for batch in of_comparisons(earlier)}
+    events = {batch.batch for batch in earlier if batch.source.startswith("drain ") and batch.opened_at < listed_at}
+    return sorted((comparisons | events) - set(batches))
 
 
 def _take_feed(catalog: ObjectStore, key: str, ledger: Ledger) -> dict[str, int]:

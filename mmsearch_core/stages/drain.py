@@ -21,6 +21,7 @@ from mmsearch_core.records.ids import BatchId, digest
 from mmsearch_core.records.message import Message
 from mmsearch_core.records.run import Failure, Target
 from mmsearch_core.settings import Catalog, Queue, Settings
+from mmsearch_core.stages.pace import batch_size
 from mmsearch_core.stages.withdraw import withdraw
 
 log = structlog.get_logger()
@@ -38,11 +39,18 @@ def run(*, run_id: str, target: Target, stores: Stores, changes: ChangeFeed, set
     if skipped:
         _record_skipped(run_id, skipped, stores)
     wanted = list(dict.fromkeys([*hinted, *redriven]))
-    batches = _record(run_id, wanted, target, stores, settings.shards.size * settings.shards.most)
+    batches = _record(run_id, wanted, target, stores, batch_size(settings.shards.most, stores.work, settings))
     changes.delete(messages)
     counts = {"messages": len(messages), "keys": len(hinted), "redriven": len(redriven), "skipped": len(skipped)}
     log.info("drain.done", batches=len(batches), **counts)
     return {"stage": "drain", "batches": batches, "counts": counts, "target": target.target_id}
+
+
+def nothing_to_hint_at() -> dict[str, Any]:
+    """The task's report before the first comparison, which sees all that the messages could name: they stay in the
+    queue, and cost a look each when there is an index."""
+    log.warning("drain.no_index", do="run catalog_refresh; until then messages wait in the queue")
+    return {"stage": "drain", "batches": [], "counts": {}, "target": None}
 
 
 def gather(changes: ChangeFeed, settings: Queue) -> list[Message]:

@@ -23,7 +23,7 @@ from mmsearch_core.records.run import Recipe, Target
 from mmsearch_core.records.segment import pixels_key
 from mmsearch_core.shards import Outcome, Shard, Stage, Tally, read_plan
 from mmsearch_core.stages import canary
-from mmsearch_core.stages.planned_index import planned_target
+from mmsearch_core.targets import of_search_plan
 
 RELEVANT = 0.5
 CONTRADICTED = 0.49  # the most that a candidate is worth whose description contradicts the query
@@ -71,7 +71,7 @@ def stage(
         judge.judge_of(target)
 
     def items(shard: Shard) -> list[Pair]:
-        judge.judge_of(planned_target(read_plan(stores.work, shard.batch), stores))
+        judge.judge_of(of_search_plan(read_plan(stores.work, shard.batch), stores))
         return _pairs(shard)
 
     return Stage(

@@ -20,6 +20,7 @@ from mmsearch_core.settings import QueryLog, Settings
 from mmsearch_core.shards import plan_key, shard_path, shard_size
 from mmsearch_core.stages.plan import cut, versions
 from mmsearch_core.stages.popular import Popular, popular_queries
+from mmsearch_core.targets import lacks
 
 log = structlog.get_logger()
 
@@ -63,6 +64,7 @@ def run(
         counts=counts,
         versions=versions(),
         current_etag=current.etag if current else "",
+        incomplete=bool(lacks(stores.ledger, target.target_id)),
     )
     work.put(plan_key(batch), to_json(plan))
     log.info("mine.done", batch=batch, **counts)

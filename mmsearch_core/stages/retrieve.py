@@ -19,7 +19,7 @@ from mmsearch_core.records.run import Plan, Recipe, Target
 from mmsearch_core.settings import Search
 from mmsearch_core.shards import Outcome, Shard, Stage, Tally, check_recipe, read_plan
 from mmsearch_core.stages import embed_image, embed_text
-from mmsearch_core.stages.planned_index import planned_target
+from mmsearch_core.targets import of_search_plan
 
 Found = Mapping[str, Sequence[Match]]  # by leg, best first
 
@@ -181,7 +181,7 @@ def stage(
     def items(shard: Shard) -> list[StandardQuery]:
         plan = read_plan(stores.work, shard.batch)
         _check_spaces(plan, clip, sbert)
-        planned[:] = [planned_target(plan, stores)]
+        planned[:] = [of_search_plan(plan, stores)]
         return cast(list[StandardQuery], shard.read("standard", StandardQuery))
 
     def run(queries: Sequence[StandardQuery], tally: Tally) -> list[Outcome]:

@@ -6,7 +6,9 @@ from collections import defaultdict
 from collections.abc import Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
+from functools import partial
 
+from mmsearch_core.catalog.look import look
 from mmsearch_core.errors import Busy, FailedBefore, SourceChanged
 from mmsearch_core.ports import Ledger, ObjectStore, Stores
 from mmsearch_core.records.asset import Asset, Change, Product, Removal, Withdrawal
@@ -17,6 +19,7 @@ from mmsearch_core.records.row import IndexRow, Passage, build_id, row_id
 from mmsearch_core.records.run import Failure, Plan, Recipe
 from mmsearch_core.records.segment import Segment
 from mmsearch_core.shards import Outcome, Shard, Stage, Tally, read_plan
+from mmsearch_core.targets import of_plan
 
 LOOKERS = 32  # objects looked at side by side; as many as the store's client has connections
 BUILDING = ("decode", "describe", "embed_text", "embed_image")  # the stages whose recipes decide a row
@@ -63,6 +66,7 @@ def stage(
 
     def items(shard: Shard) -> list[Work]:
         plans[:] = [read_plan(stores.work, shard.batch)]
+        of_plan(plans[0], stores)  # the collection that was planned is there
         return _assemble(shard, plans[0], picture_space, text_space)
 
     return Stage(
@@ -188,7 +192,7 @@ class Commit:
 def look_again(catalog: ObjectStore, keys: Sequence[str]) -> dict[str, str | None]:
     """The version of each object as it is now, by key; None where there is none."""
     with ThreadPoolExecutor(LOOKERS) as lookers:
-        found = list(lookers.map(catalog.head, keys))
+        found = list(lookers.map(partial(look, catalog), keys))
     return {key: ref.version if ref else None for key, ref in zip(keys, found, strict=True)}
 
 

@@ -34,4 +34,5 @@ def weekly(day: str, hour: int) -> CronPartitionTimetable:
 
 # One partition a batch, so that a batch has a run of its own and none is lost when several come at once.
 catalog_batch = Asset(name="catalog_batch", uri="mmsearch://catalog_batch")
+event_batch = Asset(name="event_batch", uri="mmsearch://event_batch")
 backfill_batch = Asset(name="backfill_batch", uri="mmsearch://backfill_batch")

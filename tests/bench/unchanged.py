@@ -65,7 +65,7 @@ def upload(runtime: Runtime) -> list[Product]:
 
 def remember(runtime: Runtime, products: list[Product]) -> None:
     """The ledger, by its own methods, as if all of it were indexed."""
-    target, ledger = runtime.target(), runtime.ledger
+    target, ledger = runtime.build_target(), runtime.ledger
     ledger.put_products(products)
     texts = {product.product_id: product.text_digest for product in products}
     token = ledger.take_lease(f"index:{target.target_id}", holder="bench", seconds=3600)

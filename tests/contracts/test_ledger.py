@@ -7,7 +7,7 @@ import pytest
 
 from mmsearch_core.adapters.sql_ledger import SqlLedger
 from mmsearch_core.errors import Busy
-from mmsearch_core.ports import Ledger
+from mmsearch_core.ports import LOST, Ledger
 from mmsearch_core.records.asset import Asset, ObjectRef, Product, Removal, asset_id
 from mmsearch_core.records.commit import KNOWN_COLUMNS, Writing
 from mmsearch_core.records.ids import BatchId, Build, ProductId, RecipeId, TargetId
@@ -160,8 +160,12 @@ def test_a_lost_collection_is_forgotten(ledger: Ledger) -> None:
     assert ledger.add_target(TARGET) == TARGET
     assert ledger.look_up(T, [asset("a").asset_id])
     again = Target(**{**{f: getattr(TARGET, f) for f in TARGET.__slots__}, "collection_uuid": "u2"})
-    assert ledger.add_target(again).collection_uuid == "u2"
+    assert ledger.unfinished_batches(T) == []
+    for _ in range(2):
+        assert ledger.add_target(again).collection_uuid == "u2"
     assert ledger.look_up(T, [asset("a").asset_id]) == {}
+    (missing,) = ledger.unfinished_batches(T)
+    assert missing.source == LOST, "what is missing counts as handed out, until a comparison does so"
 
 
 def test_one_target_is_live_and_one_that_was_can_be_gone_back_to_until_it_is_retired(ledger: Ledger) -> None:
@@ -210,11 +214,28 @@ def test_batches_are_open_until_closed(ledger: Ledger) -> None:
     assert ledger.open_batches(T) == 0
     ledger.close_batch(BatchId("b"), status="failed", counts={})
     assert ledger.open_batches(T) == 1, "a failed batch is not done"
-    ledger.open_batch(BatchId("c"), target=T, source="test")
-    ledger.supersede_batches(T, keep=[BatchId("c")])
-    assert ledger.open_batches(T) == 1
-    ledger.supersede_batches(T, keep=[])
+    ledger.supersede_batches([BatchId("b"), BatchId("never handed out")])
     assert ledger.open_batches(T) == 0
+
+
+def test_how_a_batch_stands_is_known_until_others_took_its_work(ledger: Ledger) -> None:
+    """What is done stays done; of more names than fit a statement, too."""
+    assert ledger.batch_status(BatchId("a")) is None
+    for name in "abc":
+        ledger.open_batch(BatchId(name), target=T, source=f"compare {name}")
+    ledger.open_batch(BatchId("d"), target=TargetId("another"), source="compare d")
+    ledger.close_batch(BatchId("a"), status="done", counts={})
+    ledger.close_batch(BatchId("b"), status="failed", counts={})
+    assert [ledger.batch_status(BatchId(name)) for name in "abcd"] == ["done", "failed", "open", "open"]
+    found = ledger.unfinished_batches(T)
+    assert [(it.batch, it.source, it.status) for it in found] == [
+        ("b", "compare b", "failed"),
+        ("c", "compare c", "open"),
+    ]
+    assert found[0].opened_at <= found[1].opened_at <= datetime.now(UTC)
+    ledger.supersede_batches([BatchId(name) for name in ("a", "b", "d", *map(str, range(1200)))])
+    assert [ledger.batch_status(BatchId(name)) for name in "abcd"] == ["done", "superseded", "open", "superseded"]
+    assert [it.batch for it in ledger.unfinished_batches(T)] == ["c"]
 
 
 def test_a_retry_of_the_same_look_is_charged_once(ledger: Ledger) -> None:

@@ -14,9 +14,13 @@ from airflow.dag_processing.dagbag import DagBag
 from airflow.sdk import DAG
 from airflow.serialization.serialized_objects import DagSerialization
 
+from mmsearch_core.settings import Search
+from mmsearch_core.stages.await_index import TRY_SECONDS
+
 ROOT = Path(__file__).parents[2]
 FILES = sorted((ROOT / "dags").glob("*.py"))
 BY_HAND = {"evaluate"}  # stages that no DAG runs yet
+LONGEST_WAIT = next(rule.le for rule in Search.model_fields["await_minutes"].metadata if hasattr(rule, "le"))
 HEAVY = {"torch", "pymilvus", "fastapi", "mmsearch_core", "tasks", "transformers", "pandas", "boto3"}
 
 
@@ -78,20 +82,34 @@ def test_every_stage_is_the_task_of_its_name_once_a_lane(dags: list[DAG], tasks:
     of_stages = [task for task in tasks if hasattr(task, "stage")]
     assert {task.task_id for task in tasks if task not in of_stages} == {"approve"}
     assert [task.task_id for task in of_stages if task.task_id != task.stage] == ["compare_beside"]
-    twice = [task.task_id for dag in dags if dag.dag_id == "index_backfill" for task in dag.tasks] + ["compare"]
+    lanes = ("index_backfill", "index_events")
+    twice = [task.task_id for dag in dags if dag.dag_id in lanes for task in dag.tasks] + ["compare"]
     assert Counter(task.stage for task in of_stages) == Counter(stages + twice)
 
 
-def test_a_backfill_is_the_same_line_and_stands_behind_what_comes_by_itself(dags: list[DAG]) -> None:
-    lanes = {dag.dag_id: dag for dag in dags if dag.dag_id in ("index_catalog", "index_backfill")}
-    events, backfill = lanes["index_catalog"], lanes["index_backfill"]
-    assert {t.task_id: t.downstream_task_ids for t in events.tasks} == {
-        t.task_id: t.downstream_task_ids for t in backfill.tasks
-    }
-    assert max(task.priority_weight for task in backfill.tasks) < min(task.priority_weight for task in events.tasks)
-    assert {task.weight_rule for dag in lanes.values() for task in dag.tasks} == {"absolute"}
+def test_three_lanes_are_the_same_line_and_events_stand_before_the_night_and_that_before_a_backfill(
+    dags: list[DAG],
+) -> None:
+    lanes = {dag.dag_id: dag for dag in dags if dag.dag_id.startswith("index_")}
+    order = [lanes.pop(name) for name in ("index_backfill", "index_catalog", "index_events")]
+    assert lanes == {}
+    arrows = [{task.task_id: task.downstream_task_ids for task in dag.tasks} for dag in order]
+    assert arrows[0] == arrows[1] == arrows[2]
+    weights = [{task.priority_weight for task in dag.tasks} for dag in order]
+    assert max(weights[0]) < min(weights[1]) <= max(weights[1]) < min(weights[2])
+    assert {task.weight_rule for dag in order for task in dag.tasks} == {"absolute"}
+    backfill = order[0]
     assert all(task.max_active_tis_per_dag == 1 for task in backfill.tasks if task.pool == "gpu")
     assert backfill.max_active_runs == 1
+
+
+def test_the_night_waits_for_the_index_before_it_looks_at_a_query(dags: list[DAG]) -> None:
+    """As long as the deadline that a shop may set, and with a process that ends before its own limit."""
+    (dag,) = [dag for dag in dags if dag.dag_id == "precompute_results"]
+    (first,) = [task for task in dag.tasks if not task.upstream_task_ids]
+    assert (first.task_id, first.downstream_task_ids) == ("await_index", {"mine"})
+    assert first.execution_timeout.total_seconds() > TRY_SECONDS + 600
+    assert (first.retries + 1) * TRY_SECONDS >= 60 * LONGEST_WAIT
 
 
 def test_the_form_of_a_backfill_is_typed_and_needs_no_filling_in(dags: list[DAG]) -> None:
@@ -119,7 +137,7 @@ def test_every_asset_that_is_filled_starts_something(dags: list[DAG], tasks: lis
     heard = [c for dag in dags if (c := getattr(dag.timetable, "asset_condition", None))]
     assets = {asset.name: asset for condition in heard for asset in getattr(condition, "objects", [condition])}
     watched = {name for name, asset in assets.items() if asset.watchers}
-    assert filled == {"catalog_batch", "backfill_batch"}
+    assert filled == {"catalog_batch", "event_batch", "backfill_batch"}
     assert (filled | watched, watched) == (set(assets), {"catalog_queue"})
 
 

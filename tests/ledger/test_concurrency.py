@@ -136,7 +136,7 @@ def test_two_refreshes_at_once_are_harmless(url: str) -> None:
     feed(runtime, {"p1": "Lumen"})
     for number in range(4):
         runtime.catalog.put(f"pictures/p1/{number}.jpg", picture("red", shade=number))
-    runtime.target()
+    runtime.build_target()
     works = [lambda _, run=run: compare.work(runtime, run)["batches"] for run in ("one", "two")]  # type: ignore[misc]
     batches = [batch for found in at_once(url, works) for batch in found]  # type: ignore[union-attr]
     assert len(batches) == 2

@@ -64,10 +64,10 @@ class History(RuleBasedStateMachine):
         self.shop.compare()
 
     @precondition(lambda self: self.shop.runs)
-    @rule()
-    def compare_again(self) -> None:
-        """A retry of the last comparison."""
-        self.shop.compare(f"run-{self.shop.runs}")
+    @rule(back=st.integers(0, 3))
+    def compare_again(self, back: int) -> None:
+        """A retry of the last comparison, or an earlier one that somebody cleared; the world may have changed since."""
+        self.shop.compare(f"run-{max(1, self.shop.runs - back)}")
 
     @rule(keys=st.lists(KEYS, min_size=1, max_size=6))
     def hint(self, keys: list[str]) -> None:
@@ -96,6 +96,13 @@ class History(RuleBasedStateMachine):
             do(self.shop.runtime, shard, stage)
         except LATE:
             return
+
+    @precondition(lambda self: self.shop.runtime.ledger.targets())
+    @rule(which=WHICH)
+    def start_with_another_milvus(self, which: int) -> None:
+        """A worker whose settings name a Milvus that is not ours."""
+        batches = self.shop.open
+        self.shop.start_elsewhere(batches[which % len(batches)] if batches else None)
 
     @rule()
     def lose_collection(self) -> None:

@@ -1,7 +1,8 @@
 """A shop to which things happen: its bucket and feed, and batches that are taken up, left lying and taken up again."""
 
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -10,8 +11,8 @@ from mmsearch_core.codec import to_json
 from mmsearch_core.errors import StageMissing, TryLater
 from mmsearch_core.records.ids import BatchId
 from mmsearch_core.wiring import Runtime
-from tasks import close, compare, plan
-from tests.line import INDEX, do
+from tasks import close, compare, drain, plan, redrive
+from tests.line import INDEX, at_another_milvus, do
 from tests.proof.oracle import every_row, found, implied
 
 ROUNDS = 4  # refreshes within which everything has to have settled
@@ -62,7 +63,7 @@ class Shop:
 
     def lose_collection(self) -> None:
         self.steady.clear()
-        self.runtime.index.drop(self.runtime.target().collection)
+        self.runtime.index.drop(self.runtime.named_target().collection)
 
     def compare(self, run: str | None = None) -> list[Work]:
         """Hand out what a comparison finds; the same run again is a retry."""
@@ -76,9 +77,10 @@ class Shop:
         """Hand out a batch as events do: keys in any order, doubled, of objects that may not be there."""
         self.runs += 1
         batch = BatchId(f"hint{self.runs}")
-        manifest = Manifest(batch=batch, source="events", keys=tuple(keys))
+        source = f"drain {self.runs}"
+        manifest = Manifest(batch=batch, source=source, keys=tuple(keys))
         self.runtime.work.put(manifest_key(batch), to_json(manifest))
-        self.runtime.ledger.open_batch(batch, target=self.runtime.target().target_id, source="events")
+        self.runtime.ledger.open_batch(batch, target=self.runtime.named_target().target_id, source=source)
         self.open.append(Work(batch))
 
     def advance(self, work: Work) -> None:
@@ -97,6 +99,29 @@ class Shop:
                 close.work(self.runtime, work.batch)
         except LATE:
             self.open = [other for other in self.open if other is not work]
+
+    def start_elsewhere(self, work: Work | None) -> None:
+        """Start tasks, some of this batch, with another Milvus: they change nothing, there or in the ledger."""
+        wrong, before = at_another_milvus(self.runtime), self._ledger()
+        tasks: list[Callable[[], object]] = [
+            lambda: drain.work(wrong, "x"),
+            lambda: redrive.work(wrong, '{"run": "x"}'),
+        ]
+        if work is not None:
+            upserts = [shard for shard, stage in work.steps[work.place :] if stage == "upsert"]
+            tasks += [lambda: plan.work(wrong, work.batch), lambda: close.work(wrong, work.batch)]
+            tasks += [lambda shard=shard: do(wrong, shard, "upsert") for shard in upserts]  # type: ignore[misc]
+        for task in tasks:
+            with suppress(StageMissing):
+                task()
+        assert self._ledger() == before
+        assert wrong.index.writes == 0  # type: ignore[attr-defined]
+
+    def _ledger(self) -> object:
+        ledger = self.runtime.ledger
+        targets = ledger.targets()
+        known = [one for it in targets for batch in ledger.known(it.target_id) for one in batch]
+        return targets, known, [ledger.unfinished_batches(it.target_id) for it in targets]
 
     def finish(self, work: Work) -> None:
         while work in self.open:
