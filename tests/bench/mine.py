@@ -115,9 +115,11 @@ def _bare(folder: Path) -> None:
     import duckdb
 
     started = time.perf_counter()
-    with duckdb.connect(config={"memory_limit": "1GB", "threads": 2}) as database:
+    options = {"memory_limit": "1GB", "threads": 2, "preserve_insertion_order": False}
+    with duckdb.connect(folder / "bare.duckdb", config=options) as database:
         read = f"read_json('{folder}/logs/queries/*.jsonl', format='newline_delimited')"
-        people = f"SELECT query, count(DISTINCT session) AS people FROM {read} GROUP BY query"
+        once = f"SELECT DISTINCT session, query FROM {read}"
+        people = f"SELECT query, count(*) AS people FROM ({once}) GROUP BY query"
         found = database.execute(f"{people} ORDER BY people DESC LIMIT {POPULAR}").fetchall()
     _say(started, len(found))
 
