@@ -14,12 +14,13 @@ KEYS = st.sampled_from([f"pictures/p{product}/{name}.jpg" for product in range(1
 PRODUCTS = st.sampled_from(["p1", "p2", "p3", "p4"])
 DATA = st.sampled_from(CONTENTS)
 WHICH = st.integers(0, 7)
+SHARDS = {"size": 3, "failed_share": 0, "failed_at_least": 0}  # small, and with each broken file over the budget
 
 
 class History(RuleBasedStateMachine):
     """Subclasses say on which parts."""
 
-    make: Callable[[], Runtime] = staticmethod(lambda: fake_runtime(shards={"size": 3}))
+    make: Callable[[], Runtime] = staticmethod(lambda: fake_runtime(shards=SHARDS))
 
     def __init__(self) -> None:
         super().__init__()
