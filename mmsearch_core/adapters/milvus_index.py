@@ -60,8 +60,8 @@ class MilvusIndex:
                 problem = error
         finished = self.uuid(collection)
         if finished is None:
-            error = problem or MilvusException(message=f"{collection} is dropped while it is made")
-            raise milvus_error(error, uri=self._uri) from problem
+            problem = problem or MilvusException(message=f"{collection} is dropped while it is made")
+            raise milvus_error(problem, uri=self._uri) from problem
         return finished
 
     def _add_missing(self, collection: str, dimensions: Mapping[str, int]) -> None:

@@ -22,6 +22,8 @@ from mmsearch_core.records.message import Message
 from mmsearch_core.records.run import Failure, Target
 from mmsearch_core.settings import Catalog, Queue, Settings
 
+DRAINED = "inbox/drained"  # in the work bucket: the last run that took messages out of the queue
+
 log = structlog.get_logger()
 
 
@@ -39,6 +41,8 @@ def run(*, run_id: str, target: Target, stores: Stores, changes: ChangeFeed, set
     wanted = list(dict.fromkeys([*hinted, *redriven]))
     batches = _record(run_id, wanted, target, stores, settings.shards.size * settings.shards.most)
     changes.delete(messages)
+    if messages:
+        stores.work.put(DRAINED, run_id.encode())
     counts = {"messages": len(messages), "keys": len(hinted), "redriven": len(redriven), "skipped": len(skipped)}
     log.info("drain.done", batches=len(batches), **counts)
     return {"stage": "drain", "batches": batches, "counts": counts, "target": target.target_id}
