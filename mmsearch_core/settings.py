@@ -87,7 +87,8 @@ class Queue(Section):
     longest_seconds: int = Field(default=60, ge=1, le=3600)  # or this long after it began,
     max_batch: int = Field(default=2000, gt=0)  # or with so many messages
     poll_seconds: float = Field(default=5, gt=0)  # how often the doorbell looks
-    ring_again_seconds: float = Field(default=30, gt=0)  # while messages wait
+    ring_again_seconds: float = Field(default=30, gt=0)  # while messages wait,
+    ring_longest_seconds: float = Field(default=900, gt=0)  # up to so long while no drain ends well
 
 
 class PinnedQuery(Section):

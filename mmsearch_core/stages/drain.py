@@ -24,6 +24,8 @@ from mmsearch_core.settings import Catalog, Queue, Settings
 from mmsearch_core.stages.pace import batch_size
 from mmsearch_core.stages.withdraw import withdraw
 
+DRAINED = "inbox/drained"  # in the work bucket: the last run that took messages out of the queue
+
 log = structlog.get_logger()
 
 
@@ -41,6 +43,8 @@ def run(*, run_id: str, target: Target, stores: Stores, changes: ChangeFeed, set
     wanted = list(dict.fromkeys([*hinted, *redriven]))
     batches = _record(run_id, wanted, target, stores, batch_size(settings.shards.most, stores.work, settings))
     changes.delete(messages)
+    if messages:
+        stores.work.put(DRAINED, run_id.encode())
     counts = {"messages": len(messages), "keys": len(hinted), "redriven": len(redriven), "skipped": len(skipped)}
     log.info("drain.done", batches=len(batches), **counts)
     return {"stage": "drain", "batches": batches, "counts": counts, "target": target.target_id}

@@ -1,13 +1,15 @@
 """What every vector index promises, held against MemoryIndex and Milvus Lite behind its server."""
 
 import sys
+import threading
 import time
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 
 import numpy as np
 import pytest
 
-from mmsearch_core.adapters.milvus_index import MilvusIndex
+from mmsearch_core.adapters.milvus_index import LONGEST, MilvusIndex, queries_per_call
 from mmsearch_core.errors import IndexAway, StageMissing
 from mmsearch_core.ports import VectorIndex
 from mmsearch_core.records.embedding import Vector
@@ -16,6 +18,7 @@ from mmsearch_core.records.row import IndexRow, row_id
 from mmsearch_core.records.segment import Page, Where, Whole
 from mmsearch_core.testing.memory_index import MemoryIndex
 from tests.conftest import Servers
+from tests.patience import PATIENCE
 
 
 @pytest.fixture(params=["memory", pytest.param("milvus", marks=pytest.mark.integration)])
@@ -157,6 +160,17 @@ def test_an_alias_is_switched(index: VectorIndex, collection: str) -> None:
     assert index.resolve(alias) == other
 
 
+def test_a_text_of_any_length_is_found_by_its_beginning(index: VectorIndex, collection: str) -> None:
+    """A whole call of rows with a seller's novel as their title, in letters of several bytes."""
+    novel = "striped dress 条纹连衣裙 " + "词" * 50_000
+    rows = [row(str(number), unit(1, 0, 0, 0), novel) for number in range(40)]
+    index.upsert(collection, rows)
+    found = index.search(collection, "clip", [unit(1, 0, 0, 0)] * 30, 40)
+    assert {len(matches) for matches in found} == {40}
+    assert found[0][0].text.startswith("striped dress")
+    assert len(index.search_text(collection, "en", ["striped"], 50)[0]) == 40
+
+
 def test_more_rows_than_a_call_takes(index: VectorIndex, collection: str) -> None:
     """Writes, searches and deletes are cut in pieces."""
     rng = np.random.default_rng(0)
@@ -184,6 +198,62 @@ def test_a_collection_whose_maker_died_is_made_again(servers: Servers, monkeypat
     index.upsert(name, [row("x", unit(1, 0, 0, 0))])
     assert len(index.search(name, "clip", [unit(1, 0, 0, 0)], 1)[0]) == 1
     index.drop(name)
+
+
+@pytest.mark.integration
+def test_a_collection_that_another_process_is_making_is_not_dropped(
+    servers: Servers, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Else the rows of whoever was first would go. Both finish it, and both name the same."""
+    name, uri = f"c_{time.time_ns()}", servers.settings.index.uri
+    slow, fast = MilvusIndex(uri), MilvusIndex(uri)
+    begun, go_on = threading.Event(), threading.Event()
+    create_index = slow._client.create_index
+
+    def slowly(*arguments: object, **options: object) -> None:
+        begun.set()
+        assert go_on.wait(PATIENCE)
+        create_index(*arguments, **options)
+
+    monkeypatch.setattr(slow._client, "create_index", slowly)
+    with ThreadPoolExecutor(1) as thread:
+        made = thread.submit(slow.create, name, {"clip": 4, "sbert": 3})
+        assert begun.wait(PATIENCE)
+        first = fast.create(name, {"clip": 4, "sbert": 3})
+        fast.upsert(name, [row("x", unit(1, 0, 0, 0))])
+        go_on.set()
+        assert made.result(PATIENCE) == first == fast.uuid(name)
+    assert len(list(fast.builds(name))) == 1
+    fast.drop(name)
+
+
+@pytest.mark.integration
+def test_of_many_who_make_a_collection_at_once_all_get_the_same(servers: Servers) -> None:
+    """And can all write to it."""
+    uri = servers.settings.index.uri
+    makers = [MilvusIndex(uri) for _ in range(4)]
+    for _ in range(3):
+        name, start = f"c_{time.time_ns()}", threading.Barrier(4)
+
+        def make(maker: MilvusIndex, name: str = name, start: threading.Barrier = start) -> str:
+            start.wait(PATIENCE)
+            return maker.create(name, {"clip": 4, "sbert": 3})
+
+        with ThreadPoolExecutor(4) as threads:
+            found = set(threads.map(make, makers))
+        assert found == {makers[0].uuid(name)}
+        for number, maker in enumerate(makers):
+            maker.upsert(name, [row(str(number), unit(1, 0, 0, 0))])
+        assert len(list(makers[0].builds(name))) == 4
+        makers[0].drop(name)
+
+
+@pytest.mark.parametrize("limit", [1, 50, 200, 1000, 16_384])
+def test_an_answer_stays_within_what_milvus_sends(limit: int) -> None:
+    """64 MB a call, where every row has the longest text; a single query's answer cannot be cut."""
+    queries = queries_per_call(limit)
+    assert 1 <= queries <= 64
+    assert queries == 1 or queries * limit * LONGEST < 56_000_000
 
 
 @pytest.mark.integration

@@ -66,6 +66,16 @@ def test_every_task_has_an_owner_and_a_limit_and_is_tried_again_soon(tasks: list
         assert task.execution_timeout or task.response_timeout < timedelta(days=1), task
 
 
+def test_an_outage_of_twenty_minutes_fails_no_task(tasks: list[Any]) -> None:
+    """Airflow's own formula, without what it adds at random."""
+    for task in tasks:
+        if not hasattr(task, "stage"):
+            continue
+        first, longest = task.retry_delay.total_seconds(), task.max_retry_delay.total_seconds()
+        pauses = [min(first * task.retry_exponential_backoff**number, longest) for number in range(task.retries)]
+        assert 20 * 60 <= sum(pauses) <= 30 * 60, task
+
+
 def test_every_pool_is_in_the_file_that_creates_them(tasks: list[Any]) -> None:
     known = json.loads((ROOT / "docker/pools.json").read_text())
     assert {task.pool for task in tasks} - {"default_pool"} == set(known)

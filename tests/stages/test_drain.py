@@ -1,6 +1,8 @@
 """drain: nothing that came is lost, nothing that is no picture stays, and nothing is done twice that costs."""
 
+import itertools
 import json
+from collections.abc import Callable
 from typing import Any
 from urllib.parse import quote_plus
 
@@ -11,8 +13,9 @@ from mmsearch_core.codec import from_json
 from mmsearch_core.errors import QueueAway
 from mmsearch_core.ports import ChangeFeed
 from mmsearch_core.records.message import Message
-from mmsearch_core.stages.drain import gather
+from mmsearch_core.stages.drain import DRAINED, gather
 from mmsearch_core.testing.memory_feed import MemoryFeed
+from mmsearch_core.testing.memory_store import MemoryStore
 from mmsearch_core.wiring import Runtime
 from tasks import _doorbell, drain
 from tests.line import fake_runtime, feed, index, index_batch, picture
@@ -207,20 +210,73 @@ def test_messages_that_keep_coming_do_not_hold_up_the_first() -> None:
     assert gather(Endless(), settings)
 
 
-def test_the_doorbell_rings_again_while_messages_wait() -> None:
-    """Soon after the first; a ring that nobody hears is repeated."""
-    settings = fake_runtime(queue={"poll_seconds": 5, "ring_again_seconds": 20}).settings.queue
-    changes, slept = MemoryFeed(), list[float]()
+class Door:
+    """A doorbell, and a clock that only its sleep moves."""
 
-    def sleep(seconds: float) -> None:
-        slept.append(seconds)
-        if len(slept) == 2:
-            changes.send("a")
-            changes.send("b")
+    def __init__(self, **knobs: float) -> None:
+        self.changes, self.work, self.now = MemoryFeed(), MemoryStore(), 0.0
+        self.later: dict[float, Callable[[], object]] = {}
+        settings = fake_runtime(queue=knobs).settings.queue
+        self.bell = _doorbell.rings(
+            self.changes,
+            settings,
+            drained=lambda: _doorbell.last_drained(self.work),
+            sleep=self.sleep,
+            clock=lambda: self.now,
+        )
 
-    bell = _doorbell.rings(changes, settings, sleep=sleep)
-    assert [next(bell), next(bell)] == [2, 2]
-    assert slept == [5, 5, 20]
-    changes.delete(changes.receive(2, wait=0))
-    changes.send("c")
-    assert next(bell) == 1
+    def sleep(self, seconds: float) -> None:
+        self.now += seconds
+        for moment in sorted(moment for moment in self.later if moment <= self.now):
+            self.later.pop(moment)()
+
+    def rings(self, count: int) -> list[float]:
+        """When it rings next."""
+        return [self.now for _ in range(count) if next(self.bell)]
+
+    def drained(self, run: str) -> None:
+        self.work.put(DRAINED, run.encode())
+
+
+def test_the_doorbell_rings_soon_and_again_while_messages_wait() -> None:
+    """A ring that nobody hears is repeated."""
+    door = Door(poll_seconds=5, ring_again_seconds=20)
+    door.later[10] = lambda: door.changes.send("a")
+    assert door.rings(2) == [10, 30]
+    door.changes.delete(door.changes.receive(1, wait=0))
+    door.drained("run-1")
+    door.later[500] = lambda: door.changes.send("b")
+    assert door.rings(1) == [500]
+
+
+def test_the_doorbell_rings_ever_less_while_no_drain_ends_well() -> None:
+    """At most every quarter of an hour; more messages that come change nothing about it."""
+    door = Door(poll_seconds=5, ring_again_seconds=30, ring_longest_seconds=900)
+    door.changes.send("a")
+    for moment in range(100, 6000, 100):
+        door.later[moment] = lambda: door.changes.send("more")
+    rung = door.rings(9)
+    assert [after - before for before, after in itertools.pairwise(rung)] == [30, 60, 120, 240, 480, 900, 900, 900]
+    assert next(door.bell) > 1
+
+
+def test_a_drain_that_ends_well_makes_the_doorbell_ring_as_soon_as_at_first() -> None:
+    """Also where more comes than one drain takes."""
+    door = Door(poll_seconds=5, ring_again_seconds=30, ring_longest_seconds=900)
+    door.changes.send("a")
+    assert door.rings(5)[-1] == 450
+    door.later[500] = lambda: door.drained("run-1")
+    door.later[530] = lambda: door.drained("run-2")
+    assert door.rings(2) == [500, 530]
+
+
+def test_a_drain_says_that_it_took_messages(shop: Runtime) -> None:
+    """One that found none does not."""
+    drain.work(shop, "run-0")
+    assert _doorbell.last_drained(shop.work) == ""
+    tell(shop, "pictures/p1/1.jpg")
+    drain.work(shop, "run-1")
+    first = _doorbell.last_drained(shop.work)
+    tell(shop, "no/picture.txt")
+    drain.work(shop, "run-2")
+    assert first not in ("", _doorbell.last_drained(shop.work))
