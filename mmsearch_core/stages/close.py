@@ -9,6 +9,7 @@ from typing import Any
 import structlog
 
 from mmsearch_core.catalog.keys import kind_of
+from mmsearch_core.catalog.look import look
 from mmsearch_core.catalog.manifest import read_manifest
 from mmsearch_core.errors import StageMissing, StopEverything, TryLater
 from mmsearch_core.pages import failed, run_facts, run_page, stopped
@@ -212,7 +213,7 @@ def _state(change: Change, was: Known | None, plan: Plan, gone: Collection[Asset
 def _gone(assets: Sequence[Asset], catalog: ObjectStore) -> set[AssetId]:
     """Those that are not in the bucket any more: another batch saw that, and removed them."""
     with ThreadPoolExecutor(LOOKERS) as lookers:
-        there = list(lookers.map(lambda asset: catalog.head(asset.source.key), assets))
+        there = list(lookers.map(lambda asset: look(catalog, asset.source.key), assets))
     return {asset.asset_id for asset, found in zip(assets, there, strict=True) if found is None}
 
 
