@@ -70,18 +70,17 @@ DECIDING: Mapping[str, tuple[str, ...]] = {
     "retrieve": (
         f"{STAGES}.retrieve:Legs",
         f"{STAGES}.retrieve:_sum",
+        f"{STAGES}.retrieve:retrieve",
         f"{STAGES}.retrieve:fuse",
         f"{STAGES}.retrieve:sellable",
         f"{STAGES}.retrieve:_candidate",
     ),
-    "judge": (
+    "judge": (  # of the score, which is remembered; verdict and reason are worked out of it every night
         *ASKING,
         f"{VLM}:TransformersVLM.choose",
-        f"{STAGES}.judge:RELEVANT",
         f"{STAGES}.judge:_question",
-        f"{STAGES}.judge:judged_text",
-        f"{STAGES}.judge:Judge._judgement",
-        f"{STAGES}.judge:reason",
+        f"{STAGES}.judge:Judge._reading",
+        f"{STAGES}.judge:Judge._choose",
         f"{RECORDS}.description:Description.judged_text",
         f"{RECORDS}.description:bracketed",
         f"{RECORDS}.query:StandardQuery.judged_text",
