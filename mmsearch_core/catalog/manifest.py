@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 from mmsearch_core.codec import from_json
 from mmsearch_core.errors import StageMissing
 from mmsearch_core.ports import ObjectStore
+from mmsearch_core.records.asset import Removal
 from mmsearch_core.records.ids import BatchId
 
 
@@ -16,6 +17,7 @@ class Manifest:
     batch: BatchId
     source: str
     keys: tuple[str, ...]
+    moved: tuple[Removal, ...] = ()  # no longer of the catalog, whose bucket or prefix is another now
     compared: Mapping[str, int] = field(default_factory=dict)  # counts of the comparison that made it
     partial: bool = False  # a selection: it removes nothing, and what is searched does not switch to its target
     redo: tuple[str, ...] = ()  # stages that ask their models again

@@ -5,6 +5,7 @@ Nothing here is believed for good: a batch holds hints (keys), and the plan look
 
 import tempfile
 from collections.abc import Iterator, Mapping
+from dataclasses import replace
 from itertools import islice
 from pathlib import Path
 from types import MappingProxyType
@@ -13,13 +14,13 @@ from typing import Any
 import structlog
 
 from mmsearch_core.catalog import inventory
-from mmsearch_core.catalog.feed import read_feed
 from mmsearch_core.catalog.keys import ProductOf
 from mmsearch_core.catalog.manifest import Manifest, manifest_key
-from mmsearch_core.catalog.set_join import Spool
+from mmsearch_core.catalog.set_join import Spool, Verdicts
+from mmsearch_core.catalog.take_feed import take_feed
 from mmsearch_core.codec import to_json
-from mmsearch_core.errors import BadSettings, TooManyRemovals
-from mmsearch_core.ports import Ledger, ObjectStore, Stores
+from mmsearch_core.errors import TooManyRemovals
+from mmsearch_core.ports import Stores
 from mmsearch_core.records.ids import BatchId, digest
 from mmsearch_core.records.run import Target
 from mmsearch_core.settings import Catalog, Settings
@@ -42,37 +43,39 @@ def run(
     """
     catalog, ledger = stores.catalog, stores.ledger
     report = _report(stores, settings.catalog)
-    from_feed = _take_feed(catalog, settings.catalog.feed, ledger)
     batches = []
     with tempfile.TemporaryDirectory() as folder:
+        feed = take_feed(catalog, ledger, settings.catalog, folder=Path(folder), approved=approved_removals)
         spool = Spool(Path(folder))
         lines = _lines(stores, report, settings.catalog, spool.folder)
         spool.listing(lines, ProductOf(settings.catalog.product_pattern))
-        spool.ledger(ledger, target.target_id, settings.catalog.pictures)
-        with spool.joined(report.created / 1000 if report else None) as verdicts:
+        spool.ledger(ledger, target.target_id)
+        listed_at = report.created / 1000 if report else None
+        with spool.joined(catalog.bucket, settings.catalog.pictures, listed_at) as verdicts:
             counts = verdicts.counts()
             check_removals(counts, settings.catalog, approved_removals)
-            for number, keys in enumerate(verdicts.keys(settings.shards.size * settings.shards.most)):
+            for number, asked in enumerate(_asked(verdicts, settings.shards.size * settings.shards.most)):
                 batch = BatchId(digest("compare", run_id, target.target_id, str(number))[:16])
-                manifest = Manifest(batch=batch, source=f"compare {run_id}", keys=keys, compared=counts, models=models)
+                manifest = replace(asked, batch=batch, source=f"compare {run_id}", compared=counts, models=models)
                 stores.work.put(manifest_key(batch), to_json(manifest))
                 ledger.open_batch(batch, target=target.target_id, source=manifest.source)
                 batches.append(batch)
+    ledger.end_feed(feed.state)
     ledger.supersede_batches(target.target_id, keep=batches)  # what they left undone is in these
     whole = counts["unchanged"] and not batches and not models
     waits = go_live(target, stores, settings.index) if whole else ""
     if report:
         inventory.remember(stores.work, report)
-    counts |= from_feed
+    counts |= feed.counts
     log.info("compare.done", batches=len(batches), **counts)
-    return {"stage": "compare", "batches": batches, "counts": counts, "target": target.target_id, "switch_waits": waits}
-
-
-def _take_feed(catalog: ObjectStore, key: str, ledger: Ledger) -> dict[str, int]:
-    products, unreadable = read_feed(catalog, key)
-    if not products:  # a half-written feed must not empty the shop
-        raise BadSettings(f"The feed {catalog.bucket}/{key} names no product: nothing was compared; mend it.")
-    return {"products_changed": ledger.put_products(products), "feed_lines_unreadable": unreadable}
+    return {
+        "stage": "compare",
+        "batches": batches,
+        "counts": counts,
+        "target": target.target_id,
+        "switch_waits": waits,
+        "feed_problems": list(feed.problems),
+    }
 
 
 def check_removals(counts: Mapping[str, int], settings: Catalog, approved: int) -> None:
@@ -81,9 +84,18 @@ def check_removals(counts: Mapping[str, int], settings: Catalog, approved: int) 
     if gone <= max(settings.removed_at_least, approved) or gone <= settings.removed_share * known:
         return
     raise TooManyRemovals(
-        f"{gone} of {known} pictures are gone from the bucket, more than catalog.removed_share allows "
-        f"({settings.removed_share:.0%}): if that is meant, trigger catalog_refresh with approve_removals={gone}."
+        f"{gone} of {known} pictures are gone from s3://{settings.bucket}/{settings.pictures}, more than "
+        f"catalog.removed_share allows ({settings.removed_share:.0%}): if that is meant, trigger catalog_refresh with "
+        f"approve_removals={gone}."
     )
+
+
+def _asked(verdicts: Verdicts, size: int) -> Iterator[Manifest]:
+    """What each batch is asked to look at; the batch has no name yet."""
+    for keys in verdicts.keys(size):
+        yield Manifest(batch=BatchId(""), source="", keys=keys)
+    for moved in verdicts.moved(size):
+        yield Manifest(batch=BatchId(""), source="", keys=(), moved=moved)
 
 
 def _report(stores: Stores, settings: Catalog) -> inventory.Report | None:

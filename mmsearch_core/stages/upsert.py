@@ -133,7 +133,9 @@ class Commit:
         outcomes.update({change.asset_id: [] if change in away else back for change in gone})
 
     def _is_back(self, change: Change, sold: Mapping[ProductId, Product]) -> bool:
-        return bool(self._catalog.head(change.key)) if isinstance(change, Removal) else change.product_id in sold
+        if isinstance(change, Removal):
+            return not change.moved and bool(self._catalog.head(change.key))
+        return change.product_id in sold
 
     def _write(self, made: Mapping[AssetId, Work], outcomes: dict[AssetId, Outcome], tally: Tally) -> None:
         target, collection = self._plan.target_id, self._plan.collection
