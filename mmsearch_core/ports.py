@@ -4,6 +4,8 @@ refuses for good; neither is repeated below."""
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from datetime import datetime
+from pathlib import Path
 from typing import Literal, Protocol
 
 import pyarrow as pa
@@ -12,6 +14,7 @@ from mmsearch_core.errors import BadRecord
 from mmsearch_core.records.asset import Asset, Change, Kind, ObjectRef, Product
 from mmsearch_core.records.commit import Known, Writing
 from mmsearch_core.records.embedding import Vector
+from mmsearch_core.records.feed import FeedState
 from mmsearch_core.records.ids import AssetId, BatchId, Build, PixelsId, ProductId, RecipeId, TargetId
 from mmsearch_core.records.message import Message
 from mmsearch_core.records.question import Question
@@ -36,6 +39,11 @@ class ObjectStore(Protocol):
 
     def get(self, key: str, *, if_match: str | None = None) -> bytes | None:
         """The bytes, or None where there is no object; PreconditionFailed if its ETag is not ``if_match``."""
+
+    def download(self, key: str, path: Path, *, if_match: str | None = None) -> ObjectRef | None:
+        """Write the object's bytes to a file, never all of them in memory, and return the object as it was then; None,
+        and no file, where there is no object. PreconditionFailed if its ETag is not ``if_match``, or if the object is
+        replaced meanwhile."""
 
     def put(self, key: str, data: bytes, *, if_none_match: bool = False, if_match: str | None = None) -> str:
         """Write and return the ETag. ``if_none_match``: only where nothing is; ``if_match``: only over that ETag.
@@ -218,14 +226,33 @@ class Ledger(Protocol):
     def commit_number(self, target: TargetId) -> int:
         """How many commits this target has seen."""
 
-    def put_products(self, products: Iterable[Product]) -> int:
-        """Record the whole feed; returns how many products are new, differ in any fact, or are in it no more."""
+    def feed_state(self, feed: str) -> FeedState | None:
+        """The state of this feed that the products are of, or are becoming of; None where they are of none or of
+        another feed. ``feed`` is bucket and key."""
+
+    def begin_feed(self, feed: str, *, version: str, modified_at: datetime, instead_of: FeedState | None) -> FeedState:
+        """Record that this state of the feed is being taken; from then on nobody writes products of another one.
+        FeedReplaced if what is recorded is no longer ``instead_of``. The token rises, unless the version is the same:
+        several processes may take one state at once."""
+
+    def put_products(self, state: FeedState, products: Iterable[Product], gone: Iterable[ProductId]) -> None:
+        """Record these products and forget those that are gone, in several transactions; FeedReplaced, and no further
+        write, once another state than ``state`` is begun."""
+
+    def end_feed(self, state: FeedState) -> None:
+        """All of this state is taken and handed out; no effect where another is begun."""
 
     def products(self, ids: Sequence[ProductId]) -> dict[ProductId, Product]:
         """These products; unknown ones are left out."""
 
     def product_texts(self) -> Iterator[list[tuple[ProductId, str]]]:
         """(product, text digest) of all products, in batches."""
+
+    def product_columns(self) -> Iterator[pa.RecordBatch]:
+        """All products as they stand at one moment, as ``PRODUCT_COLUMNS``, in no order."""
+
+    def assets_of_products(self, target: TargetId, products: Sequence[ProductId]) -> list[Known]:
+        """What is known of the assets of these products, in no order."""
 
     def open_batch(self, batch: BatchId, *, target: TargetId, source: str) -> None:
         """Record that a batch was handed out; no effect where it is known."""

@@ -6,8 +6,9 @@ from datetime import UTC, datetime
 import pyarrow as pa
 from sqlalchemy import Connection, and_, bindparam, delete, func, select, update
 
-from mmsearch_core.adapters.ledger_books import PAGE, LedgerBooks
+from mmsearch_core.adapters.ledger_books import LedgerBooks
 from mmsearch_core.adapters.ledger_database import pieces
+from mmsearch_core.adapters.ledger_products import PAGE
 from mmsearch_core.adapters.ledger_rows import (
     COLUMNS,
     KNOWN,
@@ -23,7 +24,7 @@ from mmsearch_core.adapters.ledger_schema import assets, leases, products, targe
 from mmsearch_core.errors import Busy
 from mmsearch_core.records.asset import Asset, Change
 from mmsearch_core.records.commit import Known, Writing
-from mmsearch_core.records.ids import AssetId, Build, TargetId
+from mmsearch_core.records.ids import AssetId, Build, ProductId, TargetId
 from mmsearch_core.records.run import Failure
 
 
@@ -66,6 +67,14 @@ class SqlLedger(LedgerBooks):
                 mine = and_(assets.c.target_id == target, assets.c.asset_id.in_(piece))
                 known = map(to_known, connection.execute(select(*KNOWN).where(mine)))
                 found.update((one.asset_id, one) for one in known)
+        return found
+
+    def assets_of_products(self, target: TargetId, products: Sequence[ProductId]) -> list[Known]:
+        found: list[Known] = []
+        with self._database.reading() as connection:
+            for piece in pieces(products):
+                mine = and_(assets.c.target_id == target, assets.c.product_id.in_(piece))
+                found += map(to_known, connection.execute(select(*KNOWN).where(mine)))
         return found
 
     def begin(self, target: TargetId, writings: Sequence[Writing], *, token: int) -> set[AssetId]:

@@ -44,11 +44,12 @@ class Asset:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Removal:
-    """An asset whose object is gone."""
+    """An asset whose object is gone, or that is no longer of the catalog."""
 
     asset_id: AssetId
     bucket: str
     key: str
+    moved: bool = False  # the catalog's bucket or prefix is another now: it goes, whatever lies there
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

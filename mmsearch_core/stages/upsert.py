@@ -131,7 +131,9 @@ class Commit:
     def _remove(self, gone: Sequence[Removal | Withdrawal], outcomes: dict[AssetId, Outcome], tally: Tally) -> None:
         sold = self._ledger.products([change.product_id for change in gone if isinstance(change, Withdrawal)])
         # under the lease: nothing tells of an object that came back with the bytes that the ledger knows
-        now = look_again(self._catalog, [change.key for change in gone if isinstance(change, Removal)])
+        now = look_again(
+            self._catalog, [change.key for change in gone if isinstance(change, Removal) and not change.moved]
+        )
         away = [change for change in gone if not _is_back(change, sold, now)]
         if away:
             names: dict[AssetId, Build | None] = {change.asset_id: None for change in away}
@@ -198,7 +200,9 @@ def look_again(catalog: ObjectStore, keys: Sequence[str]) -> dict[str, str | Non
 
 def _is_back(change: Removal | Withdrawal, sold: Mapping[ProductId, Product], now: Mapping[str, str | None]) -> bool:
     """Whether what was to go is there again: in the bucket, or in the feed."""
-    return now[change.key] is not None if isinstance(change, Removal) else change.product_id in sold
+    if isinstance(change, Removal):
+        return not change.moved and now[change.key] is not None
+    return change.product_id in sold
 
 
 def build_of(asset: Asset, product_text: str, recipes: Mapping[str, RecipeId]) -> Build:
