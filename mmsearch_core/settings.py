@@ -194,12 +194,12 @@ class Beside(Section):
 
 
 class Shards(Section):
-    """How work is cut and when a shard gives up."""
+    """How work is cut and when a shard doubts its environment."""
 
     # records per shard; 0: as many as take five to ten minutes, by what was measured in earlier batches
     size: int = Field(default=0, ge=0, le=MOST_RECORDS)
     most: int = Field(default=200, gt=0, le=MOST_SHARDS)  # shards a batch
-    failed_share: Share = 0.2
+    failed_share: Share = 0.2  # with more failures than that a stage does a known good item, to tell whose fault it is
     failed_at_least: int = Field(default=10, ge=0)  # so many failures are borne whatever their share
     lease_seconds: float = Field(default=30, gt=0)
 
