@@ -15,12 +15,14 @@ from rich.table import Table
 
 from tests.bench.embed_image import embed_image_vs_open_clip, memory_flat
 from tests.bench.index_line import index_line
+from tests.bench.publish import publish_10k
 from tests.bench.refresh import refresh_1m
 from tests.bench.row import Row
 from tests.bench.unchanged import plan_unchanged
 
 BENCHMARKS: dict[str, Callable[[], list[Row]]] = {
-    each.__name__: each for each in (embed_image_vs_open_clip, memory_flat, index_line, plan_unchanged, refresh_1m)
+    each.__name__: each
+    for each in (embed_image_vs_open_clip, memory_flat, index_line, plan_unchanged, refresh_1m, publish_10k)
 }
 OUT = Path("build/bench.json")
 
