@@ -16,6 +16,7 @@ from rich.table import Table
 from tests.bench.embed_image import embed_image_vs_open_clip, memory_flat
 from tests.bench.index_line import index_line
 from tests.bench.mine import mine_10m
+from tests.bench.publish import publish_10k
 from tests.bench.refresh import refresh_1m
 from tests.bench.row import Row
 from tests.bench.unchanged import plan_unchanged
@@ -31,6 +32,7 @@ BENCHMARKS: dict[str, Callable[[], list[Row]]] = {
         refresh_1m,
         upsert_heads,
         mine_10m,
+        publish_10k,
     )
 }
 OUT = Path("build/bench.json")

@@ -7,6 +7,8 @@ from typing import Any
 import pytest
 
 from mmsearch_core.records.ids import ProductId
+from mmsearch_core.serving.generation import generation_key
+from mmsearch_core.serving.results import Results
 from mmsearch_core.serving.withdrawn import WITHDRAWN, read_withdrawn
 from mmsearch_core.stages import rollback
 from mmsearch_core.stages.withdraw import withdraw
@@ -102,6 +104,22 @@ def test_a_generation_of_the_version_before_is_withdrawn_from_as_well(published:
     write_feed(published, **{**ALL, "p2": False})
     index(published, "run-2")
     assert products(published, "red dress") == ["p0", "p1", "p3"]
+
+
+@pytest.mark.parametrize("lost", ["a bucket file", "the manifest", "the schema"])
+def test_the_index_line_goes_on_where_the_results_are_broken_or_of_a_newer_version(
+    published: Runtime, lost: str
+) -> None:
+    make_older(published)
+    manifest = Results(published.work).manifest
+    key = generation_key(manifest.generation)
+    if lost == "the schema":
+        plain = json.loads(published.work.get(key) or b"")
+        published.work.put(key, json.dumps({**plain, "schema": 3}).encode())
+    else:
+        published.work.delete(key if lost == "the manifest" else next(iter(manifest.buckets.values())))
+    write_feed(published, **{**ALL, "p2": False})
+    compare.work(published, "run-2")
 
 
 def test_nothing_is_written_where_it_is_written_already(published: Runtime) -> None:
