@@ -50,6 +50,7 @@ def test_one_word_names_a_stage_everywhere() -> None:
     stages = {path.stem for path in (ROOT / "mmsearch_core/stages").glob("[!_]*.py")}
     assert stages - STAGES == {
         "asked",
+        "audit",
         "housekeeping",
         "judged_queries",
         "memoised",

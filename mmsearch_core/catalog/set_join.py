@@ -39,6 +39,7 @@ JOIN = """
     FULL OUTER JOIN known ON listed.key = known.key
     LEFT JOIN products ON products.product = coalesce(listed.product, known.product_id)
 """
+LISTING = "lines"  # the file with every object's key
 TO_DO = ("added", "changed", "removed", "product_changed")
 MEMORY = "400MB"  # for DuckDB; what does not fit goes to the folder
 
@@ -70,7 +71,7 @@ class Spool:
 
     def listing(self, batches: Iterable[Sequence[tuple[str, str]]], product_of: ProductOf) -> None:
         """Spool (key, version) of every object."""
-        self._write("lines", LINES, (_lines(batch, product_of) for batch in batches))
+        self._write(LISTING, LINES, (_lines(batch, product_of) for batch in batches))
 
     def ledger(self, ledger: Ledger, target: TargetId, prefix: str) -> None:
         """Spool what the ledger knows under the prefix, and all products."""

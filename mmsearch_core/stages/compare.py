@@ -1,4 +1,5 @@
-"""compare: what the bucket and the feed say against what the ledger knows, as one set join, cut into batches.
+"""compare: what the bucket and the feed say against what the ledger knows, as one set join, cut into batches. Before
+that the index is held against the ledger (``audit``), so that whatever it lost is among the changes.
 
 Nothing here is believed for good: a batch holds hints (keys), and the plan looks at every object again.
 """
@@ -16,13 +17,14 @@ from mmsearch_core.catalog import inventory
 from mmsearch_core.catalog.feed import read_feed
 from mmsearch_core.catalog.keys import ProductOf
 from mmsearch_core.catalog.manifest import Manifest, manifest_key
-from mmsearch_core.catalog.set_join import Spool
+from mmsearch_core.catalog.set_join import LISTING, Spool
 from mmsearch_core.codec import to_json
 from mmsearch_core.errors import BadSettings, TooManyRemovals
 from mmsearch_core.ports import Ledger, ObjectStore, Stores
 from mmsearch_core.records.ids import BatchId, digest
 from mmsearch_core.records.run import Target
 from mmsearch_core.settings import Catalog, Settings
+from mmsearch_core.stages import audit
 from mmsearch_core.stages.switch import go_live
 
 log = structlog.get_logger()
@@ -48,9 +50,16 @@ def run(
         spool = Spool(Path(folder))
         lines = _lines(stores, report, settings.catalog, spool.folder)
         spool.listing(lines, ProductOf(settings.catalog.product_pattern))
+        audited = audit.run(
+            target=target,
+            stores=stores,
+            settings=settings,
+            listing=spool.folder / LISTING,
+            approved=approved_removals,
+        )  # before the ledger is read: what the index lost counts as changed from now on
         spool.ledger(ledger, target.target_id, settings.catalog.pictures)
         with spool.joined(report.created / 1000 if report else None) as verdicts:
-            counts = verdicts.counts()
+            counts = verdicts.counts() | audited
             check_removals(counts, settings.catalog, approved_removals)
             for number, keys in enumerate(verdicts.keys(settings.shards.size * settings.shards.most)):
                 batch = BatchId(digest("compare", run_id, target.target_id, str(number))[:16])
