@@ -156,6 +156,7 @@ class Index(Section):
     uri: str = "http://127.0.0.1:19530"
     token: SecretStr | None = None
     alias: str = Field(default="mmsearch", pattern=r"^[A-Za-z_][A-Za-z0-9_]*$")
+    reread: int = Field(default=50_000, ge=0)  # rows that are read back and held against their digests in a night
     switch: Literal["measured", "at_once"] = "measured"  # an index that was measured gives way to one that is no worse
 
 

@@ -123,6 +123,13 @@ class LedgerBooks(LedgerProducts):
             connection.execute(update(leases).where(mine).values(**values))
             return token
 
+    def raise_token(self, name: str, at_least: int) -> None:
+        with self._database.writing() as connection:
+            self._database.insert_new(connection, leases, {"name": name, "holder": "", "token": 0, "expires": 0.0})
+            lower = and_(leases.c.name == name, leases.c.token < at_least)
+            nobodys = {"token": at_least, "holder": "", "expires": 0.0}
+            connection.execute(update(leases).where(lower).values(**nobodys))
+
     def give_lease(self, name: str, *, holder: str) -> None:
         with self._database.writing() as connection:
             mine = and_(leases.c.name == name, leases.c.holder == holder)

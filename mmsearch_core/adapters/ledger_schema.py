@@ -1,6 +1,20 @@
 """The tables of the ledger as they are today. Every change of them is a new file in ``migrations/versions``."""
 
-from sqlalchemy import JSON, BigInteger, Boolean, Column, DateTime, Float, Index, Integer, MetaData, String, Table, Text
+from sqlalchemy import (
+    JSON,
+    BigInteger,
+    Boolean,
+    Column,
+    DateTime,
+    Float,
+    Index,
+    Integer,
+    MetaData,
+    String,
+    Table,
+    Text,
+    text,
+)
 
 REVISION = "0003"  # the newest file in migrations/versions
 VERSION_TABLE = "ledger_version"  # not Alembic's own name: Airflow may keep its tables in the same database
@@ -44,6 +58,14 @@ assets = Table(
     Column("redriven_at", DateTime(timezone=True)),  # when a failure was last tried again
     Index("assets_by_state", "target_id", "state", "changed_at"),
     Index("assets_by_product", "target_id", "product_id"),
+    # few rows in a large table: those of which something failed
+    Index(
+        "assets_failed",
+        "target_id",
+        "redriven_at",
+        sqlite_where=text("failure_kind IS NOT NULL"),
+        postgresql_where=text("failure_kind IS NOT NULL"),
+    ),
 )
 
 products = Table(

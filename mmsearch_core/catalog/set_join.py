@@ -45,6 +45,7 @@ JOIN = """
     FULL OUTER JOIN known ON listed.key = known.key AND NOT known.moved
     LEFT JOIN products ON products.product_id = coalesce(listed.product, known.product_id)
 """
+LISTING = "lines"  # the file with every object's key
 TO_DO = ("added", "changed", "removed", "product_changed")
 MEMORY = "400MB"  # for DuckDB; what does not fit goes to the folder
 
@@ -93,7 +94,7 @@ class Spool:
 
     def listing(self, batches: Iterable[Sequence[tuple[str, str]]], product_of: ProductOf) -> None:
         """Spool (key, version) of every object."""
-        self._write("lines", LINES, (_lines(batch, product_of) for batch in batches))
+        self._write(LISTING, LINES, (_lines(batch, product_of) for batch in batches))
 
     def ledger(self, ledger: Ledger, target: TargetId) -> None:
         """Spool all that the ledger knows, and all products."""

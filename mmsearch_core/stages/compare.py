@@ -1,4 +1,5 @@
-"""compare: what the bucket and the feed say against what the ledger knows, as one set join, cut into batches.
+"""compare: what the bucket and the feed say against what the ledger knows, as one set join, cut into batches. Before
+that the index is held against the ledger (``audit``), so that whatever it lost is among the changes.
 
 Nothing here is believed for good: a batch holds hints (keys), and the plan looks at every object again.
 """
@@ -18,13 +19,14 @@ from mmsearch_core.catalog import inventory
 from mmsearch_core.catalog.keys import ProductOf
 from mmsearch_core.catalog.look import plain_name
 from mmsearch_core.catalog.manifest import Manifest, hand_out
-from mmsearch_core.catalog.set_join import Spool, Verdicts
+from mmsearch_core.catalog.set_join import LISTING, Spool, Verdicts
 from mmsearch_core.catalog.take_feed import take_feed
 from mmsearch_core.errors import TooManyRemovals
 from mmsearch_core.ports import LOST, Stores
 from mmsearch_core.records.ids import BatchId, digest
 from mmsearch_core.records.run import OpenBatch, Target
 from mmsearch_core.settings import Catalog, Settings
+from mmsearch_core.stages import audit
 from mmsearch_core.stages.pace import batch_size
 from mmsearch_core.stages.switch import go_live
 from mmsearch_core.stages.withdraw import withdraw
@@ -58,10 +60,17 @@ def run(
         spool = Spool(Path(folder))
         lines = _lines(stores, report, settings.catalog, spool.folder)
         spool.listing(lines, ProductOf(settings.catalog.product_pattern))
+        audited = audit.run(
+            target=target,
+            stores=stores,
+            settings=settings,
+            listing=spool.folder / LISTING,
+            approved=approved_removals,
+        )  # before the ledger is read: what the index lost counts as changed from now on
         spool.ledger(ledger, target.target_id)
         listed_at = report.created / 1000 if report else None
         with spool.joined(catalog.bucket, settings.catalog.pictures, listed_at) as verdicts:
-            counts = verdicts.counts()
+            counts = verdicts.counts() | audited
             check_removals(counts, settings.catalog, approved_removals)
             for asked in _asked(verdicts, batch_size(settings.shards.most, stores.work, settings)):
                 manifest = replace(asked, source=source, compared=counts, models=models)

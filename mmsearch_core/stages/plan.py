@@ -106,7 +106,8 @@ def _look(
             asset = Asset(asset_id=name, product_id=owner or "", kind=kind_of(key), source=found)  # type: ignore[arg-type]
             product = products.get(owner) if owner else None
             verdict = _verdict(asset, product, was)
-            if verdict in _AGAIN and (manifest.redo or (manifest.retry and verdict == "failed_before")):
+            failed = was is not None and was.failure_kind is not None  # all of it, or a part of what is live
+            if verdict in _AGAIN and (manifest.redo or (manifest.retry and failed)):
                 verdict = "redone"
             changes += [asset] if verdict in ("added", "changed", "redone") else []
             waiting += [asset] if verdict == "waiting_for_product" else []

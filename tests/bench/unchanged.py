@@ -11,7 +11,7 @@ from pathlib import Path
 
 from mmsearch_core.adapters.s3_store import S3Store
 from mmsearch_core.records.asset import Asset, ObjectRef, Product, asset_id
-from mmsearch_core.records.commit import Writing
+from mmsearch_core.records.commit import Made, Writing
 from mmsearch_core.records.ids import ProductId
 from mmsearch_core.records.run import Target
 from mmsearch_core.stages.upsert import build_of
@@ -74,8 +74,9 @@ def remember(runtime: Runtime, products: list[Product]) -> None:
     while found := list(islice(listing, WRITINGS)):
         writings = [writing(ref, texts, target) for ref in found]
         builds = {each.asset.asset_id: each.build for each in writings}
+        made = {asset: Made(build=build, rows=1, content="") for asset, build in builds.items()}
         assert ledger.begin(target.target_id, writings, token=token) == set(builds)
-        ledger.commit(target.target_id, builds, token=token)
+        ledger.commit(target.target_id, made, token=token)
         ledger.settle(target.target_id, builds, token=token)
     ledger.give_lease(f"index:{target.target_id}", holder="bench")
 

@@ -3,11 +3,13 @@
 import threading
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from functools import partial
-from typing import TypeVar
+from typing import Any, TypeVar
 
 import pytest
+from sqlalchemy import Connection, Table, create_engine, text
 
 from mmsearch_core.adapters.sql_ledger import SqlLedger
 from mmsearch_core.errors import Busy, FeedReplaced
@@ -15,8 +17,10 @@ from mmsearch_core.records.asset import Product
 from mmsearch_core.records.commit import Writing
 from mmsearch_core.records.feed import FeedState
 from mmsearch_core.records.ids import BatchId, Build, ProductId, TargetId
-from tests.contracts.test_ledger import TARGET, T, asset, begin, product
+from mmsearch_core.records.run import Failure
+from tests.contracts.test_ledger import TARGET, T, asset, begin, made, product
 from tests.line import fake_runtime, feed, index_batch, picture
+from tests.postgres import Postgres
 
 NOW = datetime(2026, 11, 23, 2, tzinfo=UTC)
 LEASE = f"index:{T}"
@@ -74,8 +78,8 @@ def test_a_writer_whose_lease_was_taken_over_writes_nothing(url: str) -> None:
     )
     assert isinstance(late, Busy)
     assert good == {asset("a").asset_id}
-    assert SqlLedger(url).commit(T, {asset("a").asset_id: Build("late")}, token=new) == set()
-    assert SqlLedger(url).commit(T, {asset("a").asset_id: Build("good")}, token=new) == {asset("a").asset_id}
+    assert SqlLedger(url).commit(T, {asset("a").asset_id: made("late")}, token=new) == set()
+    assert SqlLedger(url).commit(T, {asset("a").asset_id: made("good")}, token=new) == {asset("a").asset_id}
 
 
 def test_a_lease_is_not_taken_over_in_the_middle_of_a_write(url: str) -> None:
@@ -114,8 +118,81 @@ def test_the_newer_observation_wins_in_whatever_order_they_come(url: str) -> Non
             for s in (base + 1, base + 2, base + 3)
         ]
         at_once(url, works)
-        newest = Build(f"b{base + 3}")
-        assert SqlLedger(url).commit(T, {asset("a").asset_id: newest}, token=token) == {asset("a").asset_id}
+        newest = f"b{base + 3}"
+        assert SqlLedger(url).commit(T, {asset("a").asset_id: made(newest)}, token=token) == {asset("a").asset_id}
+
+
+def test_writers_of_the_same_assets_in_opposite_orders_do_not_wait_for_each_other(url: str) -> None:
+    """Everything that writes many assets at once, each given them in another order: all take effect."""
+    names = [asset(str(number)) for number in range(600)]
+    token = SqlLedger(url).take_lease(LEASE, holder="me", seconds=600)
+    failure = Failure(record_id="a", stage="decode", kind="UnreadableMedia", message="no")
+    writings = [replace(writing("b", 1), asset=name) for name in names]
+    ids = [name.asset_id for name in names]
+    works: list[Callable[[SqlLedger], object]] = [
+        lambda ledger: [ledger.begin(T, writings, token=token) for _ in range(3)],
+        lambda ledger: [ledger.doubt(T, names[::-1]) for _ in range(3)],
+        lambda ledger: [ledger.wait_for_product(T, names[300:] + names[:300]) for _ in range(3)],
+        lambda ledger: ledger.commit(T, dict.fromkeys(ids[::-1], made("b")), token=token),
+        lambda ledger: ledger.settle(T, dict.fromkeys(ids[::-1], Build("b")), token=token),
+        lambda ledger: ledger.fail(T, dict.fromkeys(ids[:99], (writings[0], failure)), token=token),
+        lambda ledger: ledger.set_redriven(T, ids[::-1]),
+        lambda ledger: ledger.forget(T, ids[200:100:-1], token=token),
+    ]
+    at_once(url, works)
+    assert set(SqlLedger(url).look_up(T, ids)) >= set(ids[:100] + ids[201:])
+
+
+@pytest.mark.integration
+def test_a_transaction_that_was_given_up_is_done_again(postgres: Postgres) -> None:
+    """Somebody else's statement locks two assets in the opposite order: the database ends one of the two."""
+    url = postgres.database()
+    ledger = SqlLedger(url)
+    ledger.add_target(TARGET)
+    first, last = sorted((asset("a"), asset("b")), key=lambda one: one.asset_id)
+    ledger.doubt(T, [first, last])
+    engine = create_engine(url)
+    lock = text("UPDATE assets SET product_id = 'x' WHERE asset_id = :name")
+    held, halfway, tried = threading.Event(), threading.Event(), list[int]()
+    upsert = ledger._database.upsert
+
+    def slow(connection: Connection, table: Table, rows: Any, **options: Any) -> None:
+        tried.append(len(rows))
+        upsert(connection, table, rows[:1], **options)
+        halfway.set()
+        upsert(connection, table, rows[1:], **options)
+
+    def stranger() -> None:
+        with engine.begin() as connection:
+            connection.execute(text("SET LOCAL deadlock_timeout = '20s'"))  # the other one is given up
+            connection.execute(lock, {"name": last.asset_id})
+            held.set()
+            halfway.wait()
+            connection.execute(lock, {"name": first.asset_id})
+
+    ledger._database.upsert = slow  # type: ignore[method-assign]
+    thread = threading.Thread(target=stranger)
+    thread.start()
+    held.wait()
+    ledger.doubt(T, [first, last])
+    thread.join()
+    assert tried == [2, 2]
+
+
+def test_a_picture_that_was_just_made_live_is_not_put_back_to_wait_for_its_product(url: str) -> None:
+    """One process's plan saw no product; another's writes the picture at the same moment."""
+    ledger, name = SqlLedger(url), asset("a").asset_id
+    for number in range(20):
+        token = ledger.take_lease(LEASE, holder="me", seconds=60)
+        ledger.forget(T, [name], token=token)
+
+        def make_live(mine: SqlLedger, token: int = token, number: int = number) -> None:
+            mine.begin(T, [writing("b", number)], token=token)
+            mine.commit(T, {name: made("b")}, token=token)
+            mine.settle(T, {name: Build("b")}, token=token)
+
+        at_once(url, [make_live, lambda mine: mine.wait_for_product(T, [asset("a")])])
+        assert ledger.look_up(T, [name])[name].state == "live"
 
 
 def test_one_feed_read_twice_at_once_and_one_batch_are_harmless(url: str) -> None:

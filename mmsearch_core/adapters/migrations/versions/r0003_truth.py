@@ -13,6 +13,9 @@ def upgrade() -> None:
     op.add_column("assets", sa.Column("rows", sa.Integer, nullable=False, server_default="0"))
     op.add_column("assets", sa.Column("content", sa.String(64), nullable=False, server_default=""))
     op.add_column("assets", sa.Column("redriven_at", sa.DateTime(timezone=True)))
+    failed = sa.text("failure_kind IS NOT NULL")
+    columns = ["target_id", "redriven_at"]
+    op.create_index("assets_failed", "assets", columns, sqlite_where=failed, postgresql_where=failed)
     op.create_table(
         "feeds",
         sa.Column("feed", sa.String(1024), primary_key=True),
