@@ -98,6 +98,14 @@ def test_chinese_is_found_inside_a_phrase(index: VectorIndex, collection: str) -
     assert [m.asset_id for m in index.search_text(collection, "en", ["BAG"], 5)[0]] == [digest("y")]
 
 
+@pytest.mark.parametrize("limit", [3200, 16_384])
+def test_whoever_asks_for_more_rows_than_there_are_gets_all(index: VectorIndex, collection: str, limit: int) -> None:
+    """So that a search that goes deeper knows when there is no more."""
+    index.upsert(collection, [row(name, unit(1, 0, 0, 0), "dress") for name in "xyz"])
+    assert len(index.search(collection, "clip", [unit(1, 0, 0, 0)], limit)[0]) == 3
+    assert len(index.search_text(collection, "en", ["dress"], limit)[0]) == 3
+
+
 def test_a_text_without_words_finds_nothing(index: VectorIndex, collection: str) -> None:
     """And does not disturb the other texts of the call."""
     index.upsert(collection, [row("x", None, "red dress")])
