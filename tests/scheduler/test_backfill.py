@@ -24,6 +24,7 @@ def shop(running: Any, tmp_path_factory: pytest.TempPathFactory) -> Any:
     create_buckets(s3, settings.catalog.bucket, settings.work.bucket)
     assert upload(s3, sample / "catalog", settings.catalog.bucket, "", Path(sample / "catalog.json"))
     runtime = Runtime(settings)
+    runtime.build_target()  # a backfill fills an index that a refresh has begun
     take_feed(runtime.catalog, runtime.ledger, settings.catalog, folder=tmp_path_factory.mktemp("feed"))
     return running
 
