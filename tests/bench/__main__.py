@@ -14,13 +14,15 @@ from rich.console import Console
 from rich.table import Table
 
 from tests.bench.embed_image import embed_image_vs_open_clip, memory_flat
+from tests.bench.feed import feed_3m
 from tests.bench.index_line import index_line
 from tests.bench.refresh import refresh_1m
 from tests.bench.row import Row
 from tests.bench.unchanged import plan_unchanged
 
 BENCHMARKS: dict[str, Callable[[], list[Row]]] = {
-    each.__name__: each for each in (embed_image_vs_open_clip, memory_flat, index_line, plan_unchanged, refresh_1m)
+    each.__name__: each
+    for each in (embed_image_vs_open_clip, memory_flat, index_line, plan_unchanged, refresh_1m, feed_3m)
 }
 OUT = Path("build/bench.json")
 
