@@ -53,7 +53,7 @@ class Catalog(Section):
     product_pattern: str = r"^pictures/([^/]+)/"
     # instead of listing the bucket: a manifest.json of S3 Inventory, or the prefix under which the newest one is taken
     inventory: str | None = Field(default=None, pattern=r"^s3://[^/]+/")
-    removed_share: Share = 0.2  # of what is indexed may be removed in one run; more has to be approved
+    removed_share: Share = 0.2  # of the pictures or products may go in one run; more has to be approved
     removed_at_least: int = Field(default=100, ge=0)  # so many may be removed whatever their share
 
 

@@ -87,7 +87,7 @@ feeds = Table(
     "feeds",
     tables,
     Column("feed", String(1024), primary_key=True),  # bucket and key
-    Column("version", String(255), nullable=False),
+    Column("version", Text, nullable=False),
     Column("modified_at", DateTime(timezone=True), nullable=False),
     Column("token", BigInteger, nullable=False),  # rises with every other state
     Column("whole", Boolean, nullable=False),  # all its products are in, and the pictures they concern in batches

@@ -22,6 +22,7 @@ from mmsearch_core.records.ids import ProductId
 READER = 1  # raised when a line is read otherwise than before: every feed is then taken anew
 LONGEST_LINE = 1_000_000  # bytes
 LONGEST_TITLE = 1_000  # bytes per language; what is beyond is cut off
+LONGEST_REASON = 200  # characters; it may quote the line
 DEEPEST = 20  # objects and lists in each other
 ADD_TRIES = 5
 
@@ -60,13 +61,14 @@ class Unreadable:
     reason: str
 
 
-def read_lines(path: Path) -> Iterator[tuple[int, Product | Unreadable]]:
-    """(number of the line, what it says) of every line of a feed that is not blank. One line is held at a time."""
+def read_lines(path: Path) -> Iterator[tuple[int, bytes]]:
+    """(number, line) of every line of a feed that is not blank; of one that is too long, a little more than is allowed.
+    One line is held at a time."""
     with path.open("rb") as file:
         for number, line in enumerate(_lines(file), start=1):
             data = line.removeprefix(codecs.BOM_UTF8) if number == 1 else line
             if data.strip():
-                yield number, read_line(data)
+                yield number, data
 
 
 def read_line(line: bytes) -> Product | Unreadable:
@@ -80,7 +82,7 @@ def read_line(line: bytes) -> Product | Unreadable:
         reason = f"{'.'.join(map(str, first['loc'])) or 'line'}: {first['msg']}"
     except (ValueError, OverflowError, RecursionError) as error:
         reason = f"line: {error}"
-    return Unreadable(product_id=named_product(line), reason=reason)
+    return Unreadable(product_id=named_product(line), reason=cleaned_title(reason)[:LONGEST_REASON])
 
 
 def named_product(line: bytes) -> ProductId | None:
@@ -129,9 +131,8 @@ def _add(catalog: ObjectStore, feed: str, product: ProductId, line: bytes) -> bo
         if there is None:
             catalog.put(feed, line + b"\n", if_none_match=True)
             return False
-        with path.open("rb") as file:
-            if any(named_product(each.removeprefix(codecs.BOM_UTF8)) == product for each in _lines(file)):
-                return True
+        if any(named_product(each) == product for _, each in read_lines(path)):
+            return True
         body = path.read_bytes()
         gap = b"" if not body or body.endswith(b"\n") else b"\n"
         catalog.put(feed, body + gap + line + b"\n", if_match=there.etag)
@@ -139,8 +140,7 @@ def _add(catalog: ObjectStore, feed: str, product: ProductId, line: bytes) -> bo
 
 
 def _lines(file: Any) -> Iterator[bytes]:
-    """Split before decoding: only a line feed ends a line, and one bad byte costs one line. Of a line that is too long,
-    a little more than is allowed."""
+    """Split before decoding: only a line feed ends a line, and one bad byte costs one line."""
     while line := file.readline(LONGEST_LINE + 1):
         rest = line
         while len(rest) > LONGEST_LINE and not rest.endswith(b"\n"):

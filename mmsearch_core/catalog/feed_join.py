@@ -1,7 +1,6 @@
 """A feed against the products that the ledger knows: both spooled to Parquet, then one full outer join in DuckDB over
 digests alone, in bounded memory however many products there are."""
 
-import json
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -12,13 +11,12 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from mmsearch_core.catalog.feed import read_lines
+from mmsearch_core.catalog.feed import read_line, read_lines
 from mmsearch_core.ports import Ledger
 from mmsearch_core.records.asset import Product
 from mmsearch_core.records.commit import PRODUCT_COLUMNS
 from mmsearch_core.records.ids import ProductId
 
-FACTS = ("title", "url", "price", "currency", "in_stock", "facts")
 LINES = pa.schema(
     [
         ("line", pa.int64()),
@@ -26,12 +24,7 @@ LINES = pa.schema(
         ("readable", pa.bool_()),
         ("text", pa.string()),  # digests
         ("whole", pa.string()),
-        ("title", pa.string()),  # JSON
-        ("url", pa.string()),
-        ("price", pa.float64()),
-        ("currency", pa.string()),
-        ("in_stock", pa.bool_()),
-        ("facts", pa.string()),  # JSON
+        ("said", pa.binary()),  # the line: few are wanted again, so nothing of it is kept but this
     ]
 )
 PIECE = 10_000  # lines held at once
@@ -90,13 +83,15 @@ class FeedChanges:
         for piece in numbers:
             wanted[np.asarray(piece, dtype=np.int64)] = True
         with pq.ParquetFile(self.folder / "feed_lines") as file:
-            for batch in file.iter_batches(PIECE, columns=["line", "product", *FACTS]):
+            for batch in file.iter_batches(PIECE, columns=["line", "said"]):
                 lines = batch["line"].to_numpy()
                 within = lines <= last
                 mask = np.zeros(len(lines), dtype=bool)
                 mask[within] = wanted[lines[within]]
-                if mask.any():
-                    yield from map(_to_product, batch.filter(pa.array(mask)).to_pylist())
+                for line in batch["said"].filter(pa.array(mask)).to_pylist():
+                    said = read_line(line)
+                    assert isinstance(said, Product)
+                    yield said
 
     def gone(self) -> Iterator[ProductId]:
         """Those that the feed names no more."""
@@ -159,32 +154,22 @@ class FeedSpool:
 
 
 def _rows(path: Path, spooled: Spooled) -> Iterator[tuple[Any, ...]]:
-    for number, said in read_lines(path):
+    for number, line in read_lines(path):
+        said = read_line(line)
         spooled.lines += 1
         if isinstance(said, Product):
             spooled.readable += 1
-            facts = (said.url, said.price, said.currency, said.in_stock, _json(said.facts))
-            yield number, said.product_id, True, said.text_digest, said.facts_digest, _json(said.title), *facts
+            yield number, said.product_id, True, *said.digests, line
             continue
         spooled.unnamed += said.product_id is None
         if len(spooled.problems) < TOLD:
             name = f" ({said.product_id})" if said.product_id else ""
             spooled.problems.append(f"line {number}{name}: {said.reason}")
         if said.product_id is not None:
-            yield number, said.product_id, False, *[None] * (len(LINES) - 3)
+            yield number, said.product_id, False, None, None, None
 
 
 def _batch(rows: Iterable[tuple[Any, ...]]) -> pa.RecordBatch:
     columns = zip(*rows, strict=True)
     arrays = [pa.array(column, field.type) for field, column in zip(LINES, columns, strict=True)]
     return pa.RecordBatch.from_arrays(arrays, schema=LINES)
-
-
-def _json(texts: Mapping[str, str]) -> str:
-    return json.dumps(dict(texts), ensure_ascii=False)
-
-
-def _to_product(row: Mapping[str, Any]) -> Product:
-    values = {name: row[name] for name in ("url", "price", "currency", "in_stock")}
-    title, facts = json.loads(row["title"]), json.loads(row["facts"])
-    return Product(product_id=row["product"], title=title, facts=facts, **values)

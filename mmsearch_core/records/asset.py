@@ -85,5 +85,11 @@ class Product:
     @property
     def facts_digest(self) -> str:
         """Digest of the whole feed line."""
+        return self.digests[1]
+
+    @property
+    def digests(self) -> tuple[str, str]:
+        """``text_digest`` and ``facts_digest``: the first is a part of the second."""
+        text = self.text_digest
         others = (f"{name}={value}" for name, value in sorted(self.facts.items()))
-        return digest(self.text_digest, repr((self.url, self.price, self.currency, self.in_stock)), *others)
+        return text, digest(text, repr((self.url, self.price, self.currency, self.in_stock)), *others)

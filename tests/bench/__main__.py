@@ -14,6 +14,7 @@ from rich.console import Console
 from rich.table import Table
 
 from tests.bench.embed_image import embed_image_vs_open_clip, memory_flat
+from tests.bench.feed import feed_3m
 from tests.bench.index_line import index_line
 from tests.bench.mine import mine_10m
 from tests.bench.publish import publish_10k
@@ -33,6 +34,7 @@ BENCHMARKS: dict[str, Callable[[], list[Row]]] = {
         upsert_heads,
         mine_10m,
         publish_10k,
+        feed_3m,
     )
 }
 OUT = Path("build/bench.json")

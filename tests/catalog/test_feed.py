@@ -18,7 +18,7 @@ def read(folder: Path, data: bytes) -> tuple[list[str], int]:
     """The products that can be read, and how many lines cannot."""
     path = folder / "feed"
     path.write_bytes(data)
-    found = [said for _, said in read_lines(path)]
+    found = [read_line(line) for _, line in read_lines(path)]
     products = [said.product_id for said in found if isinstance(said, Product)]
     return products, len(found) - len(products)
 
@@ -96,6 +96,7 @@ def test_a_line_that_cannot_be_read_costs_itself_only(
         (lines(*wrong("product_id", "x" * 256)), None),
         (b"product_id;title", None),
         (b"[" * 100_000, None),
+        (lines(*wrong("title", {"\x1b[31m" + "x" * 100_000: "x"})), "p1"),
     ],
 )
 def test_a_line_that_cannot_be_read_may_still_name_its_product(line: bytes, name: str | None) -> None:
@@ -103,7 +104,8 @@ def test_a_line_that_cannot_be_read_may_still_name_its_product(line: bytes, name
     said = read_line(line)
     assert isinstance(said, Unreadable)
     assert said.product_id == name
-    assert said.reason
+    assert 0 < len(said.reason) <= 200
+    assert "\x1b" not in said.reason
 
 
 def test_what_a_line_says_is_taken_as_it_is_meant() -> None:

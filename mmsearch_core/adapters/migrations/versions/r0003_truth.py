@@ -19,7 +19,7 @@ def upgrade() -> None:
     op.create_table(
         "feeds",
         sa.Column("feed", sa.String(1024), primary_key=True),
-        sa.Column("version", sa.String(255), nullable=False),
+        sa.Column("version", sa.Text, nullable=False),
         sa.Column("modified_at", sa.DateTime(timezone=True), nullable=False),
         sa.Column("token", sa.BigInteger, nullable=False),
         sa.Column("whole", sa.Boolean, nullable=False),
