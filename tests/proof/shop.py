@@ -98,6 +98,12 @@ class Shop:
         except LATE:
             self.open = [other for other in self.open if other is not work]
 
+    def take_up(self, batch: str) -> None:
+        """A batch from its plan to its end."""
+        work = Work(batch)
+        self.open.append(work)
+        self.finish(work)
+
     def finish(self, work: Work) -> None:
         while work in self.open:
             self.advance(work)
