@@ -7,6 +7,9 @@ with the ledger and cuts what was added, changed or removed into batches. Each b
 More removals in one night than `catalog.removed_share` allows fail the task, which says how many there are: if the
 pictures are meant to be gone, trigger the DAG with that number as `approve_removals`.
 
+In between it holds the rows of the index against the ledger: what was lost or altered counts as changed, rows that
+belong to nobody are deleted, and the report and the page of each batch say how many there were.
+
 `compare` is **skipped** when nothing changed; its counts are in the XCom `report` all the same. `compare_beside` does
 the same for the index of the models in `[beside]`, in the lane of backfills; it is skipped where there are none.
 """

@@ -13,6 +13,7 @@ from pathlib import Path
 from rich.console import Console
 from rich.table import Table
 
+from tests.bench.audit import audit_1m
 from tests.bench.embed_image import embed_image_vs_open_clip, memory_flat
 from tests.bench.index_line import index_line
 from tests.bench.refresh import refresh_1m
@@ -20,7 +21,8 @@ from tests.bench.row import Row
 from tests.bench.unchanged import plan_unchanged
 
 BENCHMARKS: dict[str, Callable[[], list[Row]]] = {
-    each.__name__: each for each in (embed_image_vs_open_clip, memory_flat, index_line, plan_unchanged, refresh_1m)
+    each.__name__: each
+    for each in (embed_image_vs_open_clip, memory_flat, index_line, plan_unchanged, refresh_1m, audit_1m)
 }
 OUT = Path("build/bench.json")
 
