@@ -111,7 +111,7 @@ class Plan:
     kinds: Mapping[str, Mapping[str, int]] = field(default_factory=dict)  # index line: the counts by kind of asset
     compared: Mapping[str, int] = field(default_factory=dict)  # index line: what the comparison behind it counted
     partial: bool = False  # index line: of a selection, not of a comparison
-    incomplete: bool = False  # search line: the index was not whole when the plan was made
-    collection_uuid: str = ""  # index line: tells the collection from a namesake that was made since
+    incomplete: bool = False  # search line: batches of the index were still open when the plan was made
+    collection_uuid: str = ""  # tells the collection from one that is made again under its name
     manifest: str = ""  # index line: digest of what the batch was asked to do when the plan was made
     shard_kinds: Mapping[str, str] = field(default_factory=dict)  # index line: the one kind of asset of each shard

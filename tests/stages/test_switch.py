@@ -6,6 +6,8 @@ from typing import Any
 
 import pytest
 
+from mmsearch_core import cli
+from mmsearch_core.errors import StageMissing
 from mmsearch_core.records.ids import TargetId
 from mmsearch_core.settings import Settings
 from mmsearch_core.stages import compare
@@ -13,7 +15,7 @@ from mmsearch_core.stages.switch import Measured, hindrance, paired_randomizatio
 from mmsearch_core.testing.fake_models import FakeEmbedder
 from mmsearch_core.wiring import Runtime
 from tasks import compare as compare_task
-from tests.line import fake_runtime, feed, index, index_batch, picture
+from tests.line import at_another_milvus, fake_runtime, feed, index, index_batch, picture
 
 NEXT = {"sbert": "next"}
 QUERIES = 40
@@ -162,3 +164,16 @@ def test_a_comparison_for_other_models_switches_nothing(shop: Runtime) -> None:
     other = shop.with_models(NEXT)
     compare.run(run_id="x", target=other.target(), stores=shop.stores, settings=shop.settings, models=NEXT)
     assert searched(shop) == shop.target().collection
+
+
+def test_an_index_is_retired_by_nobody_who_uses_another_milvus(shop: Runtime, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Its collection would stay where it is, and nobody would know of it. One that was lost may go."""
+    other = shop.with_models(NEXT).target()
+    monkeypatch.setattr(cli, "Runtime", lambda _: at_another_milvus(shop))
+    with pytest.raises(StageMissing, match=r"is missing from http.*correct index\.uri"):
+        cli.retire(other.collection)
+    assert other in shop.ledger.targets()
+    shop.index.drop(other.collection)
+    monkeypatch.setattr(cli, "Runtime", lambda _: shop)
+    cli.retire(other.collection)
+    assert [target.collection for target in shop.ledger.targets()] == [searched(shop)]
