@@ -3,6 +3,7 @@
 import itertools
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
+from hashlib import sha256
 
 from mmsearch_core.codec import from_json, to_json
 from mmsearch_core.errors import StageMissing
@@ -31,11 +32,8 @@ class Manifest:
     @property
     def asked(self) -> str:
         """Digest of all that decides what the batch does; neither its name nor who asked for it does."""
-        how = (f"partial={self.partial}", f"retry={self.retry}", *(f"redo={stage}" for stage in sorted(self.redo)))
-        models = (f"{name}={model}" for name, model in sorted(self.models.items()))
-        moved = [removal.asset_id for removal in self.moved]
-        counts = (str(len(self.keys)), str(len(self.listed)))  # so that no two lists can be one list cut elsewhere
-        return digest("asked", *how, *models, self.seen, *counts, *self.keys, *self.listed, *moved)
+        alike = replace(self, batch=BatchId(""), source="", compared={})
+        return sha256(to_json(alike)).hexdigest()
 
 
 def manifest_key(batch: str) -> str:

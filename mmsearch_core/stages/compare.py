@@ -5,9 +5,8 @@ Nothing here is believed for good: a batch holds hints (keys), and the plan look
 """
 
 import tempfile
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping
 from dataclasses import replace
-from datetime import UTC, datetime
 from itertools import islice
 from pathlib import Path
 from types import MappingProxyType
@@ -24,7 +23,7 @@ from mmsearch_core.catalog.take_feed import take_feed
 from mmsearch_core.errors import TooManyRemovals
 from mmsearch_core.ports import LOST, Stores
 from mmsearch_core.records.ids import BatchId, digest
-from mmsearch_core.records.run import OpenBatch, Target
+from mmsearch_core.records.run import Target
 from mmsearch_core.settings import Catalog, Settings
 from mmsearch_core.stages import audit
 from mmsearch_core.stages.pace import batch_size
@@ -77,7 +76,10 @@ def run(
                 batches.append(hand_out(manifest, f"compare {run_id}", target, stores))
     ledger.end_feed(feed.state)
     withdraw(stores.work, ledger)
-    ledger.supersede_batches(_covered(earlier, report, batches))
+    # what earlier comparisons left undone is in these batches; an event's own batch comes sooner than they do, and what
+    # a backfill or a second try asks for, no comparison sees
+    covered = {batch.batch for batch in of_comparisons(earlier)} - set(batches)
+    ledger.supersede_batches(sorted(covered))
     whole = counts["unchanged"] and not batches and not models
     waits = go_live(target, stores, settings.index) if whole else ""
     if report:
@@ -93,17 +95,6 @@ def run(
         "switch_waits": waits,
         "feed_problems": list(feed.problems),
     }
-
-
-def _covered(
-    earlier: Sequence[OpenBatch], report: inventory.Report | None, batches: Sequence[BatchId]
-) -> list[BatchId]:
-    """The earlier batches whose work is in these: those of comparisons, and those of events that happened before the
-    listing was made. What a backfill or a second try asks for, no comparison sees."""
-    listed_at = datetime.fromtimestamp(report.created / 1000, UTC) if report else datetime.max.replace(tzinfo=UTC)
-    comparisons = {batch.batch for batch in of_comparisons(earlier)}
-    events = {batch.batch for batch in earlier if batch.source.startswith("drain ") and batch.opened_at < listed_at}
-    return sorted((comparisons | events) - set(batches))
 
 
 def check_removals(counts: Mapping[str, int], settings: Catalog, approved: int) -> None:

@@ -7,6 +7,8 @@ from typing import Any
 
 import pytest
 
+from mmsearch_core import cli
+from mmsearch_core.errors import StageMissing
 from mmsearch_core.records.ids import TargetId
 from mmsearch_core.records.run import Recipe
 from mmsearch_core.settings import Settings
@@ -15,7 +17,7 @@ from mmsearch_core.stages.switch import Measured, hindrance, paired_randomizatio
 from mmsearch_core.testing.fake_models import FakeEmbedder
 from mmsearch_core.wiring import Runtime
 from tasks import compare as compare_task
-from tests.line import fake_runtime, feed, index, index_batch, picture
+from tests.line import at_another_milvus, fake_runtime, feed, index, index_batch, picture
 
 NEXT = {"sbert": "next"}
 QUERIES = 40
@@ -187,3 +189,16 @@ def test_an_index_of_another_shape_takes_the_place_of_the_old_one_unmeasured(
 
 def calls(runtime: Runtime) -> Counter[str]:
     return Counter({name: vars(runtime)[name].calls for name in ("vlm", "clip", "sbert")})
+
+
+def test_an_index_is_retired_by_nobody_who_uses_another_milvus(shop: Runtime, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Its collection would stay where it is, and nobody would know of it. One that was lost may go."""
+    other = shop.with_models(NEXT).target()
+    monkeypatch.setattr(cli, "Runtime", lambda _: at_another_milvus(shop))
+    with pytest.raises(StageMissing, match=r"is missing from http.*correct index\.uri"):
+        cli.retire(other.collection)
+    assert other in shop.ledger.targets()
+    shop.index.drop(other.collection)
+    monkeypatch.setattr(cli, "Runtime", lambda _: shop)
+    cli.retire(other.collection)
+    assert [target.collection for target in shop.ledger.targets()] == [searched(shop)]
