@@ -11,7 +11,7 @@ second collection is filled beside the one that is searched.
 """
 
 from airflow.sdk import DAG
-from mmsearch_airflow import BACKFILL, DEFAULTS, BudgetApproval, StageOperator, backfill_batch, nightly
+from mmsearch_airflow import BACKFILL, DEFAULTS, ReportApproval, StageOperator, backfill_batch, nightly
 from mmsearch_airflow.forms import BACKFILL_FORM, BACKFILL_REQUEST
 
 with DAG(
@@ -25,6 +25,6 @@ with DAG(
 ):
     request = ["--request", BACKFILL_REQUEST]
     estimate = StageOperator(stage="estimate", arguments=request)
-    approve = BudgetApproval(task_id="approve", estimate="estimate", subject="A backfill is over its budget")
+    approve = ReportApproval(task_id="approve", report_of="estimate", subject="A backfill is over its budget")
     select = StageOperator(stage="select", arguments=request, returns="batches", partitions=backfill_batch)
     estimate >> approve >> select

@@ -2,10 +2,12 @@
 
 from typing import Annotated, TypeVar
 
+import numpy as np
 from pydantic import BaseModel, ConfigDict, Field, StringConstraints, ValidationError
 
 from mmsearch_core.errors import UnusableAnswer
 from mmsearch_core.records.description import Description, SeenText
+from mmsearch_core.records.embedding import Vector
 from mmsearch_core.records.ids import SegmentId
 from mmsearch_core.records.query import Constraint, PopularQuery, StandardQuery
 
@@ -74,6 +76,34 @@ def to_standard_query(answer: bytes | str, query: PopularQuery) -> StandardQuery
             Constraint(attribute=c.attribute, values=c.values, exclude=c.exclude) for c in said.constraints
         ),
     )
+
+
+OFF_UNIT = 0.02  # that half precision may cost the length of a unit vector; a part of a vector is shorter by far
+
+
+def sound(vector: Vector) -> Vector | UnusableAnswer:
+    """The vector, or why it is none: a unit vector of shape (dimension,) is finite and as long as 1."""
+    if vector.ndim != 1 or not vector.size or not np.all(np.isfinite(vector)):
+        return UnusableAnswer("The model's vector has entries that are no numbers.")
+    length = float(np.linalg.norm(vector.astype(np.float64)))
+    if abs(length - 1) > OFF_UNIT:
+        return UnusableAnswer(f"The model's vector has the length {length:.3g} instead of 1.")
+    return vector
+
+
+def vector_to_bytes(vector: Vector) -> bytes:
+    """The form in which the memo keeps a vector."""
+    return vector.astype("<f4").tobytes()
+
+
+def to_vector(answer: bytes) -> Vector:
+    """The vector of ``vector_to_bytes``; UnusableAnswer if the bytes are not one whole unit vector."""
+    if len(answer) % 4:
+        raise UnusableAnswer("The bytes are not a whole number of 32-bit floats.")
+    vector = sound(np.frombuffer(answer, dtype="<f4").astype(np.float32))
+    if isinstance(vector, UnusableAnswer):
+        raise vector
+    return vector
 
 
 def _read(kind: type[A], answer: bytes | str) -> A:

@@ -1,8 +1,9 @@
 """``mmsearch``: look into the index and the results, and add to the catalog."""
 
-import json
 import re
 import sys
+import uuid
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -11,18 +12,22 @@ import typer
 
 from mmsearch_core.adapters.sql_ledger import SqlLedger
 from mmsearch_core.catalog.feed import add_to_feed
-from mmsearch_core.console import show_figures, show_hits
+from mmsearch_core.console import complain, say, show_figures, show_hits, show_json
 from mmsearch_core.errors import BadSettings, MMSearchError, StageMissing, TryLater
 from mmsearch_core.pages.run_page import latest, page_key
 from mmsearch_core.records.query import StandardQuery, query_key
 from mmsearch_core.records.ranking import Candidate
-from mmsearch_core.serving.results import Results, read_current
+from mmsearch_core.safe_text import redacted
+from mmsearch_core.serving.generation import read_current
+from mmsearch_core.serving.results import Results
 from mmsearch_core.settings import load_settings
 from mmsearch_core.stages import evaluate as evaluation
+from mmsearch_core.stages import rollback as going_back
 from mmsearch_core.stages.asked import Asked, standardized
 from mmsearch_core.stages.judged_queries import read_judged
-from mmsearch_core.stages.retrieve import sellable
+from mmsearch_core.stages.retrieve import retrieve
 from mmsearch_core.stages.switch import hindrance
+from mmsearch_core.targets import check_present, lacks
 from mmsearch_core.wiring import Runtime
 
 app = typer.Typer(no_args_is_help=True, add_completion=False, pretty_exceptions_enable=False)
@@ -67,7 +72,7 @@ def results(
     entry = published.look_up(query, locale or guess_locale(query))
     if entry is None:
         raise StageMissing(f"“{query}” is not among the published queries: try `mmsearch search` for a live answer.")
-    shown = ("product_id", "score", "verdict", "evidence")
+    shown = ("product_id", "relevance", "fused", "verdict", "evidence")
     hits = [{name: hit[name] for name in shown} for hit in entry["hits"][:limit]]
     show_hits({"query": entry["query"], "generation": published.current.generation, "hits": hits}, as_json)
 
@@ -84,7 +89,9 @@ def status(as_json: Json = False) -> None:
             "status": target.status,
             "hindrance": hindrance(runtime.work, live, target) if live and target != live else "",
             "assets": runtime.ledger.counts(target.target_id),
+            "unfinished_batches": len(lacks(runtime.ledger, target.target_id)),
             "commit": runtime.ledger.commit_number(target.target_id),
+            "open_batches": runtime.ledger.open_batches(target.target_id),
             "failures": [
                 {"key": key, "stage": failure.stage, "kind": failure.kind, "message": failure.message}
                 for key, failure in runtime.ledger.failures(target.target_id, limit=10)
@@ -95,15 +102,16 @@ def status(as_json: Json = False) -> None:
     published = Results(runtime.work) if read_current(runtime.work) else None
     report = {
         "catalog": f"s3://{runtime.catalog.bucket}/{runtime.settings.catalog.pictures}",
-        "index": {"uri": runtime.settings.index.uri, "targets": targets},
+        "index": {"uri": redacted(runtime.settings.index.uri), "targets": targets},
         "results": {
             "generation": published.current.generation if published else None,
             "counts": dict(published.manifest.counts) if published else {},
             "index": published.manifest.index if published else None,
+            "hold": published.current.hold if published else False,
         },
         "pages": {line: _page(runtime, line) for line in ("index", "search")},
     }
-    sys.stdout.write(json.dumps(report, ensure_ascii=False, indent=None if as_json else 2) + "\n")
+    show_json(report, indent=None if as_json else 2)
 
 
 @app.command()
@@ -117,7 +125,7 @@ def evaluate(
     chosen = runtime.beside() if beside else runtime
     if chosen is None:
         raise BadSettings("No other models are named beside: name some in [beside], or leave --beside away.")
-    report = evaluation.run(read_judged(folder), chosen.line(chosen.built_target()))
+    report = evaluation.run(read_judged(folder), chosen.line(chosen.target()))
     show_figures(report, as_json, title=str(folder))
 
 
@@ -127,7 +135,7 @@ def page(
     line: Annotated[str, typer.Option(help="index or search: whose latest page.")] = "index",
     batch: Annotated[str, typer.Option(help="The page of this batch instead.")] = "",
 ) -> None:
-    """Save the page of a run: whether the night was good, and what failed."""
+    """Save the page of a run: whether the night was good, and what failed; of several batches that of the worst."""
     work = Runtime(load_settings()).work
     newest = latest(work, line)
     named = page_key(batch) if batch else newest.page if newest else ""
@@ -135,7 +143,11 @@ def page(
     if data is None:
         raise StageMissing(f"There is no page of {batch or f'the {line} line'}: it is written when a run ends.")
     to.write_bytes(data)
-    sys.stdout.write(f"{to}\n")
+    say(str(to))
+    if newest and not batch and len(newest.batches) > 1:
+        say(f"It is of the worst of {len(newest.batches)} batches:")
+        for closed in newest.batches:
+            say(f"  {closed.batch} {closed.verdict}: {closed.headline}")
 
 
 @app.command()
@@ -155,7 +167,7 @@ def add(
         runtime.catalog.put(key, file.read_bytes())
         known = add_to_feed(runtime.catalog, runtime.settings.catalog.feed, owner, title or owner)
         note = "" if known else " (new product, added to the feed)"
-        sys.stdout.write(f"s3://{runtime.catalog.bucket}/{key}{note}\n")
+        say(f"s3://{runtime.catalog.bucket}/{key}{note}")
 
 
 @app.command()
@@ -167,25 +179,59 @@ def retire(collection: Annotated[str, typer.Argument(help="As `mmsearch status` 
         raise BadSettings(f"There is no index {collection}: name one of those that `mmsearch status` shows.")
     if target.status == "live":
         raise BadSettings(f"{collection} is searched: let another take its place first.")
+    here = [it for it in runtime.ledger.targets() if runtime.index.uuid(it.collection) == it.collection_uuid]
+    if not here:  # not one that was lost, but another Milvus
+        check_present(target, runtime.index, where=redacted(runtime.settings.index.uri))
     runtime.index.drop(collection)
     runtime.ledger.set_status(target.target_id, "retired")
-    sys.stdout.write(f"{collection} is gone.\n")
+    say(f"{collection} is gone.")
+
+
+@app.command()
+def rollback(
+    generation: Annotated[str, typer.Argument(help="Where to go; the parent of the current one if not given.")] = "",
+) -> None:
+    """Make an older generation of results current again, and hold it until `mmsearch release`."""
+    runtime = Runtime(load_settings())
+    request = going_back.Request(run=f"mmsearch rollback {uuid.uuid4().hex}", generation=generation)
+    report = going_back.run(request=request, work=runtime.work, ledger=runtime.ledger)
+    say(
+        f"{report['generation']} is current instead of {report['before']}, and held: `mmsearch release` lets the next "
+        "night publish."
+    )
+
+
+@app.command()
+def hold() -> None:
+    """Publish nothing until `mmsearch release`."""
+    current = going_back.hold(Runtime(load_settings()).work)
+    say(f"{current.generation} is held: `mmsearch release` lets the next night publish.")
+
+
+@app.command()
+def release() -> None:
+    """Let results be published again."""
+    current = going_back.release(Runtime(load_settings()).work)
+    say(f"{current.generation} is current until the next night publishes.")
 
 
 @ledger.command()
 def upgrade() -> None:
     """Bring the ledger's tables up to date; stop what uses the ledger first."""
     done = SqlLedger(load_settings().ledger.url).upgrade()
-    sys.stdout.write("The ledger is up to date now.\n" if done else "The ledger was up to date already.\n")
+    say("The ledger is up to date now." if done else "The ledger was up to date already.")
 
 
 def main() -> None:
     """Run the command; an error of ours is one sentence and its exit code, 75 (try later) or 78 (change something)."""
-    structlog.configure(logger_factory=structlog.PrintLoggerFactory(sys.stderr))  # what --json prints is JSON alone
+    structlog.configure(  # on stderr: what --json prints is JSON alone
+        processors=[structlog.processors.KeyValueRenderer(key_order=["event"])],  # values as repr() shows them
+        logger_factory=structlog.PrintLoggerFactory(sys.stderr),
+    )
     try:
         app()
     except MMSearchError as error:
-        sys.stderr.write(f"{error}\n")
+        complain(str(error))
         sys.exit(75 if isinstance(error, TryLater) else 78)
 
 
@@ -194,9 +240,9 @@ def guess_locale(text: str) -> str:
     return "zh" if re.search(r"[\u4e00-\u9fff]", text) else "en"
 
 
-def _search(runtime: Runtime, text: str, image: Path | None) -> list[Candidate]:
+def _search(runtime: Runtime, text: str, image: Path | None) -> Sequence[Candidate]:
     line, locale = runtime.line(), guess_locale(text)
-    legs, collection = line.legs, line.target.collection
+    collection = line.target.collection
     words = {language: (text,) for language in ("en", "zh")} if text else {}
     query = StandardQuery(
         query_key=query_key(text, locale), text=text, locale=locale, wording={"en": text}, keywords=words
@@ -206,10 +252,12 @@ def _search(runtime: Runtime, text: str, image: Path | None) -> list[Candidate]:
         asked = Asked(query_id="search", locale=locale, text=text, picture=image.read_bytes())
         understood = standardized([asked], line).get("search")
         query = understood or query
-        found = legs.find(collection, [query], [picture])[0] if understood or text else legs.alike(collection, picture)
+        wordless = not (understood or text)
+        alike = line.legs.for_picture(collection, picture) if wordless else None
+        legs = alike or line.legs.for_queries(collection, [query], [picture])
     else:
-        found = legs.find(collection, [query])[0]
-    return sellable([query], [found], runtime.stores, line.target, line.settings)[0]
+        legs = line.legs.for_queries(collection, [query])
+    return retrieve([query], legs, line.stores, line.target, line.settings)[0].candidates
 
 
 def _page(runtime: Runtime, line: str) -> dict[str, Any] | None:
@@ -218,7 +266,9 @@ def _page(runtime: Runtime, line: str) -> dict[str, Any] | None:
         return None
     made = newest.made_at.isoformat()
     address = f"s3://{runtime.work.bucket}/{newest.page}"
-    return {"page": address, "verdict": newest.verdict, "headline": newest.headline, "made_at": made}
+    batches = [{"batch": it.batch, "verdict": it.verdict, "headline": it.headline} for it in newest.batches]
+    shown = {"page": address, "verdict": newest.verdict, "headline": newest.headline, "made_at": made}
+    return shown | {"batches": batches}
 
 
 def _normalised(runtime: Runtime, image: Path) -> bytes:
@@ -233,7 +283,8 @@ def _normalised(runtime: Runtime, image: Path) -> bytes:
 def _hit(candidate: Candidate) -> dict[str, Any]:
     return {
         "product_id": candidate.product_id,
-        "score": candidate.fused,
+        "relevance": None,
+        "fused": candidate.fused,
         "verdict": None,
         "evidence": {"picture": candidate.picture, "where": str(candidate.where), "text": candidate.text, "reason": ""},
     }

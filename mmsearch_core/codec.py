@@ -35,10 +35,15 @@ _SCALARS: dict[Any, pa.DataType] = {
 
 def dump(records: Sequence[T], record_type: Any) -> bytes:
     """The records, all of one type or one union of types, as one Parquet file; equal records give equal bytes."""
-    rows = [_to_row(record, record_type) for record in records]
     buffer = io.BytesIO()
-    pq.write_table(pa.Table.from_pylist(rows, schema=_schema(record_type)), buffer, compression="zstd")
+    pq.write_table(to_table(records, record_type), buffer, compression="zstd")
     return buffer.getvalue()
+
+
+def to_table(records: Sequence[T], record_type: Any) -> pa.Table:
+    """The records, all of one type or one union of types, as an Arrow table of the schema ``schema_of``."""
+    rows = [_to_row(record, record_type) for record in records]
+    return pa.Table.from_pylist(rows, schema=schema_of(record_type))
 
 
 def load(data: bytes, record_type: Any) -> list[Any]:
@@ -49,8 +54,13 @@ def load(data: bytes, record_type: Any) -> list[Any]:
 
 def to_json(value: Any, value_type: Any = None) -> bytes:
     """A record, or anything made of records, as readable JSON with sorted keys."""
-    plain = _json_converter().unstructure(value, unstructure_as=value_type)
+    plain = to_json_value(value, value_type)
     return json.dumps(plain, ensure_ascii=False, indent=1, sort_keys=True).encode()
+
+
+def to_json_value(value: Any, value_type: Any = None) -> Any:
+    """What ``to_json`` writes, as plain dicts, lists, texts and numbers."""
+    return _json_converter().unstructure(value, unstructure_as=value_type)
 
 
 def from_json(data: bytes, record_type: type[T]) -> T:
@@ -92,9 +102,10 @@ def _converter(*, to_plain: Callable[[datetime], Any], from_plain: Callable[[Any
 
 
 @cache
-def _schema(record_type: Any) -> pa.Schema:
+def schema_of(record_type: Any) -> pa.Schema:
+    """The Arrow schema of a record type, or of a union of record types."""
     if _is_union(record_type):
-        members = [_schema(member) for member in get_args(record_type)]
+        members = [schema_of(member) for member in get_args(record_type)]
         return pa.unify_schemas([pa.schema([pa.field("change", pa.string())]), *members])
     hints = get_type_hints(record_type)
     return pa.schema([(field.name, _arrow(hints[field.name])) for field in dataclasses.fields(record_type)])
@@ -107,7 +118,7 @@ def _arrow(hint: Any) -> pa.DataType:
     if known is not None:
         return known
     if dataclasses.is_dataclass(hint):
-        return pa.struct(list(_schema(cast(Any, hint))))
+        return pa.struct(list(schema_of(cast(Any, hint))))
     return _arrow_of_generic(hint, get_args(hint))
 
 

@@ -1,39 +1,61 @@
-"""What commands print of hits and figures: a table for people, or JSON for programs."""
+"""What commands print: tables for people, JSON for programs. All that comes from outside goes through ``safe_text``."""
 
-import json
 import sys
 from collections.abc import Mapping
 from typing import Any
 
 from rich.console import Console
 from rich.table import Table
+from rich.text import Text
 
+from mmsearch_core.safe_text import printable, to_json_text
 from mmsearch_core.stages.evaluate import METRICS
+
+
+def say(sentence: str) -> None:
+    """Print one line on standard output."""
+    sys.stdout.write(printable(sentence) + "\n")
+
+
+def complain(sentence: str) -> None:
+    """Print one line on standard error."""
+    sys.stderr.write(printable(sentence) + "\n")
+
+
+def show_json(value: Any, *, indent: int | None = None) -> None:
+    """Print a value as JSON on standard output."""
+    sys.stdout.write(to_json_text(value, indent=indent) + "\n")
 
 
 def show_hits(found: Mapping[str, Any], as_json: bool) -> None:
     """What was found for one query."""
     if as_json:
-        sys.stdout.write(json.dumps(found, ensure_ascii=False) + "\n")
+        show_json(found)
         return
-    table = Table("", "product", "score", "verdict", "seen", title=f"{found['query']}")
+    table = Table("", "product", "relevance", "fused", "verdict", "seen", title=cell(found["query"]))
     for place, hit in enumerate(found["hits"], start=1):
         seen = hit["evidence"]["text"].splitlines()
-        table.add_row(
-            str(place), hit["product_id"], f"{hit['score']:.3f}", hit["verdict"] or "–", seen[0] if seen else ""
-        )
+        scores = ["–" if hit[name] is None else f"{hit[name]:.3f}" for name in ("relevance", "fused")]
+        cells = (str(place), hit["product_id"], *scores, hit["verdict"] or "–", seen[0] if seen else "")
+        table.add_row(*map(cell, cells))
     Console().print(table)
 
 
 def show_figures(report: Mapping[str, Any], as_json: bool, *, title: str) -> None:
     """What ``evaluate`` measured."""
     if as_json:
-        sys.stdout.write(json.dumps(report, ensure_ascii=False) + "\n")
+        show_json(report)
         return
-    table = Table("group", "queries", "row", *METRICS, title=title)
+    table = Table("group", "queries", "row", *METRICS, title=cell(title))
     for row in report["rows"]:
         figures = [f"{row[name]:.3f}" for name in METRICS]
-        table.add_row(row["group"], str(row["queries"]), row["row"], *figures, end_section=row["row"] == "oracle")
+        cells = (row["group"], str(row["queries"]), row["row"], *figures)
+        table.add_row(*map(cell, cells), end_section=row["row"] == "oracle")
     Console().print(table)
     room = report["headroom"]
-    sys.stdout.write(f"headroom recovered by the judge: {room['recovered']}, p = {room['p_value']}\n")
+    say(f"headroom recovered by the judge: {room['recovered']}, p = {room['p_value']}")
+
+
+def cell(text: str) -> Text:
+    """Text of a table, in which rich looks for no markup, no emoji codes and no addresses."""
+    return Text(printable(text))

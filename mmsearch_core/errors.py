@@ -7,11 +7,16 @@ MMSearchError
 │   ├── MediaTooLarge    over a limit of size or time
 │   ├── UnusableAnswer   the model said nothing that fits its schema
 │   ├── UnusableMessage  a message of the queue that names no object of ours
+│   ├── PixelsMissing    the normalised picture is not in the work bucket any more
 │   ├── SourceChanged    the object is no longer what the plan saw
+│   ├── FailedBefore     an earlier stage failed on this record, and said why
 │   └── KilledTheWorker  whoever touched this record died, more than once
 ├── TryLater             exit 75: the scheduler retries
 │   ├── StoreAway  EngineAway  IndexAway  LedgerAway  QueueAway
+│   │              └── EngineBroke  it broke while it worked on records, maybe because of one of them
 │   ├── Busy             somebody else holds the lease
+│   ├── IndexIncomplete  a comparison's batches are not all done
+│   ├── FeedReplaced     another state of the feed was taken meanwhile
 │   └── TooManyFailures  more than the allowed share of a shard: nobody is blamed before a retry
 └── StopEverything       exit 78: fail now, a retry cannot help
     ├── BadSettings      a setting is missing, malformed or refused
@@ -19,6 +24,9 @@ MMSearchError
     ├── ModelMismatch    a stage's recipe is not the plan's
     ├── ListingBroken    an inventory of the bucket is not whole, or not the newest
     ├── TooManyRemovals  more is gone from the bucket than one run may remove unasked
+    ├── HeldForApproval  results differ so much from the published ones that a person has to approve them
+    ├── FeedBroken       the feed is not there, or too little of it can be read
+    ├── TooManyRemovals  more is gone from the bucket or the feed than one run may remove unasked
     └── StageMissing     the stage before has not run
 PreconditionFailed       a conditional write lost; part of the store's contract, always handled by the caller
 """
@@ -52,8 +60,16 @@ class UnusableMessage(BadRecord):
     """The message names no object that we look at."""
 
 
+class PixelsMissing(BadRecord):
+    """The normalised picture is gone from the work bucket; the next refresh writes it again."""
+
+
 class SourceChanged(BadRecord):
     """The object changed or went away after the plan was made; the next plan sees it."""
+
+
+class FailedBefore(BadRecord):
+    """An earlier stage failed on this record: its failure says why, and it was charged there."""
 
 
 class KilledTheWorker(BadRecord):
@@ -72,6 +88,11 @@ class EngineAway(TryLater):
     """The model engine does not answer."""
 
 
+class EngineBroke(EngineAway):
+    """The model engine broke while it worked on records: out of memory, or a GPU that has to be set up anew. It counts
+    as a death of the process, so that a record that does this every time is found."""
+
+
 class IndexAway(TryLater):
     """Milvus does not answer."""
 
@@ -88,8 +109,16 @@ class Busy(TryLater):
     """Another process holds the lease."""
 
 
+class FeedReplaced(TryLater):
+    """Another state of the feed was taken meanwhile: of the older one, nothing more may be written."""
+
+
 class TooManyFailures(TryLater):
     """So many records of a shard failed that the cause is likely not the records."""
+
+
+class IndexIncomplete(TryLater):
+    """What tonight's comparison found missing in the index is not all there yet."""
 
 
 class StopEverything(MMSearchError):
@@ -112,8 +141,16 @@ class ListingBroken(StopEverything):
     """An inventory of the bucket is not whole, or a newer one was used before."""
 
 
+class FeedBroken(StopEverything):
+    """The feed is not there, or too little of it can be read to believe the rest."""
+
+
 class TooManyRemovals(StopEverything):
-    """More is gone from the bucket than one run may remove unasked."""
+    """More is gone from the bucket or the feed than one run may remove unasked."""
+
+
+class HeldForApproval(StopEverything):
+    """Results differ so much from those that are published that a person has to approve them."""
 
 
 class StageMissing(StopEverything):

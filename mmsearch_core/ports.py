@@ -4,6 +4,8 @@ refuses for good; neither is repeated below."""
 
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from datetime import datetime
+from pathlib import Path
 from typing import Literal, Protocol
 
 import pyarrow as pa
@@ -12,13 +14,16 @@ from mmsearch_core.errors import BadRecord
 from mmsearch_core.records.asset import Asset, Change, Kind, ObjectRef, Product
 from mmsearch_core.records.commit import Known, Made, Writing
 from mmsearch_core.records.embedding import Vector
+from mmsearch_core.records.feed import FeedState
 from mmsearch_core.records.ids import AssetId, BatchId, Build, PixelsId, ProductId, RecipeId, RowId, TargetId
 from mmsearch_core.records.message import Message
 from mmsearch_core.records.question import Question
-from mmsearch_core.records.ranking import Judgement, Match
+from mmsearch_core.records.ranking import Match, PairScore
 from mmsearch_core.records.row import IndexRow, StoredRow
-from mmsearch_core.records.run import Failure, Target
+from mmsearch_core.records.run import BatchStatus, Failure, OpenBatch, Target
 from mmsearch_core.records.segment import Decoded
+
+LOST = "compare: the collection was lost"  # the source of the batch that stands for a collection to be built again
 
 
 class ObjectStore(Protocol):
@@ -35,12 +40,23 @@ class ObjectStore(Protocol):
     def get(self, key: str, *, if_match: str | None = None) -> bytes | None:
         """The bytes, or None where there is no object; PreconditionFailed if its ETag is not ``if_match``."""
 
+    def download(self, key: str, path: Path, *, if_match: str | None = None) -> ObjectRef | None:
+        """Write the object's bytes to a file, never all of them in memory, and return the object as it was then; None,
+        and no file, where there is no object. PreconditionFailed if its ETag is not ``if_match``, or if the object is
+        replaced meanwhile."""
+
     def put(self, key: str, data: bytes, *, if_none_match: bool = False, if_match: str | None = None) -> str:
         """Write and return the ETag. ``if_none_match``: only where nothing is; ``if_match``: only over that ETag.
         Raises PreconditionFailed when the condition does not hold."""
 
     def delete(self, key: str) -> None:
         """Remove the object; no error where there is none."""
+
+    def delete_many(self, keys: Sequence[str]) -> None:
+        """Remove these objects, in few requests; no error where there is none."""
+
+    def folders(self, prefix: str) -> Iterator[str]:
+        """The names directly under the prefix (which ends in a slash) that have objects under them, without slashes."""
 
 
 class ChangeFeed(Protocol):
@@ -57,8 +73,12 @@ class ChangeFeed(Protocol):
         """These will not come again; no error where one is gone already."""
 
 
+EDITION = "edition"
+
+
 class Memo(Protocol):
-    """What was already computed. Keys of the memo are (recipe, content); the first answer written stays."""
+    """What was already computed. Keys of the memo are (recipe, content); the first answer written stays. Where answers
+    of a recipe were made anew, the answer under the key ``EDITION`` is another than before."""
 
     def get_many(self, recipe: RecipeId, keys: Sequence[str]) -> dict[str, bytes]:
         """The known ones among ``keys``."""
@@ -69,11 +89,12 @@ class Memo(Protocol):
     def forget(self, recipe: RecipeId, keys: Sequence[str]) -> None:
         """Remember these answers no more; unknown ones are no error."""
 
-    def judgements(self, recipe: RecipeId, query: str) -> list[Judgement]:
-        """Every judgement that was ever made for this query under this recipe."""
+    def judgements(self, recipe: RecipeId, query: str) -> list[PairScore]:
+        """Every score that was ever given to a pair of this query under this recipe."""
 
-    def add_judgements(self, recipe: RecipeId, query: str, judgements: Sequence[Judgement]) -> None:
-        """Fold judgements into the query's one object; an existing pair keeps its first judgement."""
+    def add_judgements(self, recipe: RecipeId, query: str, judgements: Sequence[PairScore]) -> None:
+        """Fold scores into the query's one object; an existing pair keeps its first score. May be called from several
+        threads, each for another query."""
 
 
 class Decoder(Protocol):
@@ -158,8 +179,8 @@ class VectorIndex(Protocol):
     def greatest_writer(self, collection: str) -> int:
         """The greatest fencing token under which a row was written; 0 where there is no row."""
 
-    def pixels(self, collection: str) -> Iterator[PixelsId]:
-        """The pixels that rows refer to, repeated ones too."""
+    def pixels(self, collection: str) -> Iterator[tuple[AssetId, PixelsId]]:
+        """(asset, pixels) of every row; several rows of an asset may refer to the same pixels."""
 
     def resolve(self, alias: str) -> str | None:
         """The collection that the alias names."""
@@ -179,7 +200,8 @@ class Ledger(Protocol):
 
     def add_target(self, target: Target) -> Target:
         """Record the target, or return the one already there under its id with its uuid set to ``target``'s; where
-        the uuid differs (the collection was lost) everything known of that target is forgotten."""
+        the uuid differs (the collection was lost) everything known of that target is forgotten, and an open batch
+        with the source ``LOST`` stands for all that is missing until it is superseded."""
 
     def set_status(self, target: TargetId, status: Literal["live", "retired"]) -> None:
         """Live: the one that was live goes on as "building". Retired: all that is known of it is forgotten."""
@@ -224,14 +246,33 @@ class Ledger(Protocol):
     def commit_number(self, target: TargetId) -> int:
         """How many commits this target has seen."""
 
-    def put_products(self, products: Iterable[Product]) -> int:
-        """Record the whole feed; returns how many products are new, differ in any fact, or are in it no more."""
+    def feed_state(self, feed: str) -> FeedState | None:
+        """The state of this feed that the products are of, or are becoming of; None where they are of none or of
+        another feed. ``feed`` is bucket and key."""
+
+    def begin_feed(self, feed: str, *, version: str, modified_at: datetime, instead_of: FeedState | None) -> FeedState:
+        """Record that this state of the feed is being taken; from then on nobody writes products of another one.
+        FeedReplaced if what is recorded is no longer ``instead_of``. The token rises, unless the version is the same:
+        several processes may take one state at once."""
+
+    def put_products(self, state: FeedState, products: Iterable[Product], gone: Iterable[ProductId]) -> None:
+        """Record these products and forget those that are gone, in several transactions; FeedReplaced, and no further
+        write, once another state than ``state`` is begun."""
+
+    def end_feed(self, state: FeedState) -> None:
+        """All of this state is taken and handed out; no effect where another is begun."""
 
     def products(self, ids: Sequence[ProductId]) -> dict[ProductId, Product]:
         """These products; unknown ones are left out."""
 
     def product_texts(self) -> Iterator[list[tuple[ProductId, str]]]:
         """(product, text digest) of all products, in batches."""
+
+    def product_columns(self) -> Iterator[pa.RecordBatch]:
+        """All products as they stand at one moment, as ``PRODUCT_COLUMNS``, in no order."""
+
+    def assets_of_products(self, target: TargetId, products: Sequence[ProductId]) -> list[Known]:
+        """What is known of the assets of these products, in no order."""
 
     def open_batch(self, batch: BatchId, *, target: TargetId, source: str) -> None:
         """Record that a batch was handed out; no effect where it is known."""
@@ -242,8 +283,14 @@ class Ledger(Protocol):
     def open_batches(self, target: TargetId) -> int:
         """How many batches of the target were handed out and are not done."""
 
-    def supersede_batches(self, target: TargetId, *, keep: Sequence[BatchId]) -> None:
-        """Batches of the target that are not done, other than these, need not be: a comparison saw all they left."""
+    def unfinished_batches(self, target: TargetId) -> list[OpenBatch]:
+        """The batches of the target that were handed out and are neither done nor superseded, oldest first."""
+
+    def batch_status(self, batch: BatchId) -> BatchStatus | None:
+        """How the batch stands; None where it was never handed out."""
+
+    def supersede_batches(self, batches: Sequence[BatchId]) -> None:
+        """These batches, where they are not done, need not be: others were handed out for all that they left."""
 
     def take_lease(self, name: str, *, holder: str, seconds: float) -> int:
         """A fencing token greater than any before it; the same holder renews and keeps its token while the lease

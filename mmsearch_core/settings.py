@@ -2,15 +2,29 @@
 file that ``MMSEARCH_CONFIG`` names); everything is checked before any work starts."""
 
 import os
+import re
+from datetime import timedelta
 from pathlib import Path
-from typing import Annotated, Literal
+from typing import Annotated, Literal, Self
 
-from pydantic import BaseModel, ConfigDict, Field, SecretStr, ValidationError
+from pydantic import (
+    BaseModel,
+    ConfigDict,
+    Field,
+    SecretStr,
+    ValidationError,
+    field_validator,
+    model_validator,
+)
 from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict, TomlConfigSettingsSource
 
 from mmsearch_core.errors import BadSettings
+from mmsearch_core.records.query import is_locale, normalise, usable_query
 
+MOST_ROWS = 16_384  # that Milvus finds for one query
 MODELS = Path(__file__).parent / "models"
+MOST_RECORDS = 5_000  # a shard, all of which a stage may hold in memory
+MOST_SHARDS = 900  # a batch: Airflow maps over 1,024 at most (core.max_map_length)
 Share = Annotated[float, Field(ge=0, le=1)]
 
 
@@ -39,7 +53,7 @@ class Catalog(Section):
     product_pattern: str = r"^pictures/([^/]+)/"
     # instead of listing the bucket: a manifest.json of S3 Inventory, or the prefix under which the newest one is taken
     inventory: str | None = Field(default=None, pattern=r"^s3://[^/]+/")
-    removed_share: Share = 0.2  # of what is indexed may be removed in one run; more has to be approved
+    removed_share: Share = 0.2  # of the pictures or products may go in one run; more has to be approved
     removed_at_least: int = Field(default=100, ge=0)  # so many may be removed whatever their share
 
 
@@ -73,18 +87,67 @@ class Queue(Section):
     longest_seconds: int = Field(default=60, ge=1, le=3600)  # or this long after it began,
     max_batch: int = Field(default=2000, gt=0)  # or with so many messages
     poll_seconds: float = Field(default=5, gt=0)  # how often the doorbell looks
-    ring_again_seconds: float = Field(default=30, gt=0)  # while messages wait
+    ring_again_seconds: float = Field(default=30, gt=0)  # while messages wait,
+    ring_longest_seconds: float = Field(default=900, gt=0)  # up to so long while no drain ends well
+
+
+class PinnedQuery(Section):
+    """A query that is precomputed every night, asked or not. Without a locale, a text with Chinese characters is
+    Chinese and any other English."""
+
+    text: str
+    locale: str = ""
+
+    @model_validator(mode="before")
+    @classmethod
+    def _text_alone(cls, value: object) -> object:
+        return {"text": value} if isinstance(value, str) else value
+
+    @model_validator(mode="after")
+    def _can_be_asked(self) -> Self:
+        if usable_query(self.text) is None:
+            raise ValueError("a pinned query is 1 to 100 characters of plain text and no address")
+        if self.locale and not is_locale(self.locale):
+            raise ValueError("a locale has letters, digits, - and _ only")
+        return self
+
+    @property
+    def query(self) -> tuple[str, str]:
+        """Its normalised text and its locale."""
+        text = normalise(self.text)
+        return text, self.locale or ("zh" if re.search(r"[\u4e00-\u9fff]", text) else "en")
 
 
 class QueryLog(Section):
-    """Where the shop's query log lies, as JSON lines."""
+    """Where the shop's query log lies, as JSON lines (time, session, locale, query), plain or gzip'd."""
 
     bucket: str = "catalog"
     prefix: str = "queries/"
-    half_life_days: float = Field(default=7, gt=0)
+    half_life_days: float = Field(default=7, gt=0, le=3650)
+    # events that are older than this before the newest one do not count, and objects of such days are not read;
+    # None: six half-lives, after which an event has 1/64 of its weight
+    window_days: float | None = Field(default=None, gt=0, le=36_500)
+    # where the key of an object names the day of its events (year, month, day); "": keys name no days
+    day_pattern: str = r"(20\d\d)[-/_.]?(\d\d)[-/_.]?(\d\d)"
     popular: int = Field(default=200, gt=0)  # how many queries are precomputed
     min_sessions: int = Field(default=2, gt=0)
-    pinned: tuple[str, ...] = ()
+    pinned: tuple[PinnedQuery, ...] = ()  # a text each, or {text = "…", locale = "…"}
+
+    @field_validator("day_pattern")
+    @classmethod
+    def _finds_a_day(cls, pattern: str) -> str:
+        try:
+            groups = re.compile(pattern).groups
+        except re.error as error:
+            raise ValueError(f"it is no regular expression: {error}") from error
+        if pattern and groups != 3:
+            raise ValueError("it needs three groups, for year, month and day")
+        return pattern
+
+    @property
+    def window(self) -> timedelta:
+        """How far before the newest event an event counts."""
+        return timedelta(days=self.window_days or 6 * self.half_life_days)
 
 
 class Index(Section):
@@ -132,11 +195,12 @@ class Beside(Section):
 
 
 class Shards(Section):
-    """How work is cut and when a shard gives up."""
+    """How work is cut and when a shard doubts its environment."""
 
-    size: int = Field(default=200, gt=0)  # records a shard
-    most: int = Field(default=200, gt=0)  # shards a batch
-    failed_share: Share = 0.2
+    # records per shard; 0: as many as take five to ten minutes, by what was measured in earlier batches
+    size: int = Field(default=0, ge=0, le=MOST_RECORDS)
+    most: int = Field(default=200, gt=0, le=MOST_SHARDS)  # shards a batch
+    failed_share: Share = 0.2  # with more failures than that a stage does a known good item, to tell whose fault it is
     failed_at_least: int = Field(default=10, ge=0)  # so many failures are borne whatever their share
     lease_seconds: float = Field(default=30, gt=0)
 
@@ -145,7 +209,7 @@ class Backfill(Section):
     """How a backfill is cut, and what it may cost before a person is asked. What a call takes is measured in the latest
     run; before there is one, these guesses count."""
 
-    shards: int = Field(default=20, gt=0)  # a batch: small, so that events are soon between two
+    shards: int = Field(default=20, gt=0, le=MOST_SHARDS)  # a batch: small, so that events are soon between two
     budget_minutes: float = Field(default=60, ge=0)
     gpus: int = Field(default=1, gt=0)
     call_seconds: tuple[float, float, float] = (1.0, 0.01, 0.02)  # describe, embed_text, embed_image
@@ -166,12 +230,20 @@ class HousekeepingSettings(Section):
 class Search(Section):
     """Retrieval and what is published."""
 
-    per_leg: int = Field(default=200, gt=0)
+    per_leg: int = Field(default=200, gt=0, le=MOST_ROWS)  # rows that each leg is asked for first,
+    deepest: int = Field(default=3200, gt=0, le=MOST_ROWS)  # and at most, where too many of them cannot be shown
     candidates: int = Field(default=50, gt=0)
     hits: int = Field(default=50, gt=0)
     min_hits: int = Field(default=10, ge=0)  # a storefront's first row, and what nDCG@10 looks at
     rrf_k: int = Field(default=60, gt=0)  # Cormack, Clarke and Buettcher, SIGIR 2009
-    coverage: Share = 0.5  # of the popular queries need a hit, or nothing is published
+    # a night beyond one of these limits is published only after a person has approved it:
+    coverage: Share = 0.5  # of the popular queries need a hit
+    gone: Share = 0.3  # of the lists that are published may have none tonight
+    emptied: Share = 0.05  # of the lists in both nights may have lost all their hits
+    churn: Share = 0.3  # mean of 1 - rank-biased overlap, over the lists with hits in both nights
+    changes_at_least: int = Field(default=5, ge=0)  # so many lists may go, empty or change, whatever their share
+    # a night waits so long, from its start, for the index to be whole; then it goes on with what is there, and says so
+    await_minutes: float = Field(default=120, ge=0, le=240)
     buckets: int = Field(default=256, ge=1, le=4096)
 
 

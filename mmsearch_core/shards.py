@@ -11,7 +11,15 @@ from typing import Any, Generic, TypeVar
 import structlog
 
 from mmsearch_core.codec import dump, from_json, load, to_json
-from mmsearch_core.errors import BadRecord, KilledTheWorker, ModelMismatch, SourceChanged, StageMissing, TooManyFailures
+from mmsearch_core.errors import (
+    BadRecord,
+    FailedBefore,
+    KilledTheWorker,
+    ModelMismatch,
+    SourceChanged,
+    StageMissing,
+    TooManyFailures,
+)
 from mmsearch_core.ports import ObjectStore
 from mmsearch_core.records.run import Failure, Fingerprint, Plan, Recipe, ShardReport
 from mmsearch_core.settings import Shards
@@ -20,6 +28,9 @@ from mmsearch_core.shard_lease import ShardLease
 In = TypeVar("In")
 Outcome = Sequence[Any] | BadRecord  # the records made of one input, or why there are none
 Tally = Counter[str]  # what a stage wants counted: calls_made, calls_saved, rows_written, …
+
+# what says nothing of the environment: the object changed meanwhile, or an earlier stage had failed on it
+NOT_COUNTED = (SourceChanged.__name__, FailedBefore.__name__)
 
 log = structlog.get_logger()
 
@@ -34,12 +45,29 @@ def shard_path(batch: str, number: int) -> str:
     return f"runs/{batch}/shards/{number:05}"
 
 
-def read_plan(store: ObjectStore, batch: str) -> Plan:
-    """The frozen plan of a batch."""
+def shard_size(records: int, *, least: int, most_shards: int) -> int:
+    """Records per shard: ``least``, or more where that would make more than ``most_shards`` shards, each of which is a
+    mapped task of Airflow for every stage."""
+    return max(least, -(-records // most_shards))
+
+
+def lease_key(shard: str, stage: str) -> str:
+    """Where the lease of a stage of a shard lies."""
+    return f"{shard}/leases/{stage}.json"
+
+
+def find_plan(store: ObjectStore, batch: str) -> Plan | None:
+    """The frozen plan of a batch, if it was planned."""
     data = store.get(plan_key(batch))
-    if data is None:
+    return from_json(data, Plan) if data else None
+
+
+def read_plan(store: ObjectStore, batch: str) -> Plan:
+    """The frozen plan of a batch; StageMissing if it was not planned."""
+    plan = find_plan(store, batch)
+    if plan is None:
         raise StageMissing(f"Batch {batch} has no plan: run the plan (or mine) stage first.")
-    return from_json(data, Plan)
+    return plan
 
 
 class Shard:
@@ -87,7 +115,9 @@ class Shard:
 class Stage(Generic[In]):
     """What a stage is, apart from the loop. ``reads`` names each input file and the stage that writes it; ``writes``
     names each output file and its record type, a different one each; ``work`` answers a batch with one outcome an item,
-    in order; ``finish`` is called once, when all are answered."""
+    in order; ``finish`` is called once, when all are answered. ``canary`` does a known good item in the same way, not
+    through the memo, and answers why it failed or None: it is asked when so many records failed that the cause may be
+    the environment."""
 
     recipe: Recipe
     reads: Mapping[str, str]
@@ -97,6 +127,7 @@ class Stage(Generic[In]):
     work: Callable[[Sequence[In], Tally], Sequence[Outcome]]
     batch: int
     finish: Callable[[], None] = lambda: None
+    canary: Callable[[], BadRecord | None] | None = None
 
     @property
     def name(self) -> str:
@@ -114,7 +145,8 @@ def run_stage(stage: Stage[Any], path: str, *, store: ObjectStore, settings: Sha
     fingerprint = str(Fingerprint(recipe=stage.recipe.recipe_id, inputs={**inputs, **index}))
     if there := _done(stage, shard, fingerprint):
         return there, True
-    with ShardLease(store, f"{shard.path}/leases/{stage.name}.json", seconds=settings.lease_seconds) as lease:
+    key, seconds = lease_key(shard.path, stage.name), settings.lease_seconds
+    with ShardLease(store, key, seconds=seconds, about=fingerprint) as lease:
         if there := _done(stage, shard, fingerprint):  # by the process that this one waited for
             return there, True
         report = replace(_do(stage, shard, lease, settings), fingerprint=fingerprint, inputs=inputs)
@@ -174,7 +206,7 @@ def _do(stage: Stage[Any], shard: Shard, lease: ShardLease, settings: Shards) ->
             for record in outcome:
                 made[file_of[type(record)]].append(record)
     stage.finish()
-    _spend_failure_budget(stage.name, shard.path, failures, len(items), settings)
+    _spend_failure_budget(stage, shard.path, failures, len(items), settings, tally)
     worked = time.monotonic()
     lease.check()
     outputs = {name: shard.write(name, made[name], kind) for name, kind in stage.writes.items()}
@@ -203,6 +235,8 @@ def _outcomes(stage: Stage[Any], items: Sequence[Any], lease: ShardLease, tally:
     """One outcome an item, in order; in caution one by one, leaving out what killed before."""
     outcomes: list[tuple[Any, Outcome]] = []
     size = 1 if lease.cautious else stage.batch
+    if lease.cautious and stage.canary and items:
+        _check_canary(stage)  # else a broken environment would have one record after the other blamed
     for start in range(0, len(items), size):
         batch = items[start : start + size]
         if lease.cautious and stage.id_of(batch[0]) in lease.note.quarantined:
@@ -212,14 +246,37 @@ def _outcomes(stage: Stage[Any], items: Sequence[Any], lease: ShardLease, tally:
         if lease.cautious:
             lease.about_to_touch(stage.id_of(batch[0]))
         outcomes.extend(zip(batch, stage.work(batch, tally), strict=True))
+    if lease.cautious:
+        lease.about_to_touch("")  # whoever dies from here on dies of something else
     return outcomes
 
 
-def _spend_failure_budget(stage: str, path: str, failures: Sequence[Failure], read: int, settings: Shards) -> None:
-    failures = [failure for failure in failures if failure.kind != SourceChanged.__name__]  # nobody's fault
-    if len(failures) > max(settings.failed_at_least, settings.failed_share * read):
-        kinds = ", ".join(f"{count} {kind}" for kind, count in Counter(f.kind for f in failures).most_common(3))
+def _check_canary(stage: Stage[Any]) -> None:
+    failed = stage.canary() if stage.canary else None
+    if failed:
         raise TooManyFailures(
-            f"{len(failures)} of {read} records of {path} failed in {stage} ({kinds}), the first with: "
-            f"{failures[0].message} Nothing was charged to them: mend the cause, or raise shards.failed_share."
+            f"Processes of {stage.name} died, and a known good item fails there, with: {failed} Nothing was charged to "
+            "any record: mend the cause."
         )
+
+
+def _spend_failure_budget(
+    stage: Stage[Any], path: str, failures: Sequence[Failure], read: int, settings: Shards, tally: Tally
+) -> None:
+    """TooManyFailures if more failed than the budget allows, unless a known good item is done well: then the failures
+    are the records' own, however many they are."""
+    failures = [failure for failure in failures if failure.kind not in NOT_COUNTED]
+    if len(failures) <= max(settings.failed_at_least, settings.failed_share * read):
+        return
+    canary_failed = stage.canary() if stage.canary else None
+    if stage.canary and canary_failed is None:
+        tally["canary_well"] += 1
+        log.warning(f"{stage.name}.canary_well", shard=path, failed=len(failures), read=read)
+        return
+    kinds = ", ".join(f"{count} {kind}" for kind, count in Counter(f.kind for f in failures).most_common(3))
+    also = f" So did a known good item, with: {canary_failed}" if canary_failed else ""
+    mend = "mend the cause." if stage.canary else "mend the cause, or raise shards.failed_share."
+    raise TooManyFailures(
+        f"{len(failures)} of {read} records of {path} failed in {stage.name} ({kinds}), the first with: "
+        f"{failures[0].message}{also} Nothing was charged to them: {mend}"
+    )

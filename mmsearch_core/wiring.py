@@ -6,6 +6,7 @@ from functools import cached_property, partial
 from typing import Any
 from urllib.parse import urlsplit
 
+from mmsearch_core import targets
 from mmsearch_core.adapters.milvus_index import MilvusIndex
 from mmsearch_core.adapters.object_memo import ObjectMemo
 from mmsearch_core.adapters.open_clip_embedder import OpenClipEmbedder
@@ -32,6 +33,7 @@ from mmsearch_core.ports import (
 )
 from mmsearch_core.records.ids import RecipeId, TargetId, digest
 from mmsearch_core.records.run import Recipe, Target
+from mmsearch_core.safe_text import redacted
 from mmsearch_core.settings import Settings
 from mmsearch_core.shards import Stage
 from mmsearch_core.stages import (
@@ -79,7 +81,7 @@ class Runtime:
 
     @cached_property
     def work(self) -> ObjectStore:
-        return S3Store(bucket=self.settings.work.bucket, settings=self.settings.store)
+        return S3Store(bucket=self.settings.work.bucket, settings=self.settings.store, probed=True)
 
     @cached_property
     def query_log(self) -> ObjectStore:
@@ -162,14 +164,43 @@ class Runtime:
             status="building",
         )
 
+    def known_target(self) -> Target | None:
+        """The target of today's recipes as the ledger knows it, None where it does not; StageMissing where the index
+        at ``index.uri`` does not have its collection."""
+        target = targets.find(self.ledger, self.named_target().target_id)
+        if target is not None:
+            self._check_present(target)
+        return target
+
     def target(self) -> Target:
-        """The target of today's recipes, made if it is new; a collection that was lost is made again, empty."""
+        """The target of today's recipes; StageMissing where there is none, or where its collection is missing."""
+        target = self.known_target()
+        if target is None:
+            raise StageMissing("There is no index of these models yet: run catalog_refresh first.")
+        return target
+
+    def build_target(self) -> Target:
+        """The target of today's recipes, made if it is new. Only a comparison may ask for it: a collection that is
+        missing counts as lost, is made again, empty, and all that the ledger knew of it is forgotten."""
         named = self.named_target()
         uuid = self.index.uuid(named.collection)
         if uuid is None:
             spaces = {embedder.space: embedder.dimension for embedder in (self.clip, self.sbert)}
             uuid = self.index.create(named.collection, spaces)
         return self.ledger.add_target(replace(named, collection_uuid=uuid))
+
+    def target_beside(self, models: Mapping[str, str]) -> Target:
+        """The target of these models, made if it is new: a backfill may fill it before any comparison does. It is made
+        only beside the index of today's settings, which shows that ``index.uri`` is the right one."""
+        other = self.with_models(models)
+        target = other.known_target()
+        if target is None and models:
+            self.target()
+            return other.build_target()
+        return target or other.target()
+
+    def _check_present(self, target: Target) -> None:
+        targets.check_present(target, self.index, where=redacted(self.settings.index.uri))
 
     def live_target(self) -> Target:
         """The target that searches use; its vectors have to be of the models of today's settings."""
@@ -182,6 +213,7 @@ class Runtime:
                     f"The index was built with another model for {stage} than the settings name: "
                     "run catalog_refresh to build a new one, or set models back."
                 )
+        self._check_present(live)
         return live
 
     def beside(self) -> "Runtime | None":
@@ -189,17 +221,9 @@ class Runtime:
         other = self.with_models(self.settings.beside.models)
         return other if other.index_recipes != self.index_recipes else None
 
-    def built_target(self) -> Target:
-        """The target of today's recipes, searched or not."""
-        name = self.named_target().target_id
-        there = next((target for target in self.ledger.targets() if target.target_id == name), None)
-        if there is None:
-            raise StageMissing("There is no index of these models: run catalog_refresh first.")
-        return there
-
     def legs(self) -> retrieve.Legs:
         """The legs of retrieval."""
-        return retrieve.Legs(self.index, self.clip, self.sbert, self.settings.search.per_leg)
+        return retrieve.Legs(self.index, self.clip, self.sbert)
 
     def line(self, target: Target | None = None) -> Line:
         """The search line over the live target, or over this one of today's recipes."""
@@ -214,7 +238,7 @@ class Runtime:
         )
 
     def stage(self, name: str, *, target: Target | None = None) -> Stage[Any]:
-        """A stage that works on shards, ready for the loop; searches go to ``target``, or to the live one."""
+        """A stage that works on shards, ready for the loop. ``target`` is what is searched where no plan names it."""
         batch = self.settings.models.batch
         work, stores = self.work, self.stores
         memo = RedoneMemo(self.memo) if name in self.redo else self.memo
@@ -233,18 +257,14 @@ class Runtime:
             ),
             "standardize": lambda: standardize.stage(memo=memo, model=self.vlm, batch=batch),
             "retrieve": lambda: retrieve.stage(
-                stores=stores,
-                clip=self.clip,
-                sbert=self.sbert,
-                target=target or self.live_target(),
-                settings=self.settings.search,
+                stores=stores, clip=self.clip, sbert=self.sbert, settings=self.settings.search
             ),
             "judge": lambda: judge.stage(
-                work=work,
+                stores=stores,
                 memo=memo,
                 model=self.vlm,
-                describe=(target or self.live_target()).recipes["describe"],
                 batch=4 * batch,  # a judgement is one token long
+                target=target,
             ),
         }
         return makers[name]()

@@ -5,29 +5,61 @@ import sys
 import time
 from collections.abc import Callable, Iterator
 
-from mmsearch_core.ports import ChangeFeed
+from mmsearch_core.ports import ChangeFeed, ObjectStore
 from mmsearch_core.settings import Queue, load_settings
+from mmsearch_core.stages.drain import DRAINED
 from mmsearch_core.wiring import Runtime
 from tasks._command import attempt, configure_logs
 
 
-def rings(changes: ChangeFeed, settings: Queue, *, sleep: Callable[[float], None] = time.sleep) -> Iterator[int]:
-    """How many messages wait, whenever somebody should come: soon after the first, then again and again until none
-    does, since a ring may be lost."""
+def rings(
+    changes: ChangeFeed,
+    settings: Queue,
+    *,
+    drained: Callable[[], str],
+    sleep: Callable[[float], None] = time.sleep,
+    clock: Callable[[], float] = time.monotonic,
+) -> Iterator[int]:
+    """How many messages wait, whenever somebody should come: soon after the first, then again and again, since a ring
+    may be lost. Each ring that brings nobody who succeeds doubles the pause: a drain that cannot work until a person
+    acts is not started thousands of times a day.
+
+    :param drained: the last run that took messages out of the queue.
+    """
+    last, fruitless, rung = drained(), 0, 0.0
     while True:
         waiting = changes.waiting()
         if waiting:
-            yield waiting
-        sleep(settings.ring_again_seconds if waiting else settings.poll_seconds)
+            if (current := drained()) != last:
+                last, fruitless = current, min(fruitless, 1)
+            if fruitless == 0 or clock() - rung >= pause_after(fruitless, settings):
+                yield waiting
+                fruitless, rung = fruitless + 1, clock()
+        sleep(settings.poll_seconds)
+
+
+def pause_after(fruitless: int, settings: Queue) -> float:
+    """Seconds until the next ring.
+
+    :param fruitless: rings since the last drain that ended well, at least 1.
+    """
+    doublings = min(fruitless - 1, 20)
+    return min(settings.ring_again_seconds * 2.0**doublings, settings.ring_longest_seconds)
 
 
 def listen() -> dict[str, object]:
     """Ring until the other end of the pipe is gone; an error of ours ends it, and whoever listens begins again."""
     runtime = Runtime(load_settings())
-    for waiting in rings(runtime.changes, runtime.settings.queue):
+    for waiting in rings(runtime.changes, runtime.settings.queue, drained=lambda: last_drained(runtime.work)):
         sys.stdout.write(json.dumps({"waiting": waiting}) + "\n")
         sys.stdout.flush()
     raise AssertionError("rings() never ends")
+
+
+def last_drained(work: ObjectStore) -> str:
+    """Names the last run that took messages out of the queue; empty before the first."""
+    mark = work.head(DRAINED)
+    return mark.etag if mark else ""
 
 
 if __name__ == "__main__":

@@ -9,9 +9,12 @@ from tasks._command import command
 
 def work(runtime: Runtime, run_id: str) -> dict[str, Any]:
     """Drain under the name of the run, so that a retry finds what was recorded."""
+    target = runtime.known_target()
+    if target is None:
+        return drain.nothing_to_hint_at()
     return drain.run(
         run_id=run_id,
-        target=runtime.target(),
+        target=target,
         stores=runtime.stores,
         changes=runtime.changes,
         settings=runtime.settings,

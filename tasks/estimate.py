@@ -12,7 +12,8 @@ def work(runtime: Runtime, request: str) -> dict[str, Any]:
     """Look at the catalog and the ledger only; the request is the run's form as JSON."""
     asked = read_selection(request)
     chosen = runtime.with_models(asked.models)
-    return estimate.run(asked=asked, target=chosen.named_target(), stores=runtime.stores, settings=runtime.settings)
+    target = chosen.known_target() or chosen.named_target()
+    return estimate.run(asked=asked, target=target, stores=runtime.stores, settings=runtime.settings)
 
 
 if __name__ == "__main__":

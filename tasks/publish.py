@@ -8,10 +8,16 @@ from mmsearch_core.wiring import Runtime
 from tasks._command import command
 
 
-def work(runtime: Runtime, batch: str) -> dict[str, Any]:
-    """Publish unless nothing differs."""
-    return publish.run(batch=BatchId(batch), work=runtime.work, settings=runtime.settings.search)
+def work(runtime: Runtime, batch: str, approve: int = 0) -> dict[str, Any]:
+    """Publish unless nothing differs. With ``approve``, a person has seen what the gates say and approves."""
+    return publish.run(
+        batch=BatchId(batch),
+        work=runtime.work,
+        ledger=runtime.ledger,
+        settings=runtime.settings.search,
+        approve=bool(approve),
+    )
 
 
 if __name__ == "__main__":
-    command(__doc__, "batch", work)
+    command(__doc__, "batch", work, approve=0)

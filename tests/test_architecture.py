@@ -16,8 +16,8 @@ SOURCES = sorted(
     path for folder in ("mmsearch_core", "tasks", "dags", "plugins", "tests") for path in (ROOT / folder).rglob("*.py")
 )
 SHARD_STAGES = {"decode", "describe", "embed_text", "embed_image", "upsert", "standardize", "retrieve", "judge"}
-BATCH_STAGES = {"compare", "drain", "plan", "close", "mine", "publish", "evaluate"}
-OF_PEOPLE = {"estimate", "select", "expire", "sweep", "redrive"}  # backfill and housekeeping
+BATCH_STAGES = {"compare", "drain", "plan", "close", "await_index", "mine", "gates", "publish", "evaluate"}
+OF_PEOPLE = {"estimate", "select", "expire", "sweep", "redrive", "rollback"}  # backfill, housekeeping, results
 STAGES = SHARD_STAGES | BATCH_STAGES | OF_PEOPLE
 FAKES = {
     "ObjectStore": "MemoryStore",
@@ -50,11 +50,18 @@ def test_one_word_names_a_stage_everywhere() -> None:
     stages = {path.stem for path in (ROOT / "mmsearch_core/stages").glob("[!_]*.py")}
     assert stages - STAGES == {
         "asked",
+        "gate_measures",
+        "canary",
         "audit",
         "housekeeping",
         "judged_queries",
         "memoised",
+        "result_lists",
+        "search_page",
+        "popular",
+        "pace",
         "switch",
+        "withdraw",
     }
     assert stages >= STAGES
 

@@ -27,7 +27,11 @@ def test_the_environment_wins_over_the_file(monkeypatch: pytest.MonkeyPatch, tmp
 @pytest.mark.parametrize(
     ("toml", "says"),
     [
-        ("[shards]\nsize = 0", "shards.size"),
+        ("[shards]\nsize = -1", "shards.size"),
+        ("[shards]\nsize = 5001", "shards.size"),
+        ("[shards]\nmost = 1000", "shards.most"),  # Airflow maps over 1,024 at most
+        ("[backfill]\nshards = 1000", "backfill.shards"),
+        ("[search]\nawait_minutes = 1000", "search.await_minutes"),
         ("[catalog]\nbuckett = 'x'", "catalog.buckett"),
         ("[nonsense]\na = 1", "nonsense"),
         ("[index]\nalias = 'a b'", "index.alias"),

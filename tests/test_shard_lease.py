@@ -1,13 +1,15 @@
 """Who works on a shard, and what is remembered of those who died."""
 
 import time
+from collections import Counter
 from collections.abc import Sequence
+from dataclasses import replace
 from typing import Any
 
 import pytest
 
 from mmsearch_core.codec import dump, from_json, to_json
-from mmsearch_core.errors import Busy
+from mmsearch_core.errors import BadRecord, Busy, EngineBroke, StageMissing, StoreAway, TooManyFailures, UnreadableMedia
 from mmsearch_core.records.run import Failure, Plan, Recipe
 from mmsearch_core.settings import Shards
 from mmsearch_core.shard_lease import LeaseNote, ShardLease
@@ -128,6 +130,100 @@ def test_equal_runs_have_equal_reports_but_for_timing(store: MemoryStore) -> Non
     assert [getattr(first, name) for name in fields] == [getattr(second, name) for name in fields]
 
 
+def dead(store: MemoryStore, touched: str = "", about: str = "") -> None:
+    """An attempt that is killed, long ago: its note stays."""
+    lease = ShardLease(store, KEY, seconds=30, about=about).__enter__()
+    lease._left.set()
+    if touched:
+        lease.about_to_touch(touched)
+    store.put(KEY, to_json(replace(lease.note, expires=1.0)))
+
+
+def attempt(store: MemoryStore, end: BaseException, touched: str) -> None:
+    """One that is ended by ``end``, in caution while it works on a record."""
+
+    def work() -> None:
+        with ShardLease(store, KEY, seconds=30) as lease:
+            if lease.cautious:
+                lease.about_to_touch(touched)
+            raise end
+
+    with pytest.raises(type(end)):
+        work()
+
+
+@pytest.mark.parametrize("stopped_by", [StoreAway("away"), StageMissing("early"), ValueError("a bug")])
+def test_an_attempt_that_is_stopped_by_something_else_forgets_no_death(stopped_by: Exception) -> None:
+    """Else three more processes would die on the record that is known already, and Airflow tries four times."""
+    store = MemoryStore()
+    dead(store)
+    dead(store)
+    dead(store, "killer")
+    attempt(store, stopped_by, touched="another")  # which is not to blame for what follows
+    for expected in ((3, ("killer",)), (0, ())):  # done well at last, then done again from nothing
+        with ShardLease(store, KEY, seconds=30) as lease:
+            known = (lease.note.deaths, lease.note.quarantined)
+        assert known == expected
+
+
+@pytest.mark.parametrize("end", [EngineBroke("no memory"), SystemExit(143)])
+def test_an_engine_that_broke_and_a_process_that_was_told_to_end_count_as_deaths(end: BaseException) -> None:
+    """Whoever hangs on a record is ended by the scheduler's patience; the lease is given back at once."""
+    store = MemoryStore()
+    for _ in range(3):
+        attempt(store, end, touched="culprit")
+    with ShardLease(store, KEY, seconds=30) as lease:
+        assert (lease.note.deaths, lease.note.quarantined) == (3, ("culprit",))
+
+
+def test_deaths_on_other_work_do_not_count() -> None:
+    """Other inputs, or another recipe."""
+    store = MemoryStore()
+    for _ in range(3):
+        dead(store, "x", about="of yesterday")
+    with ShardLease(store, KEY, seconds=30, about="of today") as lease:
+        assert (lease.note.deaths, lease.note.quarantined) == (0, ())
+
+
+def test_in_caution_a_good_item_comes_first_so_that_a_broken_engine_blames_nobody(store: MemoryStore) -> None:
+    """An engine that breaks at whatever it is given; once it is well, every record is done."""
+    broken = True
+
+    def work(items: Sequence[Failure], _: Tally) -> list[Outcome]:
+        if broken:
+            raise EngineBroke("The GPU is gone.")
+        return [[item] for item in items]
+
+    def canary() -> None:
+        work([], Counter())
+
+    broken_stage = replace(stage(), work=work, canary=canary)
+    for _ in range(6):
+        with pytest.raises(EngineBroke):
+            run_stage(broken_stage, "runs/b/shards/00000", store=store, settings=SHARDS)
+    broken = False
+    report, _ = run_stage(broken_stage, "runs/b/shards/00000", store=store, settings=SHARDS)
+    assert (report.done, report.failed) == (5, 0)
+
+
+def test_a_record_that_breaks_its_engine_each_time_costs_itself(store: MemoryStore) -> None:
+    """Found by the fourth attempt, which is the last that Airflow makes."""
+
+    def work(items: Sequence[Failure], _: Tally) -> list[Outcome]:
+        if any(item.record_id == "2" for item in items):
+            raise EngineBroke("CUDA error: device-side assert triggered")
+        return [[item] for item in items]
+
+    breaks = replace(stage(), work=work, canary=lambda: None)
+    for _ in range(3):
+        with pytest.raises(EngineBroke):
+            run_stage(breaks, "runs/b/shards/00000", store=store, settings=SHARDS)
+    report, _ = run_stage(breaks, "runs/b/shards/00000", store=store, settings=SHARDS)
+    assert (report.done, report.failed) == (4, 1)
+    (failure,) = Shard(store, "runs/b/shards/00000").failures("describe")
+    assert (failure.record_id, failure.kind) == ("2", "KilledTheWorker")
+
+
 class Forgetful(MemoryStore):
     """Loses the answer of a conditional write that took effect, and tries again, as HTTP clients do."""
 
@@ -160,3 +256,35 @@ def test_a_lease_that_ran_out_is_not_given_back_over_its_next_holder(store: Memo
         other = to_json(LeaseNote(holder="other", expires=time.time() + 9))
         store.put(KEY, other)
     assert store.get(KEY) == other
+
+
+ITEMS = [Failure(record_id=str(number), stage="", kind="", message="") for number in range(30)]
+
+
+def failing(failed: int, canary: BadRecord | None, *, with_canary: bool = True) -> Stage[Any]:
+    """Fails at the first so many of its thirty items."""
+    base = stage()
+
+    def work(items: Sequence[Failure], _: Tally) -> list[Outcome]:
+        return [UnreadableMedia("It is damaged.") if int(item.record_id) < failed else [item] for item in items]
+
+    return replace(base, work=work, items=lambda _: ITEMS, canary=(lambda: canary) if with_canary else None)
+
+
+def test_a_budget_of_failures_is_borne_without_a_question(store: MemoryStore) -> None:
+    """Ten, or a fifth."""
+    report, _ = run_stage(failing(10, UnreadableMedia("broken")), "runs/b/shards/00000", store=store, settings=SHARDS)
+    assert (report.done, report.failed, "canary_well" in report.tally) == (20, 10, False)
+
+
+def test_over_the_budget_a_known_good_item_decides(store: MemoryStore) -> None:
+    """Done well, the failures are the records' own, even all of them; else nobody is charged, and the report is not
+    there. A stage without one has the budget alone."""
+    shard = "runs/b/shards/00000"
+    with pytest.raises(TooManyFailures, match=r"30 of 30 records .* So did a known good item, with: broken"):
+        run_stage(failing(30, UnreadableMedia("broken")), shard, store=store, settings=SHARDS)
+    with pytest.raises(TooManyFailures, match=r"raise shards\.failed_share"):
+        run_stage(failing(11, None, with_canary=False), shard, store=store, settings=SHARDS)
+    assert Shard(store, shard).report("describe") is None
+    report, _ = run_stage(failing(30, None), shard, store=store, settings=SHARDS)
+    assert (report.done, report.failed, report.tally["canary_well"]) == (0, 30, 1)

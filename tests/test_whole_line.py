@@ -4,10 +4,19 @@ import json
 
 import pytest
 
-from mmsearch_core.errors import ModelMismatch, StageMissing, StopEverything, TooManyFailures
+from mmsearch_core.errors import (
+    BadRecord,
+    ModelMismatch,
+    StageMissing,
+    StopEverything,
+    TooManyFailures,
+    UnreadableMedia,
+)
+from mmsearch_core.records.asset import Kind
 from mmsearch_core.records.ids import AssetId
+from mmsearch_core.records.segment import Decoded
 from mmsearch_core.serving.results import Results
-from mmsearch_core.testing.fake_models import FakeVisionLanguageModel
+from mmsearch_core.testing.fake_models import FakeDecoder, FakeVisionLanguageModel
 from mmsearch_core.wiring import Runtime
 from tasks import close, compare, mine, plan
 from tests.line import INDEX, ask, do, fake_runtime, feed, index, index_batch, picture, search
@@ -123,13 +132,37 @@ def test_a_picture_waits_for_its_product(shop: Runtime) -> None:
     assert "pictures/p9/1.jpg" in live(shop)
 
 
-def test_too_many_failures_charge_nobody(shop: Runtime) -> None:
-    """More than the allowed share: the shard fails and no asset is marked."""
+class BrokenDecoder(FakeDecoder):
+    """An environment in which no picture opens, the best one neither."""
+
+    @staticmethod
+    def _open(kind: Kind, data: bytes) -> list[Decoded] | BadRecord:
+        return UnreadableMedia("The codec is missing.")
+
+
+def test_files_that_are_no_pictures_keep_no_good_picture_out(shop: Runtime) -> None:
+    """However many they are: a known good picture opens, so the failures are the files' own."""
     for number in range(20):
-        shop.catalog.put(f"pictures/p1/bad{number}.jpg", b"bad %d" % number)
-    with pytest.raises(TooManyFailures, match="20 of 24"):
+        shop.catalog.put(f"pictures/p1/manual{number}.pdf", b"%PDF-1.4")
+        shop.catalog.put(f"pictures/p2/broken{number}.jpg", b"bad %d" % number)
+    (report,) = index(shop)
+    assert report["assets"] == {"live": 4, "failed": 40, "removed": 0, "unsettled": 0}
+    assert report["stages"]["decode"]["canary_well"] == 2  # a shard of each kind
+    assert shop.index.resolve("mmsearch") is not None
+    assert index(shop, "run-2") == []
+
+
+def test_an_environment_in_which_nothing_opens_charges_nobody_and_heals(shop: Runtime) -> None:
+    """A known good picture does not open either: the shard is tried again, and nothing is marked."""
+    for number in range(20):
+        shop.catalog.put(f"pictures/p1/more{number}.jpg", picture("red", shade=number))
+    vars(shop)["decoder"] = BrokenDecoder()
+    with pytest.raises(TooManyFailures, match=r"24 of 24 .* So did a known good item, with: The codec is missing\."):
         index(shop)
     assert shop.ledger.failures(shop.target().target_id, limit=9) == []
+    vars(shop)["decoder"] = FakeDecoder()
+    (report,) = index(shop, "run-2")
+    assert report["assets"] == {"live": 24, "failed": 0, "removed": 0, "unsettled": 0}
 
 
 def test_a_stage_that_is_done_is_skipped_and_one_that_is_early_says_so(shop: Runtime) -> None:
@@ -210,6 +243,57 @@ def test_publishing_twice_keeps_unchanged_files(shop: Runtime) -> None:
     assert manifest.parent == first
     assert sum(key.startswith(f"results/{second['generation']}/") for key in manifest.buckets.values()) == 1
     assert published(shop, "red dress", "en") == [("p1", "相关")]
+
+
+def test_products_with_the_same_picture_are_both_published(shop: Runtime) -> None:
+    """A copy is judged as its original is: found where it fits, and left out where it does not, in every night."""
+    shop.catalog.put("pictures/p3/1.jpg", shop.catalog.get("pictures/p1/1.jpg") or b"")
+    for night in ("night-1", "night-2"):
+        index(shop, night)
+        search(shop, night)
+        assert sorted(published(shop, "red dress", "en")) == [("p1", "相关"), ("p3", "相关")]
+        assert published(shop, "蓝色连衣裙", "zh") == [("p2", "相关")]
+
+
+def test_a_picture_that_moved_to_another_product_is_judged_there(shop: Runtime) -> None:
+    """Night after night, without a call of the model."""
+    index(shop)
+    search(shop)
+    shop.catalog.put("pictures/p3/1.jpg", shop.catalog.get("pictures/p2/1.jpg") or b"")
+    shop.catalog.delete("pictures/p2/1.jpg")
+    calls = shop.vlm.calls  # type: ignore[attr-defined]
+    for night in ("night-2", "night-3"):
+        index(shop, night)
+        search(shop, night)
+        assert published(shop, "蓝色连衣裙", "zh") == [("p3", "相关")]
+        assert published(shop, "red dress", "en") == [("p1", "相关")]
+    assert shop.vlm.calls == calls  # type: ignore[attr-defined]
+
+
+def test_lost_pixels_cost_one_night_their_verdict(shop: Runtime) -> None:
+    """The results are published, and the next comparison writes the pixels again."""
+    index(shop)
+    shop.work.delete(next(found.key for found in shop.work.list("pixels/")))
+    assert search(shop, "night-1")["published"]
+    assert len(index(shop, "night-2")) == 1
+    search(shop, "night-2")
+    assert published(shop, "red dress", "en") == [("p1", "相关")]
+    assert published(shop, "蓝色连衣裙", "zh") == [("p2", "相关")]
+    assert index(shop, "night-3") == []
+
+
+def test_what_is_sold_out_does_not_stand_in_the_way_of_what_is_not() -> None:
+    """More sold-out products fit better than a leg is asked for rows."""
+    runtime = fake_runtime(search={"min_hits": 0, "buckets": 16, "per_leg": 20})
+    sold_out = [{"product_id": f"old{n}", "title": {"en": "red dress"}, "in_stock": False} for n in range(25)]
+    in_stock = [{"product_id": f"new{n}", "title": {"en": "Lumen"}, "in_stock": True} for n in range(5)]
+    runtime.catalog.put("products.jsonl", "\n".join(map(json.dumps, sold_out + in_stock)).encode())
+    for product in sold_out + in_stock:
+        runtime.catalog.put(f"pictures/{product['product_id']}/1.jpg", picture("red"))
+    ask(runtime, ("red dress", "en"))
+    index(runtime)
+    search(runtime)
+    assert sorted(published(runtime, "red dress", "en")) == [(f"new{n}", "相关") for n in range(5)]
 
 
 def test_a_line_of_the_feed_that_is_not_json_is_counted(shop: Runtime) -> None:

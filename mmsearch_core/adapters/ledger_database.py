@@ -21,6 +21,7 @@ from sqlalchemy.exc import TimeoutError as PoolTimeout
 
 from mmsearch_core.adapters.ledger_upgrade import make_ready, upgrade
 from mmsearch_core.errors import BadSettings, LedgerAway, SchemaMismatch
+from mmsearch_core.safe_text import redacted
 
 T = TypeVar("T")
 P = ParamSpec("P")
@@ -116,7 +117,9 @@ class LedgerDatabase:
         try:
             engine = create_engine(self._url, pool_pre_ping=True)
         except (ArgumentError, NoSuchModuleError, ImportError) as error:
-            raise BadSettings(f"ledger.url is not a database that can be opened ({error}): correct it.") from error
+            raise BadSettings(
+                f"ledger.url is not a database that can be opened ({redacted(str(error))}): correct it."
+            ) from error
         if engine.dialect.name == "sqlite":
             _configure_sqlite(engine)
         return engine
@@ -163,4 +166,4 @@ def _configure_sqlite(engine: Engine) -> None:
 
 
 def _first_line(error: Exception) -> str:
-    return str(getattr(error, "orig", None) or error).splitlines()[0]
+    return redacted(str(getattr(error, "orig", None) or error).splitlines()[0])

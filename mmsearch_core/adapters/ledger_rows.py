@@ -71,7 +71,8 @@ def writing_row(target: TargetId, writing: Writing) -> dict[str, Any]:
 def product_row(product: Product) -> dict[str, Any]:
     """The columns of a product."""
     fields = {name: getattr(product, name) for name in PRODUCT}
-    digests = {"text_digest": product.text_digest, "facts_digest": product.facts_digest}
+    text, facts = product.digests
+    digests = {"text_digest": text, "facts_digest": facts}
     return {**fields, "title": dict(product.title), "facts": dict(product.facts), **digests}
 
 

@@ -1,6 +1,8 @@
 """Milvus through pymilvus: Lite behind its server, Standalone or Distributed, by address alone."""
 
+import random
 import re
+import time
 import uuid
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from contextlib import contextmanager
@@ -10,19 +12,24 @@ from typing import Any
 import numpy as np
 import pyarrow as pa
 
-from mmsearch_core.errors import BadSettings, IndexAway, SchemaMismatch, StageMissing
+from mmsearch_core.adapters.milvus_errors import milvus_error
+from mmsearch_core.errors import BadSettings, SchemaMismatch, StageMissing
 from mmsearch_core.records.embedding import Vector
 from mmsearch_core.records.ids import AssetId, Build, PassageId, PixelsId, ProductId, RowId, SegmentId
 from mmsearch_core.records.ranking import Match
-from mmsearch_core.records.row import ROW_COLUMNS, IndexRow, StoredRow
+from mmsearch_core.records.row import LONGEST_TEXT, ROW_COLUMNS, IndexRow, StoredRow
 from mmsearch_core.records.segment import Where, Whole, parse_where
 
 SCHEMA = "mmsearch-3"
 READABLE = (SCHEMA, "mmsearch-2")  # an index of the last schema is searched until the next one is built: no "content"
 SECONDS = 15.0  # for one call; a server that is away must not hang a task
 ROWS = 500  # rows a write: 64 MB a call is Milvus's limit
-QUERIES = 64  # queries a search call
+QUERIES = 64  # queries per search call, at most
 ASSETS = 200  # assets a delete expression
+ANSWER_BYTES = 48_000_000  # of a search call: Milvus sends 64 MB at most
+MATCH_BYTES = LONGEST_TEXT + 2_000  # of a match: its text, and what else is shown
+ATTEMPTS, PAUSE = 5, 0.5  # to make a collection; seconds, more with each attempt
+WHOLE = 1_500  # rows a read with their vectors and both texts, which have to fit such a call too
 COLUMNS = 16_000  # rows a read of a few short fields: 16,384 is Milvus's limit, and every read costs Lite a scan
 NOBODY = 1 << 62  # no fencing token is so great
 CONTENT = {"content": 16}  # digest of the row: the length of its field
@@ -46,60 +53,69 @@ class MilvusIndex:
         self._loaded: set[str] = set()
 
     def create(self, collection: str, dimensions: Mapping[str, int]) -> str:
-        there = self.uuid(collection)
-        if there is not None:
-            return there
-        with self._named_errors():  # without all its indexes: whoever began it died
-            self._client.drop_collection(collection, timeout=SECONDS)
-        from pymilvus import DataType, Function, FunctionType, MilvusClient
+        """Several processes may do so at once, and one may have died over it: whoever comes adds what is missing, and
+        nobody drops what another is making."""
+        from pymilvus.exceptions import MilvusException
 
-        name = uuid.uuid4().hex
-        schema = MilvusClient.create_schema(auto_id=False, enable_dynamic_field=False)
-        indexes = MilvusClient.prepare_index_params()
-        for field in IDS:
-            length = 512 if field in ("product_id", "place") else 64
-            schema.add_field(field, DataType.VARCHAR, max_length=length, is_primary=field == "row_id")
-        for field, length in CONTENT.items():
-            schema.add_field(field, DataType.VARCHAR, max_length=length)
-        schema.add_field("writer", DataType.INT64)
-        for language, analyzer in ANALYZERS.items():
-            text, sparse = f"text_{language}", f"bm25_{language}"
-            schema.add_field(text, DataType.VARCHAR, max_length=65_535, enable_analyzer=True, analyzer_params=analyzer)
-            schema.add_field(sparse, DataType.SPARSE_FLOAT_VECTOR)
-            schema.add_function(
-                Function(
-                    name=sparse, function_type=FunctionType.BM25, input_field_names=[text], output_field_names=[sparse]
-                )
-            )
-            indexes.add_index(sparse, index_type="SPARSE_INVERTED_INDEX", metric_type="BM25")
-        for space, dimension in dimensions.items():
-            schema.add_field(space, DataType.FLOAT_VECTOR, dim=dimension, nullable=True)
-            indexes.add_index(space, index_type="HNSW", metric_type="COSINE", params={"M": 16, "efConstruction": 200})
-        with self._named_errors():
+        problem: Exception | None = None
+        for attempt in range(ATTEMPTS):
+            finished = self.uuid(collection)
+            if finished is not None:
+                return finished
+            time.sleep(attempt * random.uniform(0.5, 1.5) * PAUSE)  # noqa: S311 so that two do not stay in step
+            try:
+                self._add_missing(collection, dimensions)
+            except MilvusException as error:  # mostly since another was faster
+                problem = error
+        finished = self.uuid(collection)
+        if finished is None:
+            problem = problem or MilvusException(message=f"{collection} is dropped while it is made")
+            raise milvus_error(problem, uri=self._uri) from problem
+        return finished
+
+    def _add_missing(self, collection: str, dimensions: Mapping[str, int]) -> None:
+        """The collection, its indexes, each unless it is there; raises the errors of pymilvus."""
+        if self._uuid_of(collection) is None:
+            properties = {"mmsearch.schema": SCHEMA, "mmsearch.uuid": uuid.uuid4().hex}
             self._client.create_collection(
-                collection,
-                schema=schema,
-                index_params=indexes,
-                properties={"mmsearch.schema": SCHEMA, "mmsearch.uuid": name},
-                timeout=SECONDS,
+                collection, schema=_schema(dimensions), properties=properties, timeout=SECONDS
             )
-        return name
+        for field, options in _indexes(dimensions).items():
+            if not self._client.list_indexes(collection, field_name=field, timeout=SECONDS):
+                index = self._client.prepare_index_params()
+                index.add_index(field, **options)
+                self._client.create_index(collection, index, timeout=SECONDS)
 
     def uuid(self, collection: str) -> str | None:
-        with self._named_errors():
-            if not self._client.has_collection(collection, timeout=SECONDS):
-                return None
-            described = self._client.describe_collection(collection, timeout=SECONDS)
-            properties, fields = described["properties"], described["fields"]
-            vectors = sum("VECTOR" in field["type"].name for field in fields)
-            whole = len(self._client.list_indexes(collection, timeout=SECONDS)) >= vectors
+        name = self._uuid_of(collection)
+        return name if name is not None and self._is_finished(collection) else None
+
+    def _uuid_of(self, collection: str) -> str | None:
+        """The uuid, also of a collection that is being made."""
+        try:
+            with self._named_errors():
+                if not self._client.has_collection(collection, timeout=SECONDS):
+                    return None
+                properties = self._client.describe_collection(collection, timeout=SECONDS)["properties"]
+        except StageMissing:  # dropped between the two calls
+            return None
         made_by = properties.get("mmsearch.schema")
         if made_by not in READABLE:
             raise SchemaMismatch(
                 f"The collection {collection} was made by another version ({made_by or 'not by mmsearch'}): "
                 "choose another index.alias, or drop it."
             )
-        return str(properties["mmsearch.uuid"]) if whole else None
+        return str(properties["mmsearch.uuid"])
+
+    def _is_finished(self, collection: str) -> bool:
+        """Whether every vector field has its index, which is what is made last."""
+        try:
+            with self._named_errors():
+                fields = self._client.describe_collection(collection, timeout=SECONDS)["fields"]
+                indexes = self._client.list_indexes(collection, timeout=SECONDS)
+        except StageMissing:
+            return False
+        return len(indexes) >= sum("VECTOR" in field["type"].name for field in fields)
 
     def upsert(self, collection: str, rows: Sequence[IndexRow], *, writer: int = 0) -> None:
         with self._named_errors():
@@ -198,12 +214,13 @@ class MilvusIndex:
             fields = self._fields(collection)
             spaces = [name for name, kind in fields.items() if kind == "FLOAT_VECTOR"]
             names = [*IDS, "writer", "text_en", "text_zh", *spaces, *({"content"} & fields.keys())]
-            for row in self._query(collection, expression, names, ROWS):
+            for row in self._query(collection, expression, names, WHOLE):
                 yield _to_stored(row, spaces)
 
-    def pixels(self, collection: str) -> Iterator[PixelsId]:
+    def pixels(self, collection: str) -> Iterator[tuple[AssetId, PixelsId]]:
         with self._named_errors():
-            yield from (PixelsId(row["pixels"]) for row in self._query(collection, "", ["pixels"]))
+            for row in self._query(collection, "", ["asset_id", "pixels"]):
+                yield AssetId(row["asset_id"]), PixelsId(row["pixels"])
 
     def resolve(self, alias: str) -> str | None:
         with self._named_errors():  # describe_alias would log an error where there is none
@@ -224,10 +241,11 @@ class MilvusIndex:
         params = {"ef": max(64, limit)} if metric == "COSINE" else {}
         with self._named_errors():
             self._load(collection)
-            for start in range(0, len(data), QUERIES):
+            size = queries_per_call(limit)
+            for start in range(0, len(data), size):
                 answers = self._client.search(
                     collection,
-                    data=list(data[start : start + QUERIES]),
+                    data=list(data[start : start + size]),
                     anns_field=field,
                     limit=limit,
                     search_params={"metric_type": metric, "params": params},
@@ -248,7 +266,12 @@ class MilvusIndex:
         """Rows in pages of ``size``, in the order of their ids."""
         self._load(collection)
         pages = self._client.query_iterator(
-            collection, filter=expression, output_fields=fields, batch_size=size, consistency_level="Strong"
+            collection,
+            filter=expression,
+            output_fields=fields,
+            batch_size=size,
+            consistency_level="Strong",
+            timeout=2 * SECONDS,  # of each page
         )
         try:
             while page := pages.next():
@@ -273,7 +296,10 @@ class MilvusIndex:
 
         # pymilvus pings every ten seconds; a server of gRPC's own defaults hangs up on whoever does so within minutes
         quiet = {"grpc.keepalive_time_ms": 300_000}
-        return MilvusClient(self._uri, token=self._token or "", timeout=SECONDS, grpc_options=quiet)
+        try:
+            return MilvusClient(self._uri, token=self._token or "", timeout=SECONDS, grpc_options=quiet)
+        except ValueError:  # of a port that is no number; its text may hold a password
+            raise BadSettings("index.uri is not the address of a Milvus: correct it.") from None
 
     @contextmanager
     def _named_errors(self) -> Iterator[None]:
@@ -283,17 +309,48 @@ class MilvusIndex:
 
         try:
             yield
-        except grpc.RpcError as error:
-            raise IndexAway(f"Milvus at {self._uri} does not answer: try again later.") from error
-        except MilvusException as error:
-            said = str(error.message)
-            if re.search("auth|permission denied|invalid token", said, re.IGNORECASE):
-                raise BadSettings(f"Milvus at {self._uri} refuses us: correct index.token.") from error
-            if re.search("(collection|database).*not (found|exist)|can't find collection", said, re.IGNORECASE):
-                raise StageMissing(f"{said.rstrip('.')}: run catalog_refresh to build the index again.") from error
-            if re.search("connect|unavailable|timeout|deadline|not ready|retry", said, re.IGNORECASE):
-                raise IndexAway(f"Milvus at {self._uri} does not answer: try again later.") from error
-            raise
+        except (grpc.RpcError, grpc.FutureTimeoutError, MilvusException) as error:
+            raise milvus_error(error, uri=self._uri) from error
+
+
+def _schema(dimensions: Mapping[str, int]) -> Any:
+    """The fields of a collection, and the functions that make its lexical vectors of its texts."""
+    from pymilvus import DataType, Function, FunctionType, MilvusClient
+
+    schema = MilvusClient.create_schema(auto_id=False, enable_dynamic_field=False)
+    for field in IDS:
+        length = 512 if field in ("product_id", "place") else 64
+        schema.add_field(field, DataType.VARCHAR, max_length=length, is_primary=field == "row_id")
+    for field, length in CONTENT.items():
+        schema.add_field(field, DataType.VARCHAR, max_length=length)
+    schema.add_field("writer", DataType.INT64)
+    for language, analyzer in ANALYZERS.items():
+        text, sparse = f"text_{language}", f"bm25_{language}"
+        schema.add_field(text, DataType.VARCHAR, max_length=65_535, enable_analyzer=True, analyzer_params=analyzer)
+        schema.add_field(sparse, DataType.SPARSE_FLOAT_VECTOR)
+        schema.add_function(
+            Function(
+                name=sparse, function_type=FunctionType.BM25, input_field_names=[text], output_field_names=[sparse]
+            )
+        )
+    for space, dimension in dimensions.items():
+        schema.add_field(space, DataType.FLOAT_VECTOR, dim=dimension, nullable=True)
+    return schema
+
+
+def _indexes(dimensions: Mapping[str, int]) -> dict[str, dict[str, Any]]:
+    """The index of every vector field, in pymilvus' words."""
+    lexical = {"index_type": "SPARSE_INVERTED_INDEX", "metric_type": "BM25"}
+    dense = {"index_type": "HNSW", "metric_type": "COSINE", "params": {"M": 16, "efConstruction": 200}}
+    return {**{f"bm25_{language}": lexical for language in ANALYZERS}, **dict.fromkeys(dimensions, dense)}
+
+
+def queries_per_call(limit: int) -> int:
+    """How many queries one call may hold so that its answer stays within what Milvus sends.
+
+    :param limit: matches per query.
+    """
+    return max(1, min(QUERIES, ANSWER_BYTES // (limit * MATCH_BYTES)))
 
 
 def _to_fields(row: IndexRow) -> dict[str, Any]:

@@ -4,10 +4,11 @@ from collections.abc import Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 
 from mmsearch_core.codec import dump, load
+from mmsearch_core.conditional_write import until_written
 from mmsearch_core.errors import PreconditionFailed
 from mmsearch_core.ports import ObjectStore
 from mmsearch_core.records.ids import RecipeId
-from mmsearch_core.records.ranking import Judgement
+from mmsearch_core.records.ranking import PairScore
 
 THREADS = 16
 
@@ -29,26 +30,24 @@ class ObjectMemo:
             return dict(zip(answers, stands, strict=True))
 
     def forget(self, recipe: RecipeId, keys: Sequence[str]) -> None:
-        with ThreadPoolExecutor(THREADS) as threads:
-            list(threads.map(lambda key: self._store.delete(_answer_key(recipe, key)), keys))
+        self._store.delete_many([_answer_key(recipe, key) for key in keys])
 
-    def judgements(self, recipe: RecipeId, query: str) -> list[Judgement]:
+    def judgements(self, recipe: RecipeId, query: str) -> list[PairScore]:
         data = self._store.get(_query_key(recipe, query))
-        return load(data, Judgement) if data else []
+        return load(data, PairScore) if data else []
 
-    def add_judgements(self, recipe: RecipeId, query: str, judgements: Sequence[Judgement]) -> None:
+    def add_judgements(self, recipe: RecipeId, query: str, judgements: Sequence[PairScore]) -> None:
         key = _query_key(recipe, query)
-        while True:
+
+        def merge() -> None:
             there = self._store.head(key)
-            try:
-                data = self._store.get(key, if_match=there.etag) if there else None
-                merged = {said.pair_id: said for said in judgements}
-                merged |= {said.pair_id: said for said in (load(data, Judgement) if data else [])}
-                body = dump([merged[pair] for pair in sorted(merged)], Judgement)
-                self._store.put(key, body, if_match=there.etag if there else None, if_none_match=there is None)
-            except PreconditionFailed:
-                continue
-            return
+            data = self._store.get(key, if_match=there.etag) if there else None
+            merged = {said.pair_id: said for said in judgements}
+            merged |= {said.pair_id: said for said in (load(data, PairScore) if data else [])}
+            body = dump([merged[pair] for pair in sorted(merged)], PairScore)
+            self._store.put(key, body, if_match=there.etag if there else None, if_none_match=there is None)
+
+        until_written(merge, key=key)
 
     def _put(self, key: str, answer: bytes) -> bytes:
         try:

@@ -11,8 +11,10 @@ from typing import Any
 
 import numpy as np
 
+from mmsearch_core.adapters.engine_errors import one_by_one_if_need_be, while_loading
 from mmsearch_core.adapters.model_name import model_name
 from mmsearch_core.ahead import ahead
+from mmsearch_core.answers import sound
 from mmsearch_core.errors import BadRecord, BadSettings, UnreadableMedia
 from mmsearch_core.records.embedding import Vector
 from mmsearch_core.settings import Models
@@ -69,12 +71,15 @@ class OpenClipEmbedder:
             (texts, lambda found: model.encode_text(tokenizer(found).to(device), normalize=True)),
             (pictures, lambda found: model.encode_image(torch.stack(found).to(device), normalize=True)),
         )
-        with torch.inference_mode():
-            for places, encode in encoders:
-                if places:
-                    made = encode([batch[place] for place in places]).float().cpu().numpy().astype(np.float32)
-                    for place, vector in zip(places, made, strict=True):
-                        answers[place] = vector
+        for places, encode in encoders:
+
+            def vectors(items: Sequence[Any], encode: Callable[[Any], Any] = encode) -> list[Vector]:
+                with torch.inference_mode():
+                    return list(encode(list(items)).float().cpu().numpy().astype(np.float32))
+
+            made = one_by_one_if_need_be(vectors, [batch[place] for place in places], model="models.clip")
+            for place, vector in zip(places, made, strict=True):
+                answers[place] = vector if isinstance(vector, BadRecord) else sound(vector)
         return answers
 
     @cached_property
@@ -86,7 +91,9 @@ class OpenClipEmbedder:
                 self._settings.clip, device=self._settings.device
             )
             tokenizer = open_clip.get_tokenizer(self._settings.clip)
-        except (OSError, RuntimeError, ValueError) as error:
+        except (OSError, RuntimeError, ValueError, AssertionError, MemoryError) as error:
+            if away := while_loading(error, "models.clip"):
+                raise away from error
             reason = str(error).splitlines()[0]
             raise BadSettings(
                 f"models.clip ({self._settings.clip}) cannot be loaded ({reason}): correct it."

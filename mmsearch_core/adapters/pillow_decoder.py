@@ -1,12 +1,8 @@
 """Pictures opened in child processes, which may hang, swell or die without taking the task with them."""
 
 import atexit
-import ctypes
 import multiprocessing
 import os
-import resource
-import signal
-import sys
 from collections.abc import Callable, Sequence
 from concurrent.futures import CancelledError
 from concurrent.futures.process import BrokenProcessPool
@@ -15,6 +11,7 @@ from functools import cached_property
 from pebble import ProcessExpired, ProcessFuture, ProcessPool
 
 from mmsearch_core.adapters.pillow_picture import normalise
+from mmsearch_core.confined import confine
 from mmsearch_core.errors import BadRecord, KilledTheWorker, MediaTooLarge, TryLater
 from mmsearch_core.records.asset import Kind
 from mmsearch_core.records.segment import Decoded, Whole
@@ -24,7 +21,6 @@ PLUGINS = tuple(f"{name}ImagePlugin" for name in ("Jpeg", "Mpo", "Png", "WebP", 
 LOADED = (normalise.__module__, *(f"PIL.{name}" for name in ("Image", "ImageCms", "ImageOps", *PLUGINS)))
 MOST_PROCESSES = 8
 GRACE_SECONDS = 60  # for processes to start and to be ended
-PR_SET_PDEATHSIG = 1  # <sys/prctl.h>
 
 Opener = Callable[[Kind, bytes, Decode], bytes]
 Item = tuple[Kind, bytes]
@@ -112,14 +108,3 @@ def opened(opener: Opener, kind: Kind, data: bytes, settings: Decode) -> bytes |
         return type(error)(str(error))
     except MemoryError:
         return MediaTooLarge(f"The picture needs more than decode.memory_mb ({settings.memory_mb} MB) to open.")
-
-
-def confine(memory: int) -> None:
-    """Bound the address space of this process, in bytes, so that what asks for more gets a MemoryError; and go with
-    the process that it was forked from, even out of a loop in C."""
-    most = resource.getrlimit(resource.RLIMIT_AS)[1]
-    allowed = memory if most == resource.RLIM_INFINITY else min(memory, most)
-    resource.setrlimit(resource.RLIMIT_AS, (allowed, allowed))
-    resource.setrlimit(resource.RLIMIT_CORE, (0, 0))  # of a crash the exit code is enough
-    if sys.platform == "linux":
-        ctypes.CDLL(None).prctl(PR_SET_PDEATHSIG, int(signal.SIGKILL))

@@ -1,14 +1,15 @@
 """A memo for work that is done anew: it knows nothing, and what is said now replaces what was said before."""
 
+import uuid
 from collections.abc import Mapping, Sequence
 
-from mmsearch_core.ports import Memo
+from mmsearch_core.ports import EDITION, Memo
 from mmsearch_core.records.ids import RecipeId
-from mmsearch_core.records.ranking import Judgement
+from mmsearch_core.records.ranking import PairScore
 
 
 class RedoneMemo:
-    """Over another memo."""
+    """Memo that answers nothing and replaces what another memo holds."""
 
     def __init__(self, memo: Memo) -> None:
         self._memo = memo
@@ -18,13 +19,16 @@ class RedoneMemo:
 
     def put_many(self, recipe: RecipeId, answers: Mapping[str, bytes]) -> dict[str, bytes]:
         self._memo.forget(recipe, list(answers))
-        return self._memo.put_many(recipe, answers)
+        stands = self._memo.put_many(recipe, answers)
+        self._memo.forget(recipe, [EDITION])  # after the answers: whoever reads the new edition reads them too
+        self._memo.put_many(recipe, {EDITION: uuid.uuid4().hex.encode()})
+        return stands
 
     def forget(self, recipe: RecipeId, keys: Sequence[str]) -> None:
         self._memo.forget(recipe, keys)
 
-    def judgements(self, recipe: RecipeId, query: str) -> list[Judgement]:
+    def judgements(self, recipe: RecipeId, query: str) -> list[PairScore]:
         return self._memo.judgements(recipe, query)
 
-    def add_judgements(self, recipe: RecipeId, query: str, judgements: Sequence[Judgement]) -> None:
+    def add_judgements(self, recipe: RecipeId, query: str, judgements: Sequence[PairScore]) -> None:
         self._memo.add_judgements(recipe, query, judgements)

@@ -1,66 +1,139 @@
 """S3, or anything that speaks it, through boto3."""
 
-from collections.abc import Callable, Iterator
+import threading
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from functools import cached_property
+from pathlib import Path
 from typing import Any, TypeVar
 
 from tenacity import retry, retry_if_exception_type, stop_after_attempt, wait_random_exponential
 
+from mmsearch_core.adapters.conditions_probe import check_once
+from mmsearch_core.adapters.s3_errors import Absent, Conflict, s3_error
 from mmsearch_core.errors import BadSettings, MMSearchError, PreconditionFailed, StoreAway
 from mmsearch_core.records.asset import ObjectRef
+from mmsearch_core.safe_text import redacted
 from mmsearch_core.settings import Store
 
 Answer = TypeVar("Answer")
 
 CONNECT_SECONDS, READ_SECONDS, ATTEMPTS = 5, 30, 3
-REFUSED = {"AccessDenied", "403", "InvalidAccessKeyId", "SignatureDoesNotMatch", "AuthorizationHeaderMalformed"}
-ABSENT = {"404", "NoSuchKey", "NotFound"}
-
-
-class Conflict(PreconditionFailed):
-    """Two conditional writes met: whoever tries again learns who won."""
+KEYS_PER_REQUEST = 1_000  # S3's limit for one request that deletes
+DELETERS = 16
+RANGE = 1 << 24  # bytes of a large object per request
 
 
 class S3Store:
-    """One bucket. The client is made on first use."""
+    """One bucket. The client is made on first use.
 
-    def __init__(self, *, bucket: str, settings: Store) -> None:
+    :param probed: whether the store is asked before the first conditional write if it keeps conditions. Only for a
+        bucket that may be written to; the answer is remembered there.
+    """
+
+    def __init__(self, *, bucket: str, settings: Store, probed: bool = False) -> None:
         self.bucket = bucket
         self._settings = settings
+        self._unprobed = probed
+        self._probing = threading.Lock()
 
     def list(self, prefix: str = "") -> Iterator[ObjectRef]:
-        pages = self._client.get_paginator("list_objects_v2").paginate(Bucket=self.bucket, Prefix=prefix)
-        pages = iter(pages)
-        while True:
-            page = self._ask(lambda: next(pages, None))
-            if page is None:
-                return
+        for page in self._pages(Prefix=prefix):
             for found in page.get("Contents", ()):
-                yield ObjectRef(
-                    bucket=self.bucket,
-                    key=found["Key"],
-                    etag=found["ETag"].strip('"'),
-                    size=found["Size"],
-                    last_modified=found["LastModified"],
-                )
+                yield self._reference(found["Key"], found, size=found["Size"])
+
+    def folders(self, prefix: str) -> Iterator[str]:
+        for page in self._pages(Prefix=prefix, Delimiter="/"):
+            for found in page.get("CommonPrefixes", ()):
+                yield found["Prefix"].removeprefix(prefix).rstrip("/")
+
+    def _pages(self, **options: str) -> Iterator[dict[str, Any]]:
+        pages = iter(self._client.get_paginator("list_objects_v2").paginate(Bucket=self.bucket, **options))
+        while (page := self._ask(lambda: next(pages, None))) is not None:
+            if "IsTruncated" not in page:  # a web page, of which boto3 would make an empty bucket
+                raise self._no_endpoint()
+            yield page
 
     def head(self, key: str) -> ObjectRef | None:
         found = self._ask_for(lambda: self._client.head_object(Bucket=self.bucket, Key=key))
-        if found is None:
-            return None
-        return ObjectRef(
-            bucket=self.bucket,
-            key=key,
-            etag=found["ETag"].strip('"'),
-            size=found["ContentLength"],
-            last_modified=found["LastModified"],
-        )
+        return None if found is None else self._reference(key, found, size=found["ContentLength"])
 
     def get(self, key: str, *, if_match: str | None = None) -> bytes | None:
-        options = {"IfMatch": f'"{if_match}"'} if if_match else {}
+        options = {"IfMatch": f'"{if_match}"'} if if_match is not None else {}
         data: bytes | None = self._ask_for(
             lambda: self._client.get_object(Bucket=self.bucket, Key=key, **options)["Body"].read()
         )
+        return data
+
+    def put(self, key: str, data: bytes, *, if_none_match: bool = False, if_match: str | None = None) -> str:
+        options = {"IfMatch": f'"{if_match}"'} if if_match is not None else {}
+        options |= {"IfNoneMatch": "*"} if if_none_match else {}
+        if options:
+            self._probe()
+        try:
+            return self._put(Key=key, Body=data, **options)
+        except Absent as error:
+            if if_match is None:
+                raise
+            # over a missing object AWS answers 404 and SeaweedFS 412
+            raise PreconditionFailed(f"There is no object {key} in {self.bucket} to write over.") from error
+
+    def delete(self, key: str) -> None:
+        self._ask_for(lambda: self._client.delete_object(Bucket=self.bucket, Key=key))
+
+    def delete_many(self, keys: Sequence[str]) -> None:
+        for start in range(0, len(keys), KEYS_PER_REQUEST):
+            self._delete_piece(keys[start : start + KEYS_PER_REQUEST])
+
+    def _delete_piece(self, keys: Sequence[str]) -> None:
+        """One request; then one by one what the endpoint refused, all of it if it has no such request."""
+        wanted = {"Objects": [{"Key": key} for key in keys], "Quiet": True}
+        try:
+            answer = self._ask(lambda: self._client.delete_objects(Bucket=self.bucket, Delete=wanted))
+            left = [refused["Key"] for refused in answer.get("Errors", ())]
+        except BadSettings:  # not every S3 has this request: Google's interoperable API had none for years
+            left = list(keys)
+        if left:
+            with ThreadPoolExecutor(DELETERS) as deleters:
+                list(deleters.map(self.delete, left))
+
+    def create(self) -> None:
+        """Make the bucket, unless it is there."""
+        try:
+            there = self._ask_for(lambda: self._client.head_bucket(Bucket=self.bucket))
+        except BadSettings:  # absent in other words, or refused, which the next request says too
+            there = None
+        if there is None:
+            self._ask(lambda: self._client.create_bucket(Bucket=self.bucket))
+
+    def download(self, key: str, path: Path, *, if_match: str | None = None) -> ObjectRef | None:
+        there = self.head(key)
+        if there is None:
+            return None
+        if if_match is not None and there.etag != if_match:
+            raise PreconditionFailed(f"{key} is not the object that the caller expected.")
+        with path.open("wb") as file:
+            for start in range(0, there.size, RANGE):
+                file.write(self._range(there, start))
+        return there
+
+    @retry(
+        retry=retry_if_exception_type(StoreAway),
+        stop=stop_after_attempt(ATTEMPTS),
+        wait=wait_random_exponential(0.1, max=2),
+        reraise=True,
+    )
+    def _range(self, of: ObjectRef, start: int) -> bytes:
+        """Some bytes of the object from ``start`` on; a connection that breaks off costs these bytes only."""
+        end = min(start + RANGE, of.size)
+        options = {"Range": f"bytes={start}-{end - 1}", "IfMatch": f'"{of.etag}"'}
+        data: bytes | None = self._ask_for(
+            lambda: self._client.get_object(Bucket=self.bucket, Key=of.key, **options)["Body"].read()
+        )
+        if data is None:
+            raise PreconditionFailed(f"{of.key} was removed while it was read.")
+        if len(data) != end - start:
+            raise StoreAway(f"The store gave {len(data)} bytes of {of.key} for {end - start}: try again later.")
         return data
 
     @retry(
@@ -69,66 +142,69 @@ class S3Store:
         wait=wait_random_exponential(0.1, max=2),
         reraise=True,
     )
-    def put(self, key: str, data: bytes, *, if_none_match: bool = False, if_match: str | None = None) -> str:
-        options = {"IfMatch": f'"{if_match}"'} if if_match else {}
-        options |= {"IfNoneMatch": "*"} if if_none_match else {}
-        put = self._client.put_object
-        return str(self._ask(lambda: put(Bucket=self.bucket, Key=key, Body=data, **options))["ETag"].strip('"'))
+    def _put(self, **request: Any) -> str:
+        return _etag(self._ask(lambda: self._client.put_object(Bucket=self.bucket, **request)), self.bucket)
 
-    def delete(self, key: str) -> None:
-        self._ask_for(lambda: self._client.delete_object(Bucket=self.bucket, Key=key))
-
-    def create(self) -> None:
-        """Make the bucket, unless it is there."""
-        if (
-            self._ask_for(lambda: self._client.head_bucket(Bucket=self.bucket), absent=ABSENT | {"NoSuchBucket"})
-            is None
-        ):
-            self._ask(lambda: self._client.create_bucket(Bucket=self.bucket))
-
-    def probe(self) -> None:
-        """BadSettings if the endpoint does not keep the promise of conditional writes."""
-        key = "probe/conditional-write"
-        etag = self.put(key, b"1")
-        try:
-            self.put(key, b"2", if_none_match=True)
-        except PreconditionFailed:
-            self.put(key, b"1", if_match=etag)
+    def _probe(self) -> None:
+        """Ask once a process whether the store keeps conditions."""
+        if not self._unprobed:
             return
-        raise BadSettings("store.endpoint ignores conditional writes (If-None-Match): use one that honours them.")
+        with self._probing:
+            if self._unprobed:
+                check_once(S3Store(bucket=self.bucket, settings=self._settings), self._address)
+                self._unprobed = False
+
+    def _reference(self, key: str, found: Mapping[str, Any], *, size: int) -> ObjectRef:
+        return ObjectRef(
+            bucket=self.bucket,
+            key=key,
+            etag=_etag(found, self.bucket),
+            size=size,
+            last_modified=found["LastModified"],
+        )
 
     @cached_property
     def _client(self) -> Any:
         import boto3
         from botocore.config import Config
 
-        secret = self._settings.secret_key
-        return boto3.client(
-            "s3",
-            endpoint_url=self._settings.endpoint,
-            region_name=self._settings.region,
-            aws_access_key_id=self._settings.access_key,
-            aws_secret_access_key=secret.get_secret_value() if secret else None,
-            config=Config(
-                connect_timeout=CONNECT_SECONDS,
-                read_timeout=READ_SECONDS,
-                retries={"mode": "standard", "max_attempts": ATTEMPTS},
-                max_pool_connections=32,
-                s3={"addressing_style": "path"} if self._settings.endpoint else {},
-            ),
-        )
+        settings = self._settings
+        secret = settings.secret_key
+        # other makers' endpoints may not know the checksums in trailers that boto3 adds unasked, and answer 501
+        others: dict[str, Any] = {
+            "s3": {"addressing_style": "path"},
+            "request_checksum_calculation": "when_required",
+            "response_checksum_validation": "when_required",
+        }
+        try:
+            return boto3.client(
+                "s3",
+                endpoint_url=settings.endpoint,
+                region_name=settings.region,
+                aws_access_key_id=settings.access_key,
+                aws_secret_access_key=secret.get_secret_value() if secret else None,
+                config=Config(
+                    connect_timeout=CONNECT_SECONDS,
+                    read_timeout=READ_SECONDS,
+                    retries={"mode": "standard", "max_attempts": ATTEMPTS},
+                    max_pool_connections=32,
+                    **(others if settings.endpoint else {}),
+                ),
+            )
+        except ValueError as error:  # what is no endpoint for boto3
+            raise BadSettings("store.endpoint is not the address of a store: correct it.") from error
 
-    def _ask_for(self, call: Callable[[], Answer], absent: frozenset[str] | set[str] = ABSENT) -> Answer | None:
+    def _ask_for(self, call: Callable[[], Answer]) -> Answer | None:
+        """The answer, or None where there is no such object."""
         try:
             return self._ask(call)
-        except KeyError as error:
-            if error.args and error.args[0] in absent:
-                return None
-            raise
+        except Absent:
+            return None
 
     def _ask(self, call: Callable[[], Answer]) -> Answer:
-        """The one place where errors of botocore become ours; an absent object is a KeyError for ``_ask_for``."""
+        """The one place where errors of botocore become ours."""
         from botocore.exceptions import BotoCoreError, ClientError
+        from botocore.parsers import ResponseParserError
 
         try:
             return call()
@@ -136,32 +212,38 @@ class S3Store:
             raise self._named(error) from error
         except BotoCoreError as error:
             raise self._unanswered(error) from error
+        except ResponseParserError as error:
+            raise self._no_endpoint() from error
 
-    def _named(self, error: Any) -> Exception:
-        code = str(error.response["Error"]["Code"])
-        status = error.response["ResponseMetadata"].get("HTTPStatusCode", 0)
-        if code in ("PreconditionFailed", "412"):
-            return PreconditionFailed(f"{self.bucket}: the object is not as the caller expected.")
-        if status == 409 and code == "ConditionalRequestConflict":
-            return Conflict(f"{self.bucket}: two writes met.")
-        if code == "NoSuchBucket":
-            return BadSettings(
-                f"The bucket {self.bucket} is not there: create it, or correct its name in the settings."
-            )
-        if code in ABSENT:
-            return KeyError(code)
-        if code in REFUSED or status in (401, 403):
-            return BadSettings(
-                f"The store refuses access to {self.bucket} ({code}): correct store.access_key and secret_key."
-            )
-        if status >= 500 or code in ("SlowDown", "RequestTimeout", "Throttling", "RequestTimeTooSkewed"):
-            return StoreAway(f"The store is busy or broken ({code}): try again later.")
-        return BadSettings(f"The store refused a request to {self.bucket} ({code}): check the [store] settings.")
+    def _named(self, error: Any) -> MMSearchError:
+        code = str(error.response.get("Error", {}).get("Code", ""))
+        status = error.response.get("ResponseMetadata", {}).get("HTTPStatusCode", 0)
+        return s3_error(status=status, code=code, bucket=self.bucket)
 
     def _unanswered(self, error: Exception) -> MMSearchError:
         name = type(error).__name__
+        if name == "CredentialRetrievalError":  # whoever hands them out is away
+            return StoreAway(f"No credentials for {self.bucket} could be had ({name}): try again later.")
         if "Credential" in name or "Profile" in name or "ParamValidation" in name or "InvalidRegion" in name:
             return BadSettings(
                 f"The store cannot be asked ({name}): set store.access_key and secret_key, or correct them."
             )
-        return StoreAway(f"The store at {self._settings.endpoint or 'AWS'} does not answer ({name}): try again later.")
+        return StoreAway(f"The store at {self._address} does not answer ({name}): try again later.")
+
+    def _no_endpoint(self) -> StoreAway:
+        return StoreAway(
+            f"What answers at {self._address} is no S3 endpoint: try again later, or correct store.endpoint."
+        )
+
+    @property
+    def _address(self) -> str:
+        return redacted(self._settings.endpoint or "AWS")
+
+
+def _etag(found: Mapping[str, Any], bucket: str) -> str:
+    """The ETag as it goes into a condition: a proxy that compresses marks it as weak, some stores leave its quotes
+    out."""
+    etag = str(found.get("ETag") or "").removeprefix("W/").strip('"')
+    if not etag:
+        raise BadSettings(f"The store gives no ETags for {bucket}: let store.endpoint name one that does.")
+    return etag

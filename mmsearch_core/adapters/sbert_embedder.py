@@ -1,14 +1,16 @@
 """SBERT through sentence-transformers: text in the space of passages."""
 
 import json
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from functools import cached_property
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
+from mmsearch_core.adapters.engine_errors import one_by_one_if_need_be, while_loading
 from mmsearch_core.adapters.model_name import model_name
+from mmsearch_core.answers import sound
 from mmsearch_core.errors import BadRecord, BadSettings, UnsupportedMedia
 from mmsearch_core.records.embedding import Vector
 from mmsearch_core.settings import Models
@@ -36,14 +38,17 @@ class SbertEmbedder:
         """All texts as one call; a picture comes back as an error."""
         items = list(items)
         texts = [item for item in items if isinstance(item, str)]
-        options = {"normalize_embeddings": True, "show_progress_bar": False, "convert_to_numpy": True}
-        made = iter(self._model.encode(texts, batch_size=self._settings.batch, **options) if texts else [])
+        made = iter(one_by_one_if_need_be(self._encode, texts, model="models.sbert"))
         return [
-            np.asarray(next(made), dtype=np.float32)
-            if isinstance(item, str)
-            else UnsupportedMedia("SBERT embeds text, not pictures.")
+            next(made) if isinstance(item, str) else UnsupportedMedia("SBERT embeds text, not pictures.")
             for item in items
         ]
+
+    def _encode(self, texts: Sequence[str]) -> list[Vector | BadRecord]:
+        options = {"normalize_embeddings": True, "show_progress_bar": False, "convert_to_numpy": True}
+        # no batch of the model is larger than a half of texts that found no memory
+        made = self._model.encode(list(texts), batch_size=min(len(texts), self._settings.batch), **options)
+        return [sound(np.asarray(vector, dtype=np.float32)) for vector in made]
 
     @cached_property
     def _model(self) -> Any:
@@ -59,7 +64,9 @@ class SbertEmbedder:
                 trust_remote_code=False,
                 model_kwargs={"use_safetensors": True},
             )
-        except (OSError, ValueError) as error:
+        except (OSError, ValueError, RuntimeError, AssertionError, MemoryError) as error:
+            if away := while_loading(error, "models.sbert"):
+                raise away from error
             reason = str(error).splitlines()[0]
             raise BadSettings(
                 f"models.sbert ({self._settings.sbert}) cannot be loaded ({reason}): name a folder or a hub id "

@@ -7,8 +7,9 @@ from typing import Any
 import pyarrow as pa
 from sqlalchemy import ColumnElement, Connection, and_, bindparam, case, delete, func, select, update
 
-from mmsearch_core.adapters.ledger_books import PAGE, LedgerBooks
+from mmsearch_core.adapters.ledger_books import LedgerBooks
 from mmsearch_core.adapters.ledger_database import again_after_conflict, pieces
+from mmsearch_core.adapters.ledger_products import PAGE
 from mmsearch_core.adapters.ledger_rows import (
     BUILT,
     COLUMNS,
@@ -27,7 +28,7 @@ from mmsearch_core.adapters.ledger_schema import assets, leases, products, targe
 from mmsearch_core.errors import Busy
 from mmsearch_core.records.asset import Asset, Change
 from mmsearch_core.records.commit import Known, Made, Writing
-from mmsearch_core.records.ids import AssetId, Build, TargetId
+from mmsearch_core.records.ids import AssetId, Build, ProductId, TargetId
 from mmsearch_core.records.run import Failure
 
 
@@ -87,6 +88,14 @@ class SqlLedger(LedgerBooks):
                 mine = and_(assets.c.target_id == target, assets.c.asset_id.in_(piece))
                 known = map(to_known, connection.execute(select(*KNOWN).where(mine)))
                 found.update((one.asset_id, one) for one in known)
+        return found
+
+    def assets_of_products(self, target: TargetId, products: Sequence[ProductId]) -> list[Known]:
+        found: list[Known] = []
+        with self._database.reading() as connection:
+            for piece in pieces(products):
+                mine = and_(assets.c.target_id == target, assets.c.product_id.in_(piece))
+                found += map(to_known, connection.execute(select(*KNOWN).where(mine)))
         return found
 
     @again_after_conflict

@@ -8,6 +8,7 @@ from urllib.parse import urlsplit
 
 from mmsearch_core.errors import BadSettings, MMSearchError, QueueAway
 from mmsearch_core.records.message import Message
+from mmsearch_core.safe_text import redacted
 from mmsearch_core.settings import Queue
 
 Answer = TypeVar("Answer")
@@ -19,6 +20,7 @@ TIME_TO_RECORD = 120  # seconds that a batch may take from its last message unti
 IN_REGION = re.compile(r"\bsqs\.([a-z0-9-]+)\.(?:vpce\.)?amazonaws\.")
 ABSENT = {"AWS.SimpleQueueService.NonExistentQueue", "QueueDoesNotExist", "InvalidAddress"}
 BUSY = {"RequestThrottled", "ThrottlingException", "Throttling", "OverLimit", "RequestTimeout", "RequestExpired"}
+EXPIRED = {"ExpiredToken", "ExpiredTokenException", "TokenRefreshRequired"}  # a process anew asks for others
 REFUSED = {"AccessDenied", "AccessDeniedException", "InvalidClientTokenId", "SignatureDoesNotMatch", "InvalidSecurity"}
 
 
@@ -98,8 +100,10 @@ class SqsFeed:
         code = str(error.response["Error"]["Code"])
         status = error.response["ResponseMetadata"].get("HTTPStatusCode", 0)
         if code in ABSENT:
-            return BadSettings(f"The queue {self._url} is not there: create it, or correct queue.url.")
-        if code in BUSY or status >= 500:
+            return BadSettings(f"The queue {redacted(self._url)} is not there: create it, or correct queue.url.")
+        if code in EXPIRED:
+            return QueueAway(f"The credentials of the queue have expired ({code}): renew them, or try again later.")
+        if code in BUSY or status == 429 or status >= 500:
             return QueueAway(f"The queue is busy or broken ({code}): try again later.")
         if code in REFUSED or status in (401, 403):
             return BadSettings(f"The queue refuses access ({code}): correct queue.access_key and what it may do.")
@@ -107,8 +111,10 @@ class SqsFeed:
 
     def _unanswered(self, error: Exception) -> MMSearchError:
         name = type(error).__name__
+        if name == "CredentialRetrievalError":  # whoever hands them out is away
+            return QueueAway(f"No credentials for the queue could be had ({name}): try again later.")
         if "Credential" in name or "Profile" in name or "ParamValidation" in name or "InvalidRegion" in name:
             return BadSettings(
                 f"The queue cannot be asked ({name}): set queue.access_key and secret_key, or correct them."
             )
-        return QueueAway(f"The queue at {self._url} does not answer ({name}): try again later.")
+        return QueueAway(f"The queue at {redacted(self._url)} does not answer ({name}): try again later.")

@@ -7,8 +7,9 @@ from collections.abc import Callable, Sequence
 from functools import cached_property
 from typing import Any, TypeVar
 
+from mmsearch_core.adapters.engine_errors import on_device, one_by_one_if_need_be, while_loading
 from mmsearch_core.adapters.model_name import model_name
-from mmsearch_core.errors import BadRecord, BadSettings, UnusableAnswer
+from mmsearch_core.errors import BadRecord, BadSettings
 from mmsearch_core.records.question import Question
 from mmsearch_core.settings import Models
 
@@ -74,16 +75,8 @@ class TransformersVLM:
     def _bisect(
         self, work: Callable[[Sequence[Question]], list[Said]], questions: Sequence[Question]
     ) -> list[Said | BadRecord]:
-        """One bad question, or too large a batch, never costs the others."""
-        if not questions:
-            return []
-        try:
-            return list(work(questions))
-        except (ValueError, RuntimeError, IndexError) as error:
-            if len(questions) == 1:
-                return [UnusableAnswer(f"The model refused the question ({type(error).__name__}).")]
-        middle = len(questions) // 2
-        return self._bisect(work, questions[:middle]) + self._bisect(work, questions[middle:])
+        """One bad question, or too large a batch, never costs the others; a broken device costs nobody."""
+        return one_by_one_if_need_be(work, questions, model="models.vlm")
 
     def _label_ids(self, labels: tuple[str, str]) -> tuple[int, int]:
         ids = [self._processor.tokenizer.encode(label, add_special_tokens=False) for label in labels]
@@ -125,12 +118,15 @@ class TransformersVLM:
         logging.disable_progress_bar()  # a task's log is no terminal
         dtype = getattr(torch, self._settings.dtype)
         model = self._load(Qwen3VLForConditionalGeneration.from_pretrained, dtype=dtype, use_safetensors=True)
-        return model.to(self._settings.device).eval()
+        with on_device("models.vlm", self._settings.device):
+            return model.to(self._settings.device).eval()
 
     def _load(self, loader: Callable[..., Any], **options: Any) -> Any:
         try:
             return loader(self._settings.vlm, revision=self._settings.vlm_revision, trust_remote_code=False, **options)
-        except (OSError, ValueError) as error:
+        except (OSError, ValueError, RuntimeError, MemoryError) as error:
+            if away := while_loading(error, "models.vlm"):
+                raise away from error
             reason = str(error).splitlines()[0]
             raise BadSettings(
                 f"models.vlm ({self._settings.vlm}) cannot be loaded ({reason}): name a folder or a hub id "

@@ -18,7 +18,8 @@ import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
 from mmsearch_core.codec import from_json, to_json
-from mmsearch_core.errors import BadSettings, ListingBroken, PreconditionFailed
+from mmsearch_core.conditional_write import until_written
+from mmsearch_core.errors import BadSettings, ListingBroken
 from mmsearch_core.ports import ObjectStore
 from mmsearch_core.records.ids import digest
 
@@ -93,16 +94,14 @@ def check_newer(work: ObjectStore, report: Report) -> None:
 
 def remember(work: ObjectStore, report: Report) -> None:
     """Record the report as used, unless a newer one was meanwhile."""
-    while True:
+
+    def write_if_newer() -> None:
         there = work.head(LAST)
-        data = work.get(LAST) if there else None
-        if data and from_json(data, Report).created >= report.created:
-            return
-        try:
+        data = work.get(LAST, if_match=there.etag) if there else None
+        if data is None or from_json(data, Report).created < report.created:
             work.put(LAST, to_json(report), if_match=there.etag if there else None, if_none_match=there is None)
-        except PreconditionFailed:
-            continue
-        return
+
+    until_written(write_if_newer, key=LAST)
 
 
 def _newest(store: ObjectStore, prefix: str) -> str:

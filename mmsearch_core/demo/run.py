@@ -20,6 +20,7 @@ from typing import Any
 from rich.console import Console
 from rich.table import Table
 
+from mmsearch_core.console import cell
 from mmsearch_core.demo import processes, stack
 from mmsearch_core.demo.environment import secrets, settings_environment
 from mmsearch_core.demo.follow import FINISHED, Follower, Run
@@ -142,14 +143,16 @@ def total(reports: Iterable[Mapping[str, Any]], stage: str, name: str) -> int:
 
 def show_results(folder: Path) -> None:
     """The first results of popular queries, as `mmsearch results` gives them."""
-    table = Table("query", "product", "verdict", "score", "seen in the picture", title="\nPopular queries")
+    table = Table("query", "product", "verdict", "relevance", "seen in the picture", title="\nPopular queries")
     for queries in popular(folder).values():
         answered = ((query, answer["hits"]) for query in queries if (answer := mmsearch("results", query, "--json")))
         for query, hits in islice(answered, SHOWN):
             for place, hit in enumerate(hits[:TOP], start=1):
                 seen = hit["evidence"]["text"].splitlines()
-                row = (hit["product_id"], hit["verdict"] or "–", f"{hit['score']:.2f}", seen[0] if seen else "")
-                table.add_row(query if place == 1 else "", *row, end_section=place == min(TOP, len(hits)))
+                relevance = "–" if hit["relevance"] is None else f"{hit['relevance']:.2f}"
+                asked = query if place == 1 else ""
+                row = (asked, hit["product_id"], hit["verdict"] or "–", relevance, seen[0] if seen else "")
+                table.add_row(*map(cell, row), end_section=place == min(TOP, len(hits)))
     console.print(table)
 
 

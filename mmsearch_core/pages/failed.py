@@ -70,7 +70,9 @@ def listed(
     shown = failures[:LISTED]
     pictured = [one for one in shown if one.pixels or one.source][:PICTURED]
     small = thumbnails(_read(work, [one.pixels for one in pictured if one.pixels]))
-    small |= thumbnails_of_strangers(_read(catalog, [one.source for one in pictured if one.source]))
+    sources = [one.source for one in pictured if one.source]
+    if sources:
+        small |= thumbnails_of_strangers((key, data) for key in sources if (data := catalog.get(key)))
     rows = [
         {
             "name": one.name,

@@ -93,12 +93,13 @@ def of_search(
     error: Exception | None,
     work: ObjectStore,
 ) -> dict[str, Any]:
-    """The facts of one batch of the search line; ``report`` has ``queries`` and their ``shown`` and ``empty`` ones."""
-    empty = report["empty"]
+    """The facts of one batch of the search line; ``report`` has how many ``queries`` there are, how many of them are
+    ``without`` any hit, some of these (``empty``), and the lists that are ``shown``."""
+    empty, without = report["empty"], report["without"]
     tiles = [
         _tile("popular queries", sum(plan.shards.values())),
-        _tile("with results", report["queries"] - len(empty)),
-        _tile("without any", len(empty), alarm=bool(empty)),
+        _tile("with results", report["queries"] - without),
+        _tile("without any", without, alarm=bool(without)),
         _tile("hits", report["hits"]),
         _tile("failed", failures["total"], alarm=bool(failures["total"])),
         *_calls(report["model_calls"]),
@@ -135,6 +136,10 @@ def _facts(
     return {
         **report,
         "line": line,
+        "source": plan.source,
+        "planned_at": plan.made_at,
+        "stopped": (),
+        "notes": _notes(report["stages"]),
         "verdict": run_page.verdict(checks, failed=failures["total"], error=error),
         "error": str(error) if error else None,
         "checks": checks,
@@ -142,6 +147,16 @@ def _facts(
         "seconds": sum(stage["seconds"] for stage in report["stages"].values()),
         "took": max(0.0, round((datetime.now(UTC) - plan.made_at).total_seconds(), 1)),
     }
+
+
+def _notes(stages: Mapping[str, Mapping[str, Any]]) -> list[str]:
+    """What else is to be known of the failures."""
+    return [
+        f"More of a shard failed in {stage} than shards.failed_share allows, yet a known good item was done well "
+        f"there ({_number(total['canary_well'], 'shard')}): the failures are of these records."
+        for stage, total in stages.items()
+        if total.get("canary_well")
+    ]
 
 
 def _tile(name: str, count: int, note: str = "", *, alarm: bool = False) -> dict[str, Any]:
@@ -155,8 +170,8 @@ def _calls(calls: Mapping[str, int]) -> list[dict[str, Any]]:
 
 
 def _headline(assets: Mapping[str, int], failed: int) -> str:
-    verbs = {"live": "indexed", "removed": "removed"}
-    parts = [f"{_number(assets[state], 'asset')} {verb}" for state, verb in verbs.items() if assets[state]]
+    verbs = {"live": "indexed", "removed": "removed", "superseded": "settled by a later batch"}
+    parts = [f"{_number(assets[state], 'asset')} {verb}" for state, verb in verbs.items() if assets.get(state)]
     if not parts and not failed:
         return "Good: nothing had changed."
     return f"{'Done' if failed else 'Good'}: {', '.join(parts) or 'nothing indexed'}.{_to_look_at(failed)}"

@@ -1,5 +1,8 @@
-"""The prompts, as data: one YAML file each, with the JSON schema of the answer, hashed into recipes."""
+"""The prompts, as data: one YAML file each, with the JSON schema of the answer, hashed into recipes. What shops and
+shoppers wrote is cleaned here before it becomes part of a question."""
 
+import re
+import unicodedata
 from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cache
@@ -9,6 +12,11 @@ from string import Template
 from typing import Any
 
 import yaml
+
+LONGEST = 2_000  # characters of a value; what the models say of a picture or a query is shorter
+BREAKS = ("Cc", "Zl", "Zp")  # Unicode categories: control characters (line breaks, tabs), line and paragraph separators
+UNSEEN = ("Cf", "Cs")  # Unicode categories: format characters (direction, tags), halves of surrogate pairs
+JOINERS = "\u200c\u200d"  # format characters that belong to words (Persian, Hindi) and to emoji
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -23,8 +31,21 @@ class Prompt:
     digest: str
 
     def text(self, **values: str) -> str:
-        """The user part with its ``$names`` filled in; KeyError if one is missing."""
-        return Template(self.user).substitute(values)
+        """The user part with its ``$names`` filled in, cleaned; KeyError if one is missing."""
+        return Template(self.user).substitute({name: self.clean(value) for name, value in values.items()})
+
+    def clean(self, value: str) -> str:
+        """``value`` as it may stand in this prompt: on one line, of bounded length, without invisible characters and
+        without the words that introduce the parts of this prompt ("Query:"). Ordinary text stays as it is."""
+        visible = "".join(_visible(character) for character in value)
+        return self._introductions.sub(r"\1 ", visible)[:LONGEST].strip()
+
+    @property
+    def _introductions(self) -> re.Pattern[str]:
+        """The words before the places of values, each with its colon."""
+        words = re.findall(r"(\w+): *\$", self.user)
+        alternatives = "|".join(map(re.escape, words)) or r"(?!)"
+        return re.compile(rf"\b({alternatives})\s*[:\uff1a]\s*", re.IGNORECASE)
 
 
 @cache
@@ -41,3 +62,10 @@ def load(name: str) -> Prompt:
         labels=(labels[0], labels[1]) if labels else None,
         digest=sha256(data).hexdigest(),
     )
+
+
+def _visible(character: str) -> str:
+    kind = unicodedata.category(character)
+    if kind in BREAKS:
+        return " "
+    return "" if kind in UNSEEN and character not in JOINERS else character

@@ -29,8 +29,11 @@ class Known:
 
 
 KNOWN_COLUMNS = pa.schema(  # what a comparison joins on
-    [(name, pa.string()) for name in ("key", "source_version", "product_id", "product_text", "state")]
+    [(name, pa.string()) for name in ("bucket", "key", "source_version", "product_id", "product_text", "state")]
     + [("observed_at", pa.timestamp("us", "UTC"))]
+)
+PRODUCT_COLUMNS = pa.schema(  # what a feed is compared with
+    [(name, pa.string()) for name in ("product_id", "text_digest", "facts_digest")]
 )
 
 BUILT_COLUMNS = pa.schema(  # what an index is held against

@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Literal
 
-from mmsearch_core.records.ids import AssetId, GenerationId, PairId, PassageId, PixelsId, ProductId, QueryKey, SegmentId
+from mmsearch_core.records.ids import AssetId, PairId, PassageId, PixelsId, ProductId, QueryKey, SegmentId
 from mmsearch_core.records.segment import Where
 
 Verdict = Literal["相关", "不相关"]
@@ -42,6 +42,25 @@ class Candidate:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class PairScore:
+    """A model's score of a query against a picture and its text, as the memo keeps it. It names no product and no
+    place, since the same picture may belong to several products and may move between them.
+
+    ``pair_id`` names the pair as the index shows it, which is known without reading the picture's description.
+    ``judged_id`` names it as the model read it; it is "" where an older version kept that under ``pair_id``.
+    """
+
+    pair_id: PairId
+    relevance: float  # the model's score, 0 to 1
+    judged_id: str = ""
+    attributes: Mapping[str, str] | None = None  # of the description that was judged; None where there was none
+
+    def __post_init__(self) -> None:
+        if not 0 <= self.relevance <= 1:
+            raise ValueError(f"relevance lies between 0 and 1, not {self.relevance}")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Judgement:
     """What ``judge`` (a model and prompt, or a person) thinks of one candidate: relevance from 0 to 1."""
 
@@ -72,21 +91,26 @@ class Evidence:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Hit:
-    """A decision to show this product. ``verdict`` is None where nobody judged it."""
+    """A decision to show this product.
+
+    ``relevance`` (0 to 1) and ``verdict`` are the judge's, None where nobody vouches for the product. ``fused`` is the
+    score of rank fusion; it says something within one list only.
+    """
 
     product_id: ProductId
-    score: float
+    relevance: float | None
+    fused: float
     verdict: Verdict | None
     evidence: Evidence
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ResultSet:
-    """The finished answer to one query, as published in one generation."""
+    """The finished answer to one query; ``weight`` says how popular the query is."""
 
     query_key: QueryKey
     query: str
     locale: str
+    weight: float
     aliases: tuple[QueryKey, ...]
-    generation: GenerationId
     hits: tuple[Hit, ...]

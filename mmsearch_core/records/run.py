@@ -79,6 +79,19 @@ class Target:
     status: Literal["building", "live", "retired"]
 
 
+BatchStatus = Literal["open", "done", "failed", "superseded"]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class OpenBatch:
+    """A batch that was handed out and is neither done nor superseded."""
+
+    batch: BatchId
+    source: str  # who handed it out: a stage and a run
+    status: BatchStatus  # "open" or "failed"
+    opened_at: datetime
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Plan:
     """Frozen before work starts. A stage whose recipe differs from it stops: the plan has to be made again."""
@@ -98,3 +111,7 @@ class Plan:
     kinds: Mapping[str, Mapping[str, int]] = field(default_factory=dict)  # index line: the counts by kind of asset
     compared: Mapping[str, int] = field(default_factory=dict)  # index line: what the comparison behind it counted
     partial: bool = False  # index line: of a selection, not of a comparison
+    collection_uuid: str = ""  # tells the collection from a namesake that was made since
+    incomplete: bool = False  # search line: the index was not whole when the plan was made
+    manifest: str = ""  # index line: digest of what the batch was asked to do when the plan was made
+    shard_kinds: Mapping[str, str] = field(default_factory=dict)  # index line: the one kind of asset of each shard

@@ -12,6 +12,7 @@ from mmsearch_core.records.run import Recipe
 from mmsearch_core.records.segment import Decoded, Segment, pixels_id, pixels_key, segment_id
 from mmsearch_core.settings import Decode
 from mmsearch_core.shards import Outcome, Shard, Stage, Tally
+from mmsearch_core.stages import canary
 
 FRESH = timedelta(days=1)
 READERS = 8
@@ -84,6 +85,7 @@ def stage(
         id_of=lambda asset: asset.asset_id,
         work=run,
         batch=batch,
+        canary=lambda: canary.of_decoder(decoder),
     )
 
 

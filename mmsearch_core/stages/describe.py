@@ -1,6 +1,8 @@
 """describe: Qwen3-VL says what is seen in a segment."""
 
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
+from functools import partial
 
 from mmsearch_core.answers import to_description
 from mmsearch_core.errors import BadRecord
@@ -12,8 +14,9 @@ from mmsearch_core.records.question import Question
 from mmsearch_core.records.run import Recipe
 from mmsearch_core.records.segment import Segment
 from mmsearch_core.shards import Outcome, Stage, Tally
+from mmsearch_core.stages import canary
 from mmsearch_core.stages.embed_image import pictures
-from mmsearch_core.stages.memoised import memoised
+from mmsearch_core.stages.memoised import as_bytes, memoised
 
 
 def recipe(model: str) -> Recipe:
@@ -23,26 +26,17 @@ def recipe(model: str) -> Recipe:
 
 def stage(*, work: ObjectStore, memo: Memo, model: VisionLanguageModel, batch: int) -> Stage[Segment]:
     """Describe each distinct picture once; equal pixels share their description."""
-    how, prompt = recipe(model.name), load("describe")
+    how = recipe(model.name)
 
     def ask(pixels: Sequence[str]) -> Mapping[str, bytes | BadRecord]:
-        questions = [
-            Question(system=prompt.system, text=prompt.text(), picture=picture, schema=prompt.answer)
-            for picture in pictures(work, pixels)
-        ]
-        return {name: checked(answer) for name, answer in zip(pixels, model.answer(questions), strict=True)}
+        answers = model.answer([question(picture) for picture in pictures(work, pixels)])
+        return {name: as_bytes(answer) for name, answer in zip(pixels, answers, strict=True)}
 
-    def checked(answer: str | BadRecord) -> bytes | BadRecord:
-        if isinstance(answer, BadRecord):
-            return answer
-        try:
-            to_description(answer, SegmentId(""))  # only an answer that fits is remembered
-        except BadRecord as error:
-            return error
-        return answer.encode()
+    def read(key: str, answer: bytes) -> Description:  # noqa: ARG001
+        return to_description(answer, SegmentId(""))
 
     def run(segments: Sequence[Segment], tally: Tally) -> list[Outcome]:
-        said = memoised(memo, how.recipe_id, [segment.pixels for segment in segments], ask, tally)
+        said = memoised(memo, how.recipe_id, [segment.pixels for segment in segments], ask, read, tally)
         return [_outcome(said[segment.pixels], segment) for segment in segments]
 
     return Stage(
@@ -53,8 +47,17 @@ def stage(*, work: ObjectStore, memo: Memo, model: VisionLanguageModel, batch: i
         id_of=lambda segment: segment.segment_id,
         work=run,
         batch=batch,
+        canary=lambda: canary.of_asking(
+            model, question(canary.picture()), partial(to_description, segment=SegmentId(""))
+        ),
     )
 
 
-def _outcome(said: bytes | BadRecord, segment: Segment) -> Outcome:
-    return said if isinstance(said, BadRecord) else [to_description(said, segment.segment_id)]
+def question(picture: bytes) -> Question:
+    """What Qwen3-VL is asked about a normalised picture."""
+    prompt = load("describe")
+    return Question(system=prompt.system, text=prompt.text(), picture=picture, schema=prompt.answer)
+
+
+def _outcome(said: Description | BadRecord, segment: Segment) -> Outcome:
+    return said if isinstance(said, BadRecord) else [replace(said, segment_id=segment.segment_id)]

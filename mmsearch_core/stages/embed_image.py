@@ -2,16 +2,16 @@
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 
-import numpy as np
-
 from mmsearch_core.ahead import ahead
-from mmsearch_core.errors import BadRecord, StageMissing
+from mmsearch_core.answers import to_vector, vector_to_bytes
+from mmsearch_core.errors import BadRecord, StageMissing, UnusableAnswer
 from mmsearch_core.ports import Embedder, Memo, ObjectStore
 from mmsearch_core.records.embedding import Embedding, Vector
 from mmsearch_core.records.ids import PixelsId
 from mmsearch_core.records.run import Recipe
 from mmsearch_core.records.segment import Segment, pixels_key
 from mmsearch_core.shards import Outcome, Stage, Tally
+from mmsearch_core.stages import canary
 from mmsearch_core.stages.memoised import memoised
 
 READERS = 8
@@ -30,7 +30,7 @@ def stage(*, work: ObjectStore, memo: Memo, embedder: Embedder, batch: int) -> S
         return embed_all(embedder, pixels, pictures(work, pixels))
 
     def run(segments: Sequence[Segment], tally: Tally) -> list[Outcome]:
-        vectors = memoised(memo, how.recipe_id, [segment.pixels for segment in segments], ask, tally)
+        vectors = memoised(memo, how.recipe_id, [segment.pixels for segment in segments], ask, read_vector, tally)
         return [_outcome(vectors[segment.pixels], segment, embedder.space) for segment in segments]
 
     return Stage(
@@ -41,6 +41,7 @@ def stage(*, work: ObjectStore, memo: Memo, embedder: Embedder, batch: int) -> S
         id_of=lambda segment: segment.segment_id,
         work=run,
         batch=batch,
+        canary=lambda: canary.of_embedder(embedder, canary.picture()),
     )
 
 
@@ -58,20 +59,25 @@ def pictures(work: ObjectStore, pixels: Sequence[str]) -> Iterator[bytes]:
 
 
 def embed_all(embedder: Embedder, keys: Sequence[str], items: Iterable[str | bytes]) -> dict[str, bytes | BadRecord]:
-    """Vectors in the memo's form, by key."""
+    """Vectors in the memo's form, by key; one of another dimension than the embedder's is an error."""
     vectors = embedder.embed(items)
-    return {
-        key: vector if isinstance(vector, BadRecord) else vector.astype("<f4").tobytes()
-        for key, vector in zip(keys, vectors, strict=True)
-    }
+    return {key: _in_bytes(vector, embedder) for key, vector in zip(keys, vectors, strict=True)}
 
 
-def to_vector(data: bytes) -> Vector:
-    """The inverse of the memo's form."""
-    return np.frombuffer(data, dtype="<f4").astype(np.float32)
+def read_vector(key: str, answer: bytes) -> Vector:  # noqa: ARG001
+    """A vector in the memo's form; UnusableAnswer if it is not one whole unit vector."""
+    return to_vector(answer)
 
 
-def _outcome(said: bytes | BadRecord, segment: Segment, space: str) -> Outcome:
-    if isinstance(said, BadRecord):
-        return said
-    return [Embedding(record_id=segment.segment_id, space=space, vector=to_vector(said))]
+def _in_bytes(vector: Vector | BadRecord, embedder: Embedder) -> bytes | BadRecord:
+    if isinstance(vector, BadRecord):
+        return vector
+    if vector.shape != (embedder.dimension,):
+        return UnusableAnswer(f"The model's vector has the shape {vector.shape} instead of ({embedder.dimension},).")
+    return vector_to_bytes(vector)
+
+
+def _outcome(vector: Vector | BadRecord, segment: Segment, space: str) -> Outcome:
+    if isinstance(vector, BadRecord):
+        return vector
+    return [Embedding(record_id=segment.segment_id, space=space, vector=vector)]

@@ -7,13 +7,14 @@ from mmsearch_core.errors import BadRecord
 from mmsearch_core.ports import Embedder, Memo
 from mmsearch_core.records.asset import Product
 from mmsearch_core.records.description import Description
-from mmsearch_core.records.embedding import Embedding
+from mmsearch_core.records.embedding import Embedding, Vector
 from mmsearch_core.records.ids import digest
 from mmsearch_core.records.row import Passage, passage_id
 from mmsearch_core.records.run import Recipe
 from mmsearch_core.records.segment import Segment
 from mmsearch_core.shards import Outcome, Shard, Stage, Tally
-from mmsearch_core.stages.embed_image import embed_all, to_vector
+from mmsearch_core.stages import canary
+from mmsearch_core.stages.embed_image import embed_all, read_vector
 from mmsearch_core.stages.memoised import memoised
 
 
@@ -42,8 +43,9 @@ def stage(*, memo: Memo, embedder: Embedder, batch: int) -> Stage[Words]:
         def ask(keys: Sequence[str]) -> Mapping[str, bytes | BadRecord]:
             return embed_all(embedder, keys, [texts[key] for key in keys])
 
-        vectors = memoised(memo, how.recipe_id, [digest("text", passage.text) for passage in passages], ask, tally)
-        return [_outcome(passage, vectors[digest("text", passage.text)], embedder.space) for passage in passages]
+        names = [digest("text", passage.text) for passage in passages]
+        vectors = memoised(memo, how.recipe_id, names, ask, read_vector, tally)
+        return [_outcome(passage, vectors[name], embedder.space) for passage, name in zip(passages, names, strict=True)]
 
     return Stage(
         recipe=how,
@@ -53,6 +55,7 @@ def stage(*, memo: Memo, embedder: Embedder, batch: int) -> Stage[Words]:
         id_of=lambda words: words.segment.segment_id,
         work=run,
         batch=batch,
+        canary=lambda: canary.of_embedder(embedder, canary.TEXT),
     )
 
 
@@ -90,7 +93,7 @@ def _items(shard: Shard) -> list[Words]:
     ]
 
 
-def _outcome(passage: Passage, vector: bytes | BadRecord, space: str) -> Outcome:
+def _outcome(passage: Passage, vector: Vector | BadRecord, space: str) -> Outcome:
     if isinstance(vector, BadRecord):
         return vector
-    return [passage, Embedding(record_id=passage.passage_id, space=space, vector=to_vector(vector))]
+    return [passage, Embedding(record_id=passage.passage_id, space=space, vector=vector)]

@@ -2,12 +2,14 @@
 ledger does, and a listing cannot tell that objects uploaded in different ways hold equal bytes."""
 
 import json
+from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any
 
 import structlog
 
 from mmsearch_core.catalog.selection import Selection, as_form, selected
+from mmsearch_core.catalog.spooled import count_different
 from mmsearch_core.pages import run_page
 from mmsearch_core.ports import Ledger, ObjectStore, Stores
 from mmsearch_core.records.asset import ObjectRef, asset_id
@@ -29,15 +31,9 @@ PIECE = 1_000
 def run(*, asked: Selection, target: Target, stores: Stores, settings: Settings) -> dict[str, Any]:
     """The task's report: assets, model calls that the memo does not save, their seconds, minutes in all, and whether a
     person has to approve."""
-    assets = to_do = 0
-    new: dict[str, set[str]] = {stage: set() for stage in DEPENDS}
-    for piece in _pieces(selected(stores.catalog, settings.catalog.pictures, asked)):
-        done = _done(stores.ledger, target, piece)
-        assets += len(piece)
-        to_do += len(piece) if asked.redo else sum(ref.key not in done["upsert"] for ref in piece)
-        for stage, contents in new.items():
-            contents.update(ref.version for ref in piece if stage in asked.redo or ref.key not in done[stage])
-    calls = {stage: len(contents) for stage, contents in new.items()}
+    counted: Counter[str] = Counter()
+    calls = count_different(_contents(asked, target, stores, settings, counted), tuple(DEPENDS))
+    assets, to_do = counted["assets"], counted["to_do"]
     measured = _seconds_a_call(stores.work, settings.backfill)
     gpu = sum(calls[stage] * measured[stage] for stage in calls)
     minutes = (gpu / settings.backfill.gpus + to_do * settings.backfill.other_seconds) / 60
@@ -56,6 +52,18 @@ def run(*, asked: Selection, target: Target, stores: Stores, settings: Settings)
     }
     log.info("estimate.done", assets=assets, to_do=to_do, calls=calls, minutes=report["minutes"], ask=report["ask"])
     return report | {"table": _table(report)}
+
+
+def _contents(
+    asked: Selection, target: Target, stores: Stores, settings: Settings, counted: Counter[str]
+) -> Iterator[tuple[str, Sequence[bool]]]:
+    """The content of each asset, and whether each stage has to work on it; counts the assets on the way."""
+    for piece in _pieces(selected(stores.catalog, settings.catalog.pictures, asked)):
+        done = _done(stores.ledger, target, piece)
+        counted["assets"] += len(piece)
+        for ref in piece:
+            counted["to_do"] += bool(asked.redo) or ref.key not in done["upsert"]
+            yield ref.version, [stage in asked.redo or ref.key not in done[stage] for stage in DEPENDS]
 
 
 def _pieces(found: Iterable[ObjectRef]) -> Iterator[list[ObjectRef]]:
@@ -91,7 +99,7 @@ def _done(ledger: Ledger, target: Target, piece: Sequence[ObjectRef]) -> dict[st
 def _seconds_a_call(work: ObjectStore, settings: Backfill) -> dict[str, float]:
     """As in the latest run of the index line, where it made calls; else as the settings guess."""
     newest = run_page.latest(work, "index")
-    data = work.get(f"runs/{newest.batch}/report.json") if newest else None
+    data = work.get(f"runs/{newest.newest}/report.json") if newest else None
     stages = json.loads(data)["stages"] if data else {}
     guessed = dict(zip(DEPENDS, settings.call_seconds, strict=True))
     made = {stage: stages.get(stage, {}).get("calls_made", 0) for stage in DEPENDS}

@@ -13,12 +13,12 @@ from mmsearch_core.errors import BadSettings
 from mmsearch_core.records.asset import Product
 from mmsearch_core.records.ids import ProductId, QueryKey, digest
 from mmsearch_core.records.query import StandardQuery
-from mmsearch_core.records.ranking import Candidate, Judgement, Match
+from mmsearch_core.records.ranking import Candidate, Judgement
 from mmsearch_core.stages.asked import Line, answers, normalised, standardized
 from mmsearch_core.stages.judge import Pair
 from mmsearch_core.stages.judged_queries import JudgedQuery
-from mmsearch_core.stages.publish import decide
-from mmsearch_core.stages.retrieve import sellable
+from mmsearch_core.stages.result_lists import decide
+from mmsearch_core.stages.retrieve import retrieve, sellable
 from mmsearch_core.stages.switch import Measured, paired_randomization, remember
 
 log = structlog.get_logger()
@@ -73,14 +73,15 @@ def ranked(
     """Rankings by row and query id; ``judged`` is what would be published."""
     asked = [queries[query.asked.query_id] for query in judged]
     pictures = normalised([query.asked for query in judged], line)
-    found = line.legs.find(line.target.collection, asked, pictures)
+    legs = line.legs.for_queries(line.target.collection, asked, pictures)
+    retrieved = retrieve(asked, legs, line.stores, line.target, line.settings)
     ids = [query.asked.query_id for query in judged]
     rankings: dict[str, dict[str, Ranking]] = {"random": _random(judged, line)}
-    for row, legs in ROWS.items():
-        only = [{leg: matches[leg] for leg in legs if leg in matches} for matches in found]
+    for row, names in ROWS.items():
+        only = [{leg: rows[leg] for leg in names if leg in rows} for rows in (each.found for each in retrieved)]
         candidates = sellable(asked, only, line.stores, line.target, line.settings)
         rankings[row] = {name: [c.product_id for c in each] for name, each in zip(ids, candidates, strict=True)}
-    rankings["judged"] = _judged(judged, asked, found, line)
+    rankings["judged"] = _judged(judged, asked, [each.candidates for each in retrieved], line)
     best = [sorted(query.grades, key=lambda name, q=query: (-q.grades[name], name)) for query in judged]  # type: ignore[misc]
     rankings["oracle"] = dict(zip(ids, best, strict=True))
     return rankings
@@ -141,10 +142,9 @@ def _random(judged: Sequence[JudgedQuery], line: Line) -> dict[str, Ranking]:
 def _judged(
     judged: Sequence[JudgedQuery],
     asked: Sequence[StandardQuery],
-    found: Sequence[Mapping[str, Sequence[Match]]],
+    candidates: Sequence[Sequence[Candidate]],
     line: Line,
 ) -> dict[str, Ranking]:
-    candidates = sellable(asked, found, line.stores, line.target, line.settings)
     pairs = [Pair(query=query, candidate=each) for query, some in zip(asked, candidates, strict=True) for each in some]
     said: dict[QueryKey, dict[ProductId, Judgement]] = defaultdict(dict)
     for judgement in answers(line.stage("judge"), pairs):

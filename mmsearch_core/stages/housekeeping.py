@@ -2,16 +2,17 @@
 counted."""
 
 from collections import Counter
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from datetime import UTC, datetime, timedelta
+from itertools import islice
 from typing import Any
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from mmsearch_core.errors import BadSettings
-from mmsearch_core.ports import ObjectStore
 
 NAMED = 10  # of each kind in a report
+PIECE = 1_000  # names removed at a time
 
 
 class Housekeeping(BaseModel):
@@ -41,26 +42,28 @@ class Removals:
         self.dry_run = dry_run
         self.counts: Counter[str] = Counter()
         self.named: dict[str, list[str]] = {}
+        self.reasons: dict[str, str] = {}
 
-    def of(self, kind: str, names: Iterable[str], remove: Callable[[str], Any]) -> None:
-        """Remove each of ``names``, which are things of one kind."""
-        for name in names:
-            self.counts[kind] += 1
-            if len(self.named.setdefault(kind, [])) < NAMED:
-                self.named[kind].append(name)
+    def of(self, kind: str, names: Iterable[str], remove: Callable[[Sequence[str]], Any]) -> None:
+        """Remove ``names``, which are things of one kind; ``remove`` gets at most ``PIECE`` of them at a time."""
+        rest = iter(names)
+        while piece := list(islice(rest, PIECE)):
+            self.counts[kind] += len(piece)
+            named = self.named.setdefault(kind, [])
+            named += piece[: NAMED - len(named)]
             if not self.dry_run:
-                remove(name)
+                remove(piece)
+
+    def kept(self, kind: str, why: str) -> None:
+        """Say why nothing of a kind was removed."""
+        self.reasons[kind] = why
 
     def report(self) -> dict[str, Any]:
         """What was removed, or would have been."""
-        return {"removed": dict(self.counts), "such_as": self.named, "dry_run": self.dry_run}
+        report = {"removed": dict(self.counts), "such_as": self.named, "dry_run": self.dry_run}
+        return report | ({"kept": self.reasons} if self.reasons else {})
 
 
 def ago(days: float) -> datetime:
     """The moment so many days before now."""
     return datetime.now(UTC) - timedelta(days=days)
-
-
-def under(store: ObjectStore, prefix: str) -> list[str]:
-    """The keys under a prefix."""
-    return [found.key for found in store.list(prefix)]

@@ -6,13 +6,13 @@ from typing import Any
 
 import structlog
 
-from mmsearch_core.catalog.manifest import Manifest, manifest_key
-from mmsearch_core.codec import to_json
+from mmsearch_core.catalog.manifest import Manifest, hand_out
 from mmsearch_core.ports import Stores
-from mmsearch_core.records.ids import AssetId, BatchId, digest
+from mmsearch_core.records.ids import AssetId, BatchId
 from mmsearch_core.records.run import Target
 from mmsearch_core.settings import Settings
 from mmsearch_core.stages.housekeeping import Housekeeping
+from mmsearch_core.stages.pace import batch_size
 
 log = structlog.get_logger()
 
@@ -38,13 +38,14 @@ def run(*, asked: Housekeeping, target: Target, stores: Stores, settings: Settin
 
 def _hand_out(keys: list[str], run_name: str, target: Target, stores: Stores, settings: Settings) -> list[BatchId]:
     batches = []
-    size = settings.shards.size * settings.backfill.shards
-    for number, start in enumerate(range(0, len(keys), size)):
-        batch = BatchId(digest("redrive", run_name, target.target_id, str(number))[:16])
+    size = batch_size(settings.backfill.shards, stores.work, settings)
+    for start in range(0, len(keys), size):
         manifest = Manifest(
-            batch=batch, source=f"redrive {run_name}", keys=tuple(keys[start : start + size]), partial=True, retry=True
+            batch=BatchId(""),
+            source=f"redrive {run_name}",
+            keys=tuple(keys[start : start + size]),
+            partial=True,
+            retry=True,
         )
-        stores.work.put(manifest_key(batch), to_json(manifest))
-        stores.ledger.open_batch(batch, target=target.target_id, source=manifest.source)
-        batches.append(batch)
+        batches.append(hand_out(manifest, f"redrive {run_name}", target, stores))
     return batches

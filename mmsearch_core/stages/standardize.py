@@ -1,6 +1,7 @@
 """standardize: a popular query becomes canonical wording, keywords in every language, and hard constraints."""
 
 from collections.abc import Mapping, Sequence
+from functools import partial
 
 from mmsearch_core.answers import to_standard_query
 from mmsearch_core.errors import BadRecord
@@ -10,7 +11,8 @@ from mmsearch_core.records.query import PopularQuery, StandardQuery
 from mmsearch_core.records.question import Question
 from mmsearch_core.records.run import Recipe
 from mmsearch_core.shards import Outcome, Stage, Tally
-from mmsearch_core.stages.memoised import memoised
+from mmsearch_core.stages import canary
+from mmsearch_core.stages.memoised import as_bytes, memoised
 
 
 def recipe(model: str) -> Recipe:
@@ -20,20 +22,20 @@ def recipe(model: str) -> Recipe:
 
 def stage(*, memo: Memo, model: VisionLanguageModel, batch: int) -> Stage[PopularQuery]:
     """Standardize each query once, ever."""
-    how, prompt = recipe(model.name), load("standardize")
+    how = recipe(model.name)
 
     def run(queries: Sequence[PopularQuery], tally: Tally) -> list[Outcome]:
         by_key = {str(query.query_key): query for query in queries}
 
         def ask(keys: Sequence[str]) -> Mapping[str, bytes | BadRecord]:
-            questions = [
-                Question(system=prompt.system, text=prompt.text(query=by_key[key].text), schema=prompt.answer)
-                for key in keys
-            ]
-            return {key: _checked(said, by_key[key]) for key, said in zip(keys, model.answer(questions), strict=True)}
+            answers = model.answer([question(by_key[key].text) for key in keys])
+            return {key: as_bytes(answer) for key, answer in zip(keys, answers, strict=True)}
 
-        said = memoised(memo, how.recipe_id, list(by_key), ask, tally)
-        return [_outcome(said[query.query_key], query) for query in queries]
+        def read(key: str, answer: bytes) -> StandardQuery:
+            return to_standard_query(answer, by_key[key])
+
+        said = memoised(memo, how.recipe_id, list(by_key), ask, read, tally)
+        return [_outcome(said[query.query_key]) for query in queries]
 
     return Stage(
         recipe=how,
@@ -43,18 +45,15 @@ def stage(*, memo: Memo, model: VisionLanguageModel, batch: int) -> Stage[Popula
         id_of=lambda query: query.query_key,
         work=run,
         batch=batch,
+        canary=lambda: canary.of_asking(model, question(canary.TEXT), partial(to_standard_query, query=canary.QUERY)),
     )
 
 
-def _checked(said: str | BadRecord, query: PopularQuery) -> bytes | BadRecord:
-    if isinstance(said, BadRecord):
-        return said
-    try:
-        to_standard_query(said, query)  # only an answer that fits is remembered
-    except BadRecord as error:
-        return error
-    return said.encode()
+def question(text: str) -> Question:
+    """What Qwen3-VL is asked about what a shopper typed."""
+    prompt = load("standardize")
+    return Question(system=prompt.system, text=prompt.text(query=text), schema=prompt.answer)
 
 
-def _outcome(said: bytes | BadRecord, query: PopularQuery) -> Outcome:
-    return said if isinstance(said, BadRecord) else [to_standard_query(said, query)]
+def _outcome(said: StandardQuery | BadRecord) -> Outcome:
+    return said if isinstance(said, BadRecord) else [said]

@@ -11,6 +11,7 @@ from mmsearch_core.records.ids import TargetId
 from mmsearch_core.records.run import Target
 from mmsearch_core.settings import Index
 from mmsearch_core.stages.upsert import BUILDING
+from mmsearch_core.targets import lacks
 
 log = structlog.get_logger()
 
@@ -37,13 +38,13 @@ def remember(work: ObjectStore, target: TargetId, measured: Measured) -> None:
 
 
 def go_live(target: Target, stores: Stores, settings: Index) -> str:
-    """Point the alias at the target, unless it is so, something that was handed out for it is not done, or another is
-    searched that may be better: then the answer says what to do."""
+    """Point the alias at the target, unless it is so, something that a comparison handed out for it is not done, or
+    another is searched that may be better: then the answer says what to do."""
     live = next((it for it in stores.ledger.targets() if it.status == "live"), None)
     same = live is not None and live.target_id == target.target_id
     if same and stores.index.resolve(settings.alias) == target.collection:
         return ""
-    if stores.ledger.open_batches(target.target_id):
+    if lacks(stores.ledger, target.target_id):
         return ""
     if live and not same and settings.switch == "measured" and (why := hindrance(stores.work, live, target)):
         log.warning("switch.waits", collection=target.collection, searched=live.collection, why=why)

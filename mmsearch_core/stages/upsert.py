@@ -4,10 +4,13 @@ old rows go. A crash anywhere leaves the old truth or the new, and an asset that
 import uuid
 from collections import defaultdict
 from collections.abc import Collection, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
+from functools import partial
 
-from mmsearch_core.errors import BadRecord, Busy, SourceChanged
-from mmsearch_core.ports import Stores
+from mmsearch_core.catalog.look import look
+from mmsearch_core.errors import Busy, FailedBefore, SourceChanged
+from mmsearch_core.ports import ObjectStore, Stores
 from mmsearch_core.records.asset import Asset, Change, Product, Removal, Withdrawal
 from mmsearch_core.records.commit import Made, Writing
 from mmsearch_core.records.embedding import Embedding, Vector
@@ -16,7 +19,9 @@ from mmsearch_core.records.row import IndexRow, Passage, build_id, content_of, r
 from mmsearch_core.records.run import Failure, Plan, Recipe
 from mmsearch_core.records.segment import Segment
 from mmsearch_core.shards import Outcome, Shard, Stage, Tally, read_plan
+from mmsearch_core.targets import of_plan
 
+LOOKERS = 32  # objects looked at side by side; as many as the store's client has connections
 BUILDING = ("decode", "describe", "embed_text", "embed_image")  # the stages whose recipes decide a row
 
 
@@ -54,13 +59,16 @@ def stage(
 
     def run(items: Sequence[Work], tally: Tally) -> list[Outcome]:
         plan = plans[0]
+        sources = [item.change.source.key for item in items if isinstance(item.change, Asset)]
+        now = look_again(stores.catalog, sources)  # before the lease is taken, for others wait for it
         with Writer(stores, plan.target_id, plan.collection, holder=holder, seconds=lease_seconds) as writer:
-            return Commit(stores, plan, writer).apply(items, tally)
+            return Commit(stores, plan, writer, now).apply(items, tally)
 
     plans: list[Plan] = []
 
     def items(shard: Shard) -> list[Work]:
         plans[:] = [read_plan(stores.work, shard.batch)]
+        of_plan(plans[0], stores)  # the collection that was planned is there
         return _assemble(shard, plans[0], picture_space, text_space)
 
     return Stage(
@@ -115,11 +123,13 @@ class Writer:
 
 
 class Commit:
-    """The commit protocol for one batch of changes."""
+    """The commit protocol for one batch of changes. ``now`` holds, by key, the version of each asset's object as it was
+    seen a moment ago, None where there was none."""
 
-    def __init__(self, stores: Stores, plan: Plan, writer: Writer) -> None:
+    def __init__(self, stores: Stores, plan: Plan, writer: Writer, now: Mapping[str, str | None]) -> None:
         self._catalog, self._ledger, self._index = stores.catalog, stores.ledger, stores.index
         self._plan, self._writer, self._token = plan, writer, writer.token
+        self._now = now
 
     def apply(self, items: Sequence[Work], tally: Tally) -> list[Outcome]:
         """One outcome a change: its rows, none for a removal, or why not."""
@@ -133,9 +143,13 @@ class Commit:
             raise
         return [outcomes[item.change.asset_id] for item in items]
 
-    def _remove(self, gone: Sequence[Change], outcomes: dict[AssetId, Outcome], tally: Tally) -> None:
+    def _remove(self, gone: Sequence[Removal | Withdrawal], outcomes: dict[AssetId, Outcome], tally: Tally) -> None:
         sold = self._ledger.products([change.product_id for change in gone if isinstance(change, Withdrawal)])
-        away = [change for change in gone if not self._is_back(change, sold)]
+        # under the lease: nothing tells of an object that came back with the bytes that the ledger knows
+        now = look_again(
+            self._catalog, [change.key for change in gone if isinstance(change, Removal) and not change.moved]
+        )
+        away = [change for change in gone if not _is_back(change, sold, now)]
         if away:
             names: dict[AssetId, Collection[RowId]] = {change.asset_id: () for change in away}
             # counted as changed before their rows go: if we sleep and they come back, another writes them anew
@@ -146,9 +160,6 @@ class Commit:
             self._ledger.wait_for_product(self._plan.target_id, _waiting(away))
         back = SourceChanged("It is there again: the next refresh takes it up.")
         outcomes.update({change.asset_id: [] if change in away else back for change in gone})
-
-    def _is_back(self, change: Change, sold: Mapping[ProductId, Product]) -> bool:
-        return bool(self._catalog.head(change.key)) if isinstance(change, Removal) else change.product_id in sold
 
     def _write(self, made: Mapping[AssetId, Work], outcomes: dict[AssetId, Outcome], tally: Tally) -> None:
         target, collection = self._plan.target_id, self._plan.collection
@@ -186,16 +197,29 @@ class Commit:
         assert isinstance(item.change, Asset)
         if item.failure and item.failure.kind == SourceChanged.__name__:
             return False  # even if the planned bytes are back by now: they were not read
-        now = self._catalog.head(item.change.source.key)
-        return now is not None and now.version == item.change.source.version
+        return self._now[item.change.source.key] == item.change.source.version
 
     @staticmethod
     def _outcome(item: Work, *, settled: bool) -> Outcome:
         if not settled:
             return SourceChanged("The object changed while it was indexed: the next refresh takes it up.")
         if item.failure and not item.rows:
-            return BadRecord(f"{item.failure.stage}: {item.failure.message}")
+            return FailedBefore(f"{item.failure.stage}: {item.failure.message}")
         return list(item.rows)
+
+
+def look_again(catalog: ObjectStore, keys: Sequence[str]) -> dict[str, str | None]:
+    """The version of each object as it is now, by key; None where there is none."""
+    with ThreadPoolExecutor(LOOKERS) as lookers:
+        found = list(lookers.map(partial(look, catalog), keys))
+    return {key: ref.version if ref else None for key, ref in zip(keys, found, strict=True)}
+
+
+def _is_back(change: Removal | Withdrawal, sold: Mapping[ProductId, Product], now: Mapping[str, str | None]) -> bool:
+    """Whether what was to go is there again: in the bucket, or in the feed."""
+    if isinstance(change, Removal):
+        return not change.moved and now[change.key] is not None
+    return change.product_id in sold
 
 
 def build_of(asset: Asset, product_text: str, recipes: Mapping[str, RecipeId]) -> Build:

@@ -95,8 +95,8 @@ class MemoryIndex:
         for row in [row for row in self._rows[collection].values() if wanted(row)]:
             yield StoredRow(row=row, content=self._contents[row.row_id], writer=self._writers[row.row_id])
 
-    def pixels(self, collection: str) -> Iterator[PixelsId]:
-        yield from [row.pixels for row in self._rows[collection].values()]
+    def pixels(self, collection: str) -> Iterator[tuple[AssetId, PixelsId]]:
+        yield from [(row.asset_id, row.pixels) for row in self._rows[collection].values()]
 
     def resolve(self, alias: str) -> str | None:
         return self._aliases.get(alias)

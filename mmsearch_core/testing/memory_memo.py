@@ -4,7 +4,7 @@ from collections import defaultdict
 from collections.abc import Mapping, Sequence
 
 from mmsearch_core.records.ids import PairId, RecipeId
-from mmsearch_core.records.ranking import Judgement
+from mmsearch_core.records.ranking import PairScore
 
 
 class MemoryMemo:
@@ -12,7 +12,7 @@ class MemoryMemo:
 
     def __init__(self) -> None:
         self._answers: dict[tuple[RecipeId, str], bytes] = {}
-        self._judgements: dict[tuple[RecipeId, str], dict[PairId, Judgement]] = defaultdict(dict)
+        self._judgements: dict[tuple[RecipeId, str], dict[PairId, PairScore]] = defaultdict(dict)
 
     def get_many(self, recipe: RecipeId, keys: Sequence[str]) -> dict[str, bytes]:
         return {key: self._answers[recipe, key] for key in keys if (recipe, key) in self._answers}
@@ -24,9 +24,9 @@ class MemoryMemo:
         for key in keys:
             self._answers.pop((recipe, key), None)
 
-    def judgements(self, recipe: RecipeId, query: str) -> list[Judgement]:
+    def judgements(self, recipe: RecipeId, query: str) -> list[PairScore]:
         return list(self._judgements[recipe, query].values())
 
-    def add_judgements(self, recipe: RecipeId, query: str, judgements: Sequence[Judgement]) -> None:
+    def add_judgements(self, recipe: RecipeId, query: str, judgements: Sequence[PairScore]) -> None:
         for said in judgements:
             self._judgements[recipe, query].setdefault(said.pair_id, said)

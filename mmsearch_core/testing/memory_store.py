@@ -1,9 +1,10 @@
 """A bucket in memory."""
 
 import threading
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from datetime import UTC, datetime
 from hashlib import sha256
+from pathlib import Path
 
 from mmsearch_core.errors import PreconditionFailed
 from mmsearch_core.records.asset import ObjectRef
@@ -36,6 +37,14 @@ class MemoryStore:
             raise PreconditionFailed(f"{key} is not the object that the caller expected.")
         return data
 
+    def download(self, key: str, path: Path, *, if_match: str | None = None) -> ObjectRef | None:
+        ref = self.head(key)
+        data = self.get(key, if_match=if_match or (ref.etag if ref else None))
+        if ref is None or data is None:
+            return None
+        path.write_bytes(data)
+        return ref
+
     def put(self, key: str, data: bytes, *, if_none_match: bool = False, if_match: str | None = None) -> str:
         with self._lock:
             there = self._objects.get(key)
@@ -52,3 +61,11 @@ class MemoryStore:
         with self._lock:
             self._objects.pop(key, None)
             self.writes += 1
+
+    def delete_many(self, keys: Sequence[str]) -> None:
+        for key in keys:
+            self.delete(key)
+
+    def folders(self, prefix: str) -> Iterator[str]:
+        inner = (found.key.removeprefix(prefix).partition("/") for found in self.list(prefix))
+        yield from {name for name, slash, _ in inner if slash}

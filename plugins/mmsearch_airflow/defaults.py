@@ -5,13 +5,15 @@ from typing import Any
 
 from airflow.sdk import Asset, CronPartitionTimetable
 
-# A retry costs little, since a stage that is done is skipped; so it comes soon, and not for ever.
+# A retry costs little, since a stage that is done is skipped; so the first comes soon. The last comes after 23 to 29
+# minutes (20, 60, 180, 540 and 600 seconds; Airflow adds up to as much again, below the longest), so that a Milvus that
+# loads its rows after a restart, or a store that is away, costs no night.
 DEFAULTS: dict[str, Any] = {
     "owner": "mmsearch",
-    "retries": 3,
+    "retries": 5,
     "retry_delay": timedelta(seconds=20),
-    "retry_exponential_backoff": 2.0,
-    "max_retry_delay": timedelta(minutes=5),
+    "retry_exponential_backoff": 3.0,
+    "max_retry_delay": timedelta(minutes=10),
     "execution_timeout": timedelta(hours=1),
 }
 
@@ -34,4 +36,5 @@ def weekly(day: str, hour: int) -> CronPartitionTimetable:
 
 # One partition a batch, so that a batch has a run of its own and none is lost when several come at once.
 catalog_batch = Asset(name="catalog_batch", uri="mmsearch://catalog_batch")
+event_batch = Asset(name="event_batch", uri="mmsearch://event_batch")
 backfill_batch = Asset(name="backfill_batch", uri="mmsearch://backfill_batch")

@@ -46,9 +46,18 @@ HOUSEKEEPING_FORM = {
     ),
     "dry_run": Param(False, type="boolean", title="Dry run", description="Report, and remove nothing."),
 }
+ROLLBACK_FORM = {
+    "generation": Param(
+        "",
+        type="string",
+        title="Generation",
+        description="As it is named under results/; the parent of the current one if empty.",
+    ),
+}
 # `tojson` escapes what a template or a shell could take for its own
 BACKFILL_REQUEST = (
     "{{ dict(params, run=dag.dag_id ~ ' ' ~ run_id, partition=partition_key | default(none),"
     " by_clock=dag_run.run_type == 'scheduled') | tojson }}"
 )
 HOUSEKEEPING_REQUEST = "{{ dict(params, run=run_id) | tojson }}"
+ROLLBACK_REQUEST = "{{ dict(params, run=dag.dag_id ~ ' ' ~ run_id) | tojson }}"

@@ -1,4 +1,5 @@
-"""The index line, once for what comes by itself and once for backfills: the same tasks in two lanes."""
+"""The index line, once for events, once for what a comparison finds and once for backfills: the same tasks in three
+lanes."""
 
 from typing import Any
 
@@ -8,7 +9,8 @@ from mmsearch_airflow.defaults import GPU, INDEX
 from mmsearch_airflow.operator import StageOperator
 
 # Airflow gives free slots of a pool to the heavier task first.
-EVENTS: dict[str, Any] = {"priority_weight": 10, "weight_rule": "absolute"}
+EVENTS: dict[str, Any] = {"priority_weight": 20, "weight_rule": "absolute"}
+NIGHTLY: dict[str, Any] = {"priority_weight": 10, "weight_rule": "absolute"}
 # A backfill has one task at a time on a GPU, and none while an event's task waits for the last slot.
 BACKFILL: dict[str, Any] = {"priority_weight": 1, "weight_rule": "absolute"}
 SHARE: dict[str, Any] = {"max_active_tis_per_dag": 1}

@@ -15,14 +15,29 @@ from rich.table import Table
 
 from tests.bench.audit import audit_1m
 from tests.bench.embed_image import embed_image_vs_open_clip, memory_flat
+from tests.bench.feed import feed_3m
 from tests.bench.index_line import index_line
+from tests.bench.mine import mine_10m
+from tests.bench.publish import publish_10k
 from tests.bench.refresh import refresh_1m
 from tests.bench.row import Row
 from tests.bench.unchanged import plan_unchanged
+from tests.bench.upsert_heads import upsert_heads
 
 BENCHMARKS: dict[str, Callable[[], list[Row]]] = {
     each.__name__: each
-    for each in (embed_image_vs_open_clip, memory_flat, index_line, plan_unchanged, refresh_1m, audit_1m)
+    for each in (
+        embed_image_vs_open_clip,
+        memory_flat,
+        index_line,
+        plan_unchanged,
+        refresh_1m,
+        audit_1m,
+        upsert_heads,
+        mine_10m,
+        publish_10k,
+        feed_3m,
+    )
 }
 OUT = Path("build/bench.json")
 

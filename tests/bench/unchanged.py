@@ -23,6 +23,7 @@ from mmsearch_core.wiring import Runtime
 from tasks import compare
 from tests.bench.row import Row, peak_memory_of_task
 from tests.bench.row import compare as side_by_side
+from tests.line import sell
 from tests.servers import running
 
 KEYS, A_PRODUCT, UPLOADERS = 20_000, 5, 16
@@ -69,8 +70,8 @@ def upload(runtime: Runtime) -> list[Product]:
 
 def remember(runtime: Runtime, products: list[Product]) -> None:
     """Ledger and index, by their own methods, as if all of it were indexed: a row for each picture."""
-    target, ledger = runtime.target(), runtime.ledger
-    ledger.put_products(products)
+    target, ledger = runtime.build_target(), runtime.ledger
+    sell(ledger, products)
     texts = {product.product_id: product.text_digest for product in products}
     spaces = {embedder.space: embedder.dimension for embedder in (runtime.clip, runtime.sbert)}
     token = ledger.take_lease(f"index:{target.target_id}", holder="bench", seconds=3600)

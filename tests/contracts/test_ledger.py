@@ -7,10 +7,11 @@ from pathlib import Path
 import pytest
 
 from mmsearch_core.adapters.sql_ledger import SqlLedger
-from mmsearch_core.errors import Busy
-from mmsearch_core.ports import Ledger
+from mmsearch_core.errors import Busy, FeedReplaced
+from mmsearch_core.ports import LOST, Ledger
 from mmsearch_core.records.asset import Asset, ObjectRef, Product, Removal, asset_id
 from mmsearch_core.records.commit import KNOWN_COLUMNS, Made, Writing
+from mmsearch_core.records.feed import FeedState
 from mmsearch_core.records.ids import BatchId, Build, ProductId, RecipeId, TargetId
 from mmsearch_core.records.run import Failure, Target
 from mmsearch_core.testing.memory_ledger import MemoryLedger
@@ -18,6 +19,7 @@ from tests.conftest import ENGINES
 
 NOW = datetime(2026, 11, 23, 2, tzinfo=UTC)
 T = TargetId("t")
+FEED = "b/products.jsonl"
 TARGET = Target(target_id=T, collection="c", collection_uuid="u1", recipes={"decode": RecipeId("r")}, status="building")
 
 
@@ -257,8 +259,12 @@ def test_a_lost_collection_is_forgotten(ledger: Ledger) -> None:
     assert ledger.add_target(TARGET) == TARGET
     assert ledger.look_up(T, [asset("a").asset_id])
     again = Target(**{**{f: getattr(TARGET, f) for f in TARGET.__slots__}, "collection_uuid": "u2"})
-    assert ledger.add_target(again).collection_uuid == "u2"
+    assert ledger.unfinished_batches(T) == []
+    for _ in range(2):
+        assert ledger.add_target(again).collection_uuid == "u2"
     assert ledger.look_up(T, [asset("a").asset_id]) == {}
+    (missing,) = ledger.unfinished_batches(T)
+    assert missing.source == LOST, "what is missing counts as handed out, until a comparison does so"
 
 
 def test_one_target_is_live_and_one_that_was_can_be_gone_back_to_until_it_is_retired(ledger: Ledger) -> None:
@@ -273,18 +279,99 @@ def test_one_target_is_live_and_one_that_was_can_be_gone_back_to_until_it_is_ret
     assert (ledger.look_up(T, [asset("a").asset_id]), ledger.add_target(TARGET).status) == ({}, "building")
 
 
-def test_the_feed_is_recorded_and_changes_are_counted(ledger: Ledger) -> None:
-    product = Product(product_id=ProductId("p"), title={"en": "Lumen", "zh": "流明"}, facts={"brand": "L"}, price=1.5)
-    assert ledger.put_products([product]) == 1
-    assert ledger.put_products([product]) == 0
-    assert ledger.products([ProductId("p"), ProductId("q")]) == {"p": product}
-    texts = list(ledger.product_texts())
-    dearer = Product(**{**{f: getattr(product, f) for f in product.__slots__}, "price": 2.5})
-    assert ledger.put_products([dearer]) == 1  # a price is a fact and not text
-    assert list(ledger.product_texts()) == texts == [[("p", product.text_digest)]]
-    other = Product(**{**{f: getattr(product, f) for f in product.__slots__}, "product_id": ProductId("q")})
-    assert ledger.put_products([other]) == 2, "one came and one went"
-    assert ledger.products([ProductId("p"), ProductId("q")]) == {"q": other}
+def product(name: str, title: str = "Lumen", price: float = 1.5) -> Product:
+    return Product(product_id=ProductId(name), title={"en": title, "zh": "流明"}, facts={"brand": "L"}, price=price)
+
+
+def begin(ledger: Ledger, version: str, *, feed: str = FEED) -> FeedState:
+    """A state of the feed that begins to be taken over whatever is recorded."""
+    before = ledger.feed_state(feed)
+    return ledger.begin_feed(feed, version=version, modified_at=NOW, instead_of=before)
+
+
+def test_products_are_recorded_and_forgotten(ledger: Ledger) -> None:
+    """More of them than fit one transaction or one statement."""
+    many = [product(f"p{number:04}") for number in range(6000)]
+    state = begin(ledger, "v1")
+    ledger.put_products(state, iter(many), gone=iter(()))
+    assert ledger.products([ProductId("p0000"), ProductId("q")]) == {"p0000": many[0]}
+    dearer = product("p0001", price=2.5)
+    ledger.put_products(state, [dearer], gone=[one.product_id for one in many[2:]])
+    texts = [text for batch in ledger.product_texts() for text in batch]
+    assert texts == [("p0000", many[0].text_digest), ("p0001", many[1].text_digest)]
+    columns = [row for batch in ledger.product_columns() for row in batch.to_pylist()]
+    names = ("product_id", "text_digest", "facts_digest")
+    expected = [{name: getattr(one, name) for name in names} for one in (many[0], dearer)]
+    assert sorted(columns, key=lambda row: row["product_id"]) == expected
+
+
+def test_no_products_are_no_columns(ledger: Ledger) -> None:
+    assert list(ledger.product_columns()) == []
+
+
+def test_a_state_of_the_feed_is_whole_only_when_it_was_ended(ledger: Ledger) -> None:
+    """Whoever dies before leaves one that is not, and the next goes on with it."""
+    assert ledger.feed_state(FEED) is None
+    state = begin(ledger, "v1")
+    assert ledger.feed_state(FEED) == state
+    assert (state.version, state.modified_at, state.whole) == ("v1", NOW, False)
+    again = begin(ledger, "v1")
+    assert again == state, "the same state is taken by several at once"
+    ledger.end_feed(state)
+    ended = ledger.feed_state(FEED)
+    assert ended is not None
+    assert (ended.version, ended.whole) == ("v1", True)
+
+
+def test_of_an_older_state_nothing_more_is_written_once_another_was_begun(ledger: Ledger) -> None:
+    """Neither products nor removals nor its end, though it says the same moment."""
+    old = begin(ledger, "v1")
+    ledger.put_products(old, [product("p", "Old")], gone=[])
+    new = begin(ledger, "v2")
+    with pytest.raises(FeedReplaced):
+        ledger.put_products(old, [product("p", "Older")], gone=[])
+    with pytest.raises(FeedReplaced):
+        ledger.put_products(old, [], gone=[ProductId("p")])
+    ledger.end_feed(old)
+    assert ledger.products([ProductId("p")]) == {"p": product("p", "Old")}
+    assert ledger.feed_state(FEED) == new
+    back = begin(ledger, "v1")
+    assert back.token > new.token > old.token
+    with pytest.raises(FeedReplaced):
+        ledger.put_products(old, [product("p", "Older")], gone=[])
+
+
+def test_a_state_is_begun_only_over_the_one_that_its_reader_saw(ledger: Ledger) -> None:
+    """Two that looked before either began: the second has to look again."""
+    begin(ledger, "v1")
+    seen = ledger.feed_state(FEED)
+    ledger.begin_feed(FEED, version="v3", modified_at=NOW, instead_of=seen)
+    for outdated in (seen, None):
+        with pytest.raises(FeedReplaced):
+            ledger.begin_feed(FEED, version="v2", modified_at=NOW, instead_of=outdated)
+    assert begin(ledger, "v2").version == "v2"
+
+
+def test_the_products_are_of_one_feed_at_a_time(ledger: Ledger) -> None:
+    """A catalog that moved to another feed and back: the first is taken anew, although it is what it was."""
+    first = begin(ledger, "v1")
+    ledger.end_feed(first)
+    begin(ledger, "v1", feed="b/other.jsonl")
+    assert ledger.feed_state(FEED) is None
+    with pytest.raises(FeedReplaced):
+        ledger.put_products(first, [product("p")], gone=[])
+
+
+def test_assets_are_found_by_their_products(ledger: Ledger) -> None:
+    make_live(ledger, "a", "b1")
+    ledger.wait_for_product(T, [asset("w")])
+    found = ledger.assets_of_products(T, [ProductId("other"), ProductId("p")])
+    assert sorted((one.key, one.state) for one in found) == [
+        ("pictures/p/a.jpg", "live"),
+        ("pictures/p/w.jpg", "waiting_for_product"),
+    ]
+    assert ledger.assets_of_products(T, [ProductId("other")]) == []
+    assert ledger.assets_of_products(TargetId("t2"), [ProductId("p")]) == []
 
 
 def test_a_picture_that_waits_is_known_as_waiting(ledger: Ledger) -> None:
@@ -307,11 +394,28 @@ def test_batches_are_open_until_closed(ledger: Ledger) -> None:
     assert ledger.open_batches(T) == 0
     ledger.close_batch(BatchId("b"), status="failed", counts={})
     assert ledger.open_batches(T) == 1, "a failed batch is not done"
-    ledger.open_batch(BatchId("c"), target=T, source="test")
-    ledger.supersede_batches(T, keep=[BatchId("c")])
-    assert ledger.open_batches(T) == 1
-    ledger.supersede_batches(T, keep=[])
+    ledger.supersede_batches([BatchId("b"), BatchId("never handed out")])
     assert ledger.open_batches(T) == 0
+
+
+def test_how_a_batch_stands_is_known_until_others_took_its_work(ledger: Ledger) -> None:
+    """What is done stays done; of more names than fit a statement, too."""
+    assert ledger.batch_status(BatchId("a")) is None
+    for name in "abc":
+        ledger.open_batch(BatchId(name), target=T, source=f"compare {name}")
+    ledger.open_batch(BatchId("d"), target=TargetId("another"), source="compare d")
+    ledger.close_batch(BatchId("a"), status="done", counts={})
+    ledger.close_batch(BatchId("b"), status="failed", counts={})
+    assert [ledger.batch_status(BatchId(name)) for name in "abcd"] == ["done", "failed", "open", "open"]
+    found = ledger.unfinished_batches(T)
+    assert [(it.batch, it.source, it.status) for it in found] == [
+        ("b", "compare b", "failed"),
+        ("c", "compare c", "open"),
+    ]
+    assert found[0].opened_at <= found[1].opened_at <= datetime.now(UTC)
+    ledger.supersede_batches([BatchId(name) for name in ("a", "b", "d", *map(str, range(1200)))])
+    assert [ledger.batch_status(BatchId(name)) for name in "abcd"] == ["done", "superseded", "open", "superseded"]
+    assert [it.batch for it in ledger.unfinished_batches(T)] == ["c"]
 
 
 def test_a_retry_of_the_same_look_is_charged_once(ledger: Ledger) -> None:

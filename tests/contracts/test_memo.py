@@ -5,10 +5,12 @@ import time
 import pytest
 
 from mmsearch_core.adapters.object_memo import ObjectMemo
+from mmsearch_core.adapters.redone_memo import RedoneMemo
 from mmsearch_core.adapters.s3_store import S3Store
-from mmsearch_core.ports import Memo
+from mmsearch_core.codec import dump
+from mmsearch_core.ports import EDITION, Memo
 from mmsearch_core.records.ids import PairId, ProductId, QueryKey, RecipeId, SegmentId
-from mmsearch_core.records.ranking import Judgement
+from mmsearch_core.records.ranking import Judgement, PairScore
 from mmsearch_core.testing.memory_memo import MemoryMemo
 from mmsearch_core.testing.memory_store import MemoryStore
 
@@ -27,17 +29,8 @@ def memo(request: pytest.FixtureRequest) -> Memo:
     return ObjectMemo(bucket)
 
 
-def said(pair: str, relevance: float) -> Judgement:
-    return Judgement(
-        pair_id=PairId(pair),
-        query_key=QueryKey("q"),
-        product_id=ProductId("p"),
-        segment_id=SegmentId("s"),
-        relevance=relevance,
-        verdict="相关" if relevance >= 0.5 else "不相关",
-        reason="color is red",
-        judge="test",
-    )
+def said(pair: str, relevance: float) -> PairScore:
+    return PairScore(pair_id=PairId(pair), relevance=relevance, judged_id=f"judged {pair}", attributes={"color": "red"})
 
 
 def test_the_first_answer_stays(memo: Memo) -> None:
@@ -51,6 +44,45 @@ def test_recipes_do_not_share_answers(memo: Memo) -> None:
     """Another prompt, another answer."""
     memo.put_many(R1, {"a": b"1"})
     assert memo.get_many(R2, ["a"]) == {}
+
+
+def test_a_score_comes_back_as_it_was_given(memo: Memo) -> None:
+    """With what the description said, and where there was no description, with that."""
+    undescribed = PairScore(pair_id=PairId("y"), relevance=0.25, judged_id="judged y")
+    memo.add_judgements(R1, "q", [said("x", 0.9), undescribed])
+    assert sorted(memo.judgements(R1, "q"), key=lambda score: score.pair_id) == [said("x", 0.9), undescribed]
+
+
+def test_what_an_older_version_remembered_is_known() -> None:
+    """Its files hold whole judgements, of whichever product was judged first."""
+    store = MemoryStore()
+    judgement = Judgement(
+        pair_id=PairId("x"),
+        query_key=QueryKey("q"),
+        product_id=ProductId("p"),
+        segment_id=SegmentId("s"),
+        relevance=0.75,
+        verdict="相关",
+        reason="color is red",
+        judge="test",
+    )
+    store.put("memo/r1/q.parquet", dump([judgement], Judgement))
+    memo = ObjectMemo(store)
+    assert memo.judgements(R1, "q") == [PairScore(pair_id=PairId("x"), relevance=0.75)]
+    memo.add_judgements(R1, "q", [said("x", 0.1), said("y", 0.2)])
+    assert {score.pair_id: score.relevance for score in memo.judgements(R1, "q")} == {"x": 0.75, "y": 0.2}
+
+
+def test_answers_that_are_made_anew_are_another_edition(memo: Memo) -> None:
+    """So that whoever remembers what was made of an answer knows that it may have changed."""
+    memo.put_many(R1, {"a": b"1"})
+    assert memo.get_many(R1, [EDITION]) == {}
+    editions = []
+    for answer in (b"2", b"3"):
+        assert RedoneMemo(memo).put_many(R1, {"a": answer}) == {"a": answer}
+        editions.append(memo.get_many(R1, [EDITION])[EDITION])
+    assert editions[0] != editions[1]
+    assert memo.get_many(R2, [EDITION]) == {}
 
 
 def test_judgements_of_a_query_are_folded_and_the_first_stays(memo: Memo) -> None:

@@ -18,8 +18,9 @@ from mmsearch_core.records.ids import QueryKey, SegmentId
 from mmsearch_core.records.query import PopularQuery
 from mmsearch_core.records.question import Question
 from mmsearch_core.settings import Decode, Models
+from mmsearch_core.stages import canary
 from mmsearch_core.testing.fake_models import FakeDecoder, FakeEmbedder, FakeVisionLanguageModel
-from tests.line import picture
+from tests.line import fake_runtime, picture
 
 REAL = pytest.mark.integration
 
@@ -120,6 +121,26 @@ def test_pictures_are_embedded_or_refused_one_by_one(embedder: Embedder) -> None
     assert len(answers) == 2
     assert isinstance(answers[1], np.ndarray)
     assert isinstance(answers[0], BadRecord) == (embedder.space == "sbert")
+
+
+def test_a_known_good_picture_opens(decoder: Decoder) -> None:
+    """Else a shard with many broken files would be taken for a broken environment."""
+    assert canary.of_decoder(decoder) is None
+
+
+def test_known_good_questions_are_answered(vlm: VisionLanguageModel) -> None:
+    """By the stages that ask them."""
+    runtime = fake_runtime()
+    vars(runtime)["vlm"] = vlm
+    for stage in ("describe", "standardize"):
+        assert (runtime.stage(stage).canary or pytest.fail)() is None
+    assert canary.of_judging(vlm) is None
+
+
+def test_known_good_items_are_embedded(embedder: Embedder) -> None:
+    """A text by all, a picture by those that embed pictures."""
+    assert canary.of_embedder(embedder, canary.TEXT) is None
+    assert isinstance(canary.of_embedder(embedder, canary.picture()), BadRecord) == (embedder.space == "sbert")
 
 
 @pytest.mark.parametrize("model", ["vlm", "clip", "sbert"])

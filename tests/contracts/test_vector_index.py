@@ -1,23 +1,26 @@
 """What every vector index promises, held against MemoryIndex and Milvus Lite behind its server."""
 
 import sys
+import threading
 import time
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 
 import numpy as np
 import pytest
 
 from mmsearch_core.adapters import milvus_index
-from mmsearch_core.adapters.milvus_index import MilvusIndex
+from mmsearch_core.adapters.milvus_index import MilvusIndex, queries_per_call
 from mmsearch_core.errors import IndexAway, StageMissing
 from mmsearch_core.ports import VectorIndex
 from mmsearch_core.records.embedding import Vector
 from mmsearch_core.records.ids import AssetId, Build, PassageId, PixelsId, ProductId, RowId, SegmentId, digest
-from mmsearch_core.records.row import ROW_COLUMNS, IndexRow, row_id
+from mmsearch_core.records.row import LONGEST_TEXT, ROW_COLUMNS, IndexRow, row_id
 from mmsearch_core.records.segment import Page, Where, Whole
 from mmsearch_core.testing.memory_index import MemoryIndex
 from tests.conftest import Servers
+from tests.patience import PATIENCE
 
 
 @pytest.fixture(params=["memory", pytest.param("milvus", marks=pytest.mark.integration)])
@@ -75,7 +78,8 @@ def test_the_nearest_rows_come_first(index: VectorIndex, collection: str) -> Non
 def test_the_pixels_of_all_rows_are_told(index: VectorIndex, collection: str) -> None:
     """So that what no row refers to can go."""
     index.upsert(collection, [row("x", unit(1, 0, 0, 0)), row("y", None)])
-    assert set(index.pixels(collection)) == {digest("pixels", "x"), digest("pixels", "y")}
+    assert {pixels for _, pixels in index.pixels(collection)} == {digest("pixels", "x"), digest("pixels", "y")}
+    assert {asset for asset, _ in index.pixels(collection)} == {asset for _, asset, _ in index.builds(collection)}
 
 
 def test_a_row_may_have_no_vector_in_a_space(index: VectorIndex, collection: str) -> None:
@@ -92,6 +96,14 @@ def test_chinese_is_found_inside_a_phrase(index: VectorIndex, collection: str) -
     )
     assert [m.asset_id for m in index.search_text(collection, "zh", ["连衣裙"], 5)[0]] == [digest("x")]
     assert [m.asset_id for m in index.search_text(collection, "en", ["BAG"], 5)[0]] == [digest("y")]
+
+
+@pytest.mark.parametrize("limit", [3200, 16_384])
+def test_whoever_asks_for_more_rows_than_there_are_gets_all(index: VectorIndex, collection: str, limit: int) -> None:
+    """So that a search that goes deeper knows when there is no more."""
+    index.upsert(collection, [row(name, unit(1, 0, 0, 0), "dress") for name in "xyz"])
+    assert len(index.search(collection, "clip", [unit(1, 0, 0, 0)], limit)[0]) == 3
+    assert len(index.search_text(collection, "en", ["dress"], limit)[0]) == 3
 
 
 def test_a_text_without_words_finds_nothing(index: VectorIndex, collection: str) -> None:
@@ -212,6 +224,17 @@ def test_an_alias_is_switched(index: VectorIndex, collection: str) -> None:
     assert index.resolve(alias) == other
 
 
+def test_a_text_of_any_length_is_found_by_its_beginning(index: VectorIndex, collection: str) -> None:
+    """A whole call of rows with a seller's novel as their title, in letters of several bytes."""
+    novel = "striped dress 条纹连衣裙 " + "词" * 50_000
+    rows = [row(str(number), unit(1, 0, 0, 0), novel) for number in range(40)]
+    index.upsert(collection, rows)
+    found = index.search(collection, "clip", [unit(1, 0, 0, 0)] * 30, 40)
+    assert {len(matches) for matches in found} == {40}
+    assert found[0][0].text.startswith("striped dress")
+    assert len(index.search_text(collection, "en", ["striped"], 50)[0]) == 40
+
+
 def test_more_rows_than_a_call_takes(index: VectorIndex, collection: str) -> None:
     """Writes, searches and deletes are cut in pieces."""
     rng = np.random.default_rng(0)
@@ -245,6 +268,69 @@ def test_a_collection_whose_maker_died_is_made_again(servers: Servers, monkeypat
 
 
 @pytest.mark.integration
+def test_a_collection_that_another_process_is_making_is_not_dropped(
+    servers: Servers, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Else the rows of whoever was first would go. Both finish it, and both name the same."""
+    name, uri = f"c_{time.time_ns()}", servers.settings.index.uri
+    slow, fast = MilvusIndex(uri), MilvusIndex(uri)
+    begun, go_on = threading.Event(), threading.Event()
+    create_index = slow._client.create_index
+
+    def slowly(*arguments: object, **options: object) -> None:
+        begun.set()
+        assert go_on.wait(PATIENCE)
+        create_index(*arguments, **options)
+
+    monkeypatch.setattr(slow._client, "create_index", slowly)
+    with ThreadPoolExecutor(1) as thread:
+        made = thread.submit(slow.create, name, {"clip": 4, "sbert": 3})
+        assert begun.wait(PATIENCE)
+        first = fast.create(name, {"clip": 4, "sbert": 3})
+        fast.upsert(name, [row("x", unit(1, 0, 0, 0))])
+        go_on.set()
+        assert made.result(PATIENCE) == first == fast.uuid(name)
+    assert len(list(fast.builds(name))) == 1
+    fast.drop(name)
+
+
+@pytest.mark.integration
+def test_of_many_who_make_a_collection_at_once_all_get_the_same(servers: Servers) -> None:
+    """And can all write to it."""
+    uri = servers.settings.index.uri
+    makers = [MilvusIndex(uri) for _ in range(4)]
+    for _ in range(3):
+        name, start = f"c_{time.time_ns()}", threading.Barrier(4)
+
+        def make(maker: MilvusIndex, name: str = name, start: threading.Barrier = start) -> str:
+            start.wait(PATIENCE)
+            return maker.create(name, {"clip": 4, "sbert": 3})
+
+        with ThreadPoolExecutor(4) as threads:
+            found = set(threads.map(make, makers))
+        assert found == {makers[0].uuid(name)}
+        for number, maker in enumerate(makers):
+            maker.upsert(name, [row(str(number), unit(1, 0, 0, 0))])
+        assert len(list(makers[0].builds(name))) == 4
+        makers[0].drop(name)
+
+
+@pytest.mark.parametrize("limit", [1, 50, 200, 1000, 16_384])
+def test_an_answer_stays_within_what_milvus_sends(limit: int) -> None:
+    """64 MB a call, where every row has the longest text; a single query's answer cannot be cut."""
+    queries = queries_per_call(limit)
+    assert 1 <= queries <= 64
+    assert queries == 1 or queries * limit * LONGEST_TEXT < 56_000_000
+
+
+@pytest.mark.integration
+def test_a_server_that_is_away_is_said_so_soon() -> None:
+    """Exit 75."""
+    with pytest.raises(IndexAway, match="does not answer"):
+        MilvusIndex("http://127.0.0.1:9").uuid("c")
+
+
+@pytest.mark.integration
 def test_an_index_of_the_last_schema_is_searched_and_swept(servers: Servers, monkeypatch: pytest.MonkeyPatch) -> None:
     """Until the next one is built. Its rows say nothing of what they were."""
     name, uri = f"c_{time.time_ns()}", servers.settings.index.uri
@@ -265,10 +351,3 @@ def test_an_index_of_the_last_schema_is_searched_and_swept(servers: Servers, mon
     assert not stored.altered
     assert index.remove_rows(name, [stored.row.row_id], writer=2)
     index.drop(name)
-
-
-@pytest.mark.integration
-def test_a_server_that_is_away_is_said_so_soon() -> None:
-    """Exit 75."""
-    with pytest.raises(IndexAway, match="does not answer"):
-        MilvusIndex("http://127.0.0.1:9").uuid("c")

@@ -46,7 +46,7 @@ def test_a_script_stops_at_the_first_error(script: Path) -> None:
     [
         ([], {}, "got no command"),
         (["true"], {"MMSEARCH_PYTHON": "/no/python"}, "MMSEARCH_PYTHON is '/no/python'"),
-        (["true"], {"MMSEARCH_SHARDS__SIZE": "0"}, "MMSEARCH_SHARDS__SIZE"),
+        (["true"], {"MMSEARCH_SHARDS__SIZE": "-1"}, "MMSEARCH_SHARDS__SIZE"),
         (["true"], {"MMSEARCH_CONFIG": "/no/such.toml"}, "MMSEARCH_CONFIG names /no/such.toml"),
         (["true"], {"MMSEARCH_MODELS__DEVICE": "cuda", "CUDA_VISIBLE_DEVICES": ""}, "no GPU is to be seen"),
     ],

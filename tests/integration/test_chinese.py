@@ -42,9 +42,8 @@ def found(servers: Servers) -> Iterator[Mapping[str, float]]:
     texts = [f"今年夏天新到的{caption(look)['zh']}适合送给朋友" for look in LOOKS]
     seen, read = clip.embed([jpeg(look) for look in LOOKS]), sbert.embed(texts)
     index.upsert(collection, [row(*each) for each in zip(LOOKS, texts, seen, read, strict=True)])
-    legs = Legs(index, clip, sbert, per_leg=NEAR)
-    answers = legs.find(collection, [asked(caption(look)["zh"]) for look in LOOKS])
-    yield {leg: share([answer[leg] for answer in answers]) for leg in ("clip", "sbert", "bm25_zh")}
+    legs = Legs(index, clip, sbert).for_queries(collection, [asked(caption(look)["zh"]) for look in LOOKS])
+    yield {leg.name: share(leg.search(leg.looked_for, NEAR)) for leg in legs if leg.name != "bm25_en"}
     index.drop(collection)
 
 

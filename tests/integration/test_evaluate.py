@@ -70,4 +70,4 @@ def test_a_picture_and_words_on_the_command_line(shop: Runtime, judged: Path, mo
     picture = str(next((judged / "pictures").glob("*.jpg")))
     done = CliRunner().invoke(cli.app, ["search", "--image", picture, "but blue", "--json"])
     assert done.exit_code == 0, done.output
-    assert {"product_id", "score", "verdict", "evidence"} == set(json.loads(done.stdout)["hits"][0])
+    assert {"product_id", "relevance", "fused", "verdict", "evidence"} == set(json.loads(done.stdout)["hits"][0])

@@ -129,7 +129,7 @@ def test_a_task_prints_one_json_line_and_the_command_line_answers(environment: d
     assert json.loads(done.stdout.splitlines()[-1])["batches"] == []
     found = json.loads(run(environment, "mmsearch_core.cli", "search", "red striped dress", "--json").stdout)
     assert {"query", "generation", "hits"} == set(found)
-    assert {"product_id", "score", "verdict", "evidence"} == set(found["hits"][0])
+    assert {"product_id", "relevance", "fused", "verdict", "evidence"} == set(found["hits"][0])
     status = json.loads(run(environment, "mmsearch_core.cli", "status", "--json").stdout)
     assert status["index"]["targets"][0]["assets"]["failed"] == 1
     unknown = run(environment, "mmsearch_core.cli", "results", "never asked before")

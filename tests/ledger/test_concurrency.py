@@ -12,12 +12,13 @@ import pytest
 from sqlalchemy import Connection, Table, create_engine, text
 
 from mmsearch_core.adapters.sql_ledger import SqlLedger
-from mmsearch_core.errors import Busy
+from mmsearch_core.errors import Busy, FeedReplaced
 from mmsearch_core.records.asset import Product
 from mmsearch_core.records.commit import Writing
+from mmsearch_core.records.feed import FeedState
 from mmsearch_core.records.ids import BatchId, Build, ProductId, TargetId
 from mmsearch_core.records.run import Failure
-from tests.contracts.test_ledger import TARGET, T, asset, made
+from tests.contracts.test_ledger import TARGET, T, asset, begin, made, product
 from tests.line import fake_runtime, feed, index_batch, picture
 from tests.postgres import Postgres
 
@@ -194,14 +195,60 @@ def test_a_picture_that_was_just_made_live_is_not_put_back_to_wait_for_its_produ
         assert ledger.look_up(T, [name])[name].state == "live"
 
 
-def test_two_feeds_and_two_batches_at_once_are_harmless(url: str) -> None:
+def test_one_feed_read_twice_at_once_and_one_batch_are_harmless(url: str) -> None:
     """The same products in opposite orders: neither waits for the other for ever, and both count."""
-    products = [Product(product_id=ProductId(f"p{n:03}"), title={"en": str(n)}, facts={}) for n in range(800)]
-    at_once(url, [lambda ledger: ledger.put_products(products), lambda ledger: ledger.put_products(products[::-1])])
-    assert len(SqlLedger(url).products([product.product_id for product in products])) == 800
+    products = [product(f"p{number:03}") for number in range(800)]
+    state = begin(SqlLedger(url), "v1")
+
+    def put(ledger: SqlLedger, found: list[Product]) -> None:
+        ledger.put_products(state, found, gone=[ProductId("gone")])
+
+    at_once(url, [partial(put, found=products), partial(put, found=products[::-1])])
+    assert len(SqlLedger(url).products([one.product_id for one in products])) == 800
     at_once(url, [lambda ledger: ledger.open_batch(BatchId("b"), target=T, source="test")] * 4)
     assert SqlLedger(url).open_batches(T) == 1
     assert at_once(url, [lambda ledger: ledger.add_target(TARGET)] * 4) == [TARGET] * 4
+
+
+def test_of_feeds_that_are_begun_at_once_one_is(url: str) -> None:
+    """Whoever comes second looks again, for a ledger that knows no feed and for one that knows another."""
+    for seen in (None, begin(SqlLedger(url), "v0", feed="b/f1")):
+        feed = seen.feed if seen else "b/f2"
+
+        def take(ledger: SqlLedger, version: str, feed: str = feed, seen: FeedState | None = seen) -> str:
+            try:
+                return ledger.begin_feed(feed, version=version, modified_at=NOW, instead_of=seen).version
+            except FeedReplaced:
+                return "late"
+
+        answers = at_once(url, [partial(take, version=f"v{number}") for number in range(1, 5)])
+        assert sorted(answers)[:3] == ["late"] * 3, answers
+
+
+def test_another_feed_is_not_begun_in_the_middle_of_a_write(url: str) -> None:
+    """The write looks at the state first and commits last; whoever begins in between waits for it."""
+    ledger = SqlLedger(url)
+    state = begin(ledger, "v1")
+    order: list[str] = []
+    inside, checked = threading.Event(), ledger._database.upsert
+
+    def slow(*args: object, **options: object) -> None:
+        inside.set()
+        beginner.join(timeout=1)
+        order.append("write")
+        checked(*args, **options)  # type: ignore[arg-type]
+
+    def begin_another() -> None:
+        inside.wait()
+        begin(SqlLedger(url), "v2")
+        order.append("begin")
+
+    beginner = threading.Thread(target=begin_another)
+    beginner.start()
+    ledger._database.upsert = slow  # type: ignore[method-assign]
+    ledger.put_products(state, [product("p")], gone=[])
+    beginner.join()
+    assert order == ["write", "begin"]
 
 
 def test_two_refreshes_at_once_are_harmless(url: str) -> None:
@@ -213,7 +260,7 @@ def test_two_refreshes_at_once_are_harmless(url: str) -> None:
     feed(runtime, {"p1": "Lumen"})
     for number in range(4):
         runtime.catalog.put(f"pictures/p1/{number}.jpg", picture("red", shade=number))
-    runtime.target()
+    runtime.build_target()
     works = [lambda _, run=run: compare.work(runtime, run)["batches"] for run in ("one", "two")]  # type: ignore[misc]
     batches = [batch for found in at_once(url, works) for batch in found]  # type: ignore[union-attr]
     assert len(batches) == 2

@@ -1,11 +1,13 @@
 """The page of a run, made by whole runs on fakes: what it says is true, and nothing on it can act."""
 
+import io
 import json
 import re
 from html.parser import HTMLParser
 from typing import Any
 
 import pytest
+from PIL import Image
 
 from mmsearch_core.errors import StopEverything, TryLater
 from mmsearch_core.pages.run_page import latest, page_key
@@ -15,6 +17,7 @@ from mmsearch_core.shards import plan_key
 from mmsearch_core.wiring import Runtime
 from tasks import close, compare, plan
 from tests.line import INDEX, ask, do, fake_runtime, feed, index, picture, search
+from tests.pictures import mischief
 
 EVIL = "pictures/p1/<script>alert(1)</script>\"'&\u202e{{7*7}}.jpg"
 
@@ -89,7 +92,26 @@ def test_a_page_stands_alone_and_nothing_on_it_can_act(shop: Runtime) -> None:
 
 def test_a_picture_that_is_cut_off_is_shown_as_far_as_it_goes(shop: Runtime) -> None:
     assert len(Page(shop, index(shop)[0]["batch"]).pictures) == 1  # the other is no picture
-    assert set(thumbnails_of_strangers({"a": picture("red"), "b": b"", "c": b"\xff\xd8"})) == {"a"}
+    strange = {"a": picture("red"), "b": b"", "c": b"\xff\xd8"}
+    assert set(thumbnails_of_strangers(strange.items())) == {"a"}
+
+
+def test_a_picture_that_kills_hangs_or_swells_has_no_thumbnail_and_costs_itself_only() -> None:
+    """Its child has little memory and little time; and all of them together have little time."""
+    files = [("a", picture("red")), *((str(end), end) for end in mischief.ENDS), ("b", picture("blue"))]
+    files = [(name, data) for name, data in files if data != mischief.HANG]
+    assert set(thumbnails_of_strangers(files, mischief.shrinker)) == {"a", "b"}
+    slow = [("hangs", mischief.HANG), ("late", picture("red"))]
+    assert set(thumbnails_of_strangers(slow, mischief.shrinker, seconds=3)) == set()
+
+
+def test_a_small_file_of_many_pixels_has_no_thumbnail_where_it_needs_too_much_memory() -> None:
+    """As many pixels as are allowed, in a few thousand bytes: opened in this process it took over a gigabyte."""
+    large = io.BytesIO()
+    Image.new("RGBA", (7000, 7000)).save(large, "WEBP", lossless=True)
+    assert len(large.getvalue()) < 20_000
+    shown = thumbnails_of_strangers([("large", large.getvalue()), ("small", picture("red"))])
+    assert "small" in shown
 
 
 def test_the_nights_results_are_shown_with_their_pictures_and_the_index_beside_them(shop: Runtime) -> None:

@@ -6,6 +6,7 @@ import signal
 import time
 
 from mmsearch_core.adapters.pillow_picture import normalise
+from mmsearch_core.pages.thumbnails import shrink
 from mmsearch_core.records.asset import Kind
 from mmsearch_core.settings import Decode
 
@@ -15,6 +16,17 @@ ENDS = {CRASH: "KilledTheWorker", HANG: "MediaTooLarge", SWELL: "MediaTooLarge"}
 
 def opener(kind: Kind, data: bytes, settings: Decode) -> bytes:
     """Opens pictures, but for three files."""
+    _misbehave(data)
+    return normalise(kind, data, settings)
+
+
+def shrinker(data: bytes) -> bytes:
+    """Makes thumbnails, but of three files."""
+    _misbehave(data)
+    return shrink(data)
+
+
+def _misbehave(data: bytes) -> None:
     if data == CRASH:
         os.kill(os.getpid(), signal.SIGSEGV)
     if data == HANG:
@@ -25,4 +37,3 @@ def opener(kind: Kind, data: bytes, settings: Decode) -> bytes:
         held = []
         while True:
             held.append(bytearray(b"\1") * 16_000_000)
-    return normalise(kind, data, settings)

@@ -18,12 +18,23 @@ KEYS = st.sampled_from([f"pictures/p{product}/{name}.jpg" for product in range(1
 PRODUCTS = st.sampled_from(["p1", "p2", "p3", "p4"])
 DATA = st.sampled_from(CONTENTS)
 WHICH = st.integers(0, 7)
+SHARDS = {"size": 3, "failed_share": 0, "failed_at_least": 0}  # small, and with each broken file over the budget
+BROKEN_LINES: tuple[dict[str, object], ...] = ({"price": "9,50"}, {"in_stock": 5})
+WRONG = st.sampled_from(BROKEN_LINES)
+CALLS = (
+    "feed_state",
+    "product_columns",
+    "begin_feed",
+    "put_products",
+    "end_feed",
+)  # of the ledger, by who takes a feed
+GUARDED = {"removed_share": 0.2, "removed_at_least": 0}
 
 
 class History(RuleBasedStateMachine):
     """Subclasses say on which parts."""
 
-    make: Callable[[], Runtime] = staticmethod(lambda: fake_runtime(shards={"size": 3}))
+    make: Callable[[], Runtime] = staticmethod(lambda: fake_runtime(shards=SHARDS, catalog=GUARDED))
 
     def __init__(self) -> None:
         super().__init__()
@@ -61,7 +72,32 @@ class History(RuleBasedStateMachine):
     @precondition(lambda self: len(self.shop.feed) > 1)
     @rule(product=PRODUCTS)
     def drop_product(self, product: str) -> None:
-        self.shop.drop_product(product)
+        if self.others_readable(product):
+            self.shop.drop_product(product)
+
+    @rule(product=PRODUCTS, wrong=WRONG)
+    def break_line(self, product: str, wrong: dict[str, object]) -> None:
+        if self.others_readable(product):
+            self.shop.break_line(product, **wrong)
+
+    @rule(share=st.floats(0, 1))
+    def cut_feed(self, share: float) -> None:
+        self.shop.cut_feed(share)
+
+    @rule()
+    def tell_of_feed(self) -> None:
+        """By an event; what it hands out lies."""
+        self.shop.drain()
+
+    @rule(product=PRODUCTS, title=st.sampled_from(["", "Deluxe", "Basic"]), call=st.sampled_from(CALLS))
+    def read_an_old_feed_late(self, product: str, title: str, call: str) -> None:
+        self.shop.set_product(product, title="Old")
+        self.shop.compare_late(call, lambda: self.shop.set_product(product, title=title))
+
+    def others_readable(self, product: str) -> bool:
+        """A feed of which no line can be read is refused, as another test says."""
+        others = [line for name, line in self.shop.feed.items() if name != product]
+        return any(not any(line.items() >= wrong.items() for wrong in BROKEN_LINES) for line in others)
 
     @rule()
     def compare(self) -> None:
@@ -69,10 +105,10 @@ class History(RuleBasedStateMachine):
         self.shop.compare()
 
     @precondition(lambda self: self.shop.runs)
-    @rule()
-    def compare_again(self) -> None:
-        """A retry of the last comparison."""
-        self.shop.compare(f"run-{self.shop.runs}")
+    @rule(back=st.integers(0, 3))
+    def compare_again(self, back: int) -> None:
+        """A retry of the last comparison, or an earlier one that somebody cleared; the world may have changed since."""
+        self.shop.compare(f"run-{max(1, self.shop.runs - back)}")
 
     @rule(keys=st.lists(KEYS, min_size=1, max_size=6))
     def hint(self, keys: list[str]) -> None:
@@ -101,6 +137,13 @@ class History(RuleBasedStateMachine):
             do(self.shop.runtime, shard, stage)
         except LATE:
             return
+
+    @precondition(lambda self: self.shop.runtime.ledger.targets())
+    @rule(which=WHICH)
+    def start_with_another_milvus(self, which: int) -> None:
+        """A worker whose settings name a Milvus that is not ours."""
+        batches = self.shop.open
+        self.shop.start_elsewhere(batches[which % len(batches)] if batches else None)
 
     @rule()
     def lose_collection(self) -> None:
@@ -139,7 +182,6 @@ class History(RuleBasedStateMachine):
 
     @property
     def _vandal(self) -> Vandal:
-        self.shop.runtime.target()  # a collection that was lost is made again
         return Vandal(self.shop.runtime)
 
     def _row(self, which: int) -> StoredRow | None:

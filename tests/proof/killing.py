@@ -17,7 +17,7 @@ from mmsearch_core.wiring import Runtime
 from tests.line import fake_runtime
 
 PARTS = ("catalog", "work", "ledger", "index")
-MOMENTS = {"changed_at", "observed_at", "created_at", "opened_at", "made_at"}
+MOMENTS = {"changed_at", "planned_at", "observed_at", "created_at", "opened_at", "made_at"}
 ATTEMPT = {"timing", "seconds", "tally", "model_calls", "calls_made", "calls_saved", "rows_written", "rows_removed"}
 
 

@@ -1,5 +1,6 @@
 """One stack for all tests of this folder. Which `tasks` its stages come from is a link that a test may turn."""
 
+import time
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -9,9 +10,11 @@ import pytest
 from mmsearch_core.demo import processes, stack
 from mmsearch_core.demo.airflow_api import Airflow
 from mmsearch_core.demo.environment import settings_environment
-from mmsearch_core.demo.follow import Follower, Run
+from mmsearch_core.demo.follow import FINISHED, Follower, Run
+from tests.patience import PATIENCE
 
 SMALL = {"MMSEARCH_SHARDS__SIZE": "12", "MMSEARCH_QUERY_LOG__POPULAR": "6", "MMSEARCH_SEARCH__CANDIDATES": "10"}
+SMALL["MMSEARCH_SEARCH__CHANGES_AT_LEAST"] = "0"  # the few lists are all that there are
 
 
 @dataclass(frozen=True)
@@ -46,6 +49,21 @@ class Stack:
         run_id = self.airflow.trigger("precompute_results")
         (run,) = self.follower.until_done("precompute_results", lambda runs: _only(runs, run_id))
         return run
+
+    def answer(self, dag_id: str, run_id: str, choice: str) -> None:
+        """Answer as often as asked, until the run has ended: under load, 3.3.2 may take an answer for a death of the
+        task that asked."""
+        deadline = time.monotonic() + 5 * PATIENCE
+        while self.airflow.run(dag_id, run_id)["state"] not in FINISHED:
+            assert time.monotonic() < deadline
+            asked = self.state_of(dag_id, run_id, "approve") == "awaiting_input"
+            time.sleep(5)
+            if asked:
+                self.airflow.decide(dag_id, run_id, "approve", choice)
+
+    def state_of(self, dag_id: str, run_id: str, task_id: str) -> str:
+        """The state of a task that is not mapped."""
+        return str(next(t["state"] for t in self.airflow.tasks(dag_id, run_id) if t["task_id"] == task_id))
 
     def tries(self, run: Run) -> dict[tuple[str, int], tuple[str, int]]:
         """State and number of the last try of every task of a run, by task and map index."""

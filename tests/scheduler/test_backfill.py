@@ -1,20 +1,17 @@
 """Days of uploads through the real scheduler: newest first, once more without effect, and never against a no."""
 
-import time
 from datetime import UTC, timedelta
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from mmsearch_core.catalog.feed import read_feed
+from mmsearch_core.catalog.take_feed import take_feed
 from mmsearch_core.demo.catalog import write_sample
 from mmsearch_core.demo.environment import ROOT
-from mmsearch_core.demo.follow import FINISHED
 from mmsearch_core.demo.upload import client, create_buckets, upload
 from mmsearch_core.settings import load_settings
 from mmsearch_core.wiring import Runtime
-from tests.patience import PATIENCE
 
 
 @pytest.fixture(scope="module")
@@ -27,7 +24,8 @@ def shop(running: Any, tmp_path_factory: pytest.TempPathFactory) -> Any:
     create_buckets(s3, settings.catalog.bucket, settings.work.bucket)
     assert upload(s3, sample / "catalog", settings.catalog.bucket, "", Path(sample / "catalog.json"))
     runtime = Runtime(settings)
-    runtime.ledger.put_products(read_feed(runtime.catalog, settings.catalog.feed)[0])
+    runtime.build_target()  # a backfill fills an index that a refresh has begun
+    take_feed(runtime.catalog, runtime.ledger, settings.catalog, folder=tmp_path_factory.mktemp("feed"))
     return running
 
 
@@ -83,22 +81,6 @@ def test_days_newest_first_then_again_without_effect_and_not_against_a_persons_w
     assert rows() == before
 
     run_id = shop.airflow.trigger("catalog_backfill", redo=["describe"], budget_minutes=0)
-    _answer(shop, run_id, "Reject")
-    assert _state(shop, run_id, "select") == "skipped"
+    shop.answer("catalog_backfill", run_id, "Reject")
+    assert shop.state_of("catalog_backfill", run_id, "select") == "skipped"
     assert len(shop.airflow.runs("index_backfill")) == 2
-
-
-def _answer(shop: Any, run_id: str, choice: str) -> None:
-    """Answer as often as asked: under load, 3.3.2 may take an answer for a death of the task that asked."""
-    deadline = time.monotonic() + 5 * PATIENCE
-    while shop.airflow.run("catalog_backfill", run_id)["state"] not in FINISHED:
-        assert time.monotonic() < deadline
-        asked = _state(shop, run_id, "approve") == "awaiting_input"
-        time.sleep(5)
-        if asked:
-            shop.airflow.decide("catalog_backfill", run_id, "approve", choice)
-
-
-def _state(shop: Any, run_id: str, task_id: str) -> str:
-    tasks = shop.airflow.tasks("catalog_backfill", run_id)
-    return str(next(task["state"] for task in tasks if task["task_id"] == task_id))

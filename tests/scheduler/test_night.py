@@ -12,9 +12,10 @@ from mmsearch_core.demo.catalog import write_sample
 from mmsearch_core.demo.environment import ROOT
 from mmsearch_core.demo.upload import client, create_buckets, upload
 from mmsearch_core.settings import load_settings
+from mmsearch_core.wiring import Runtime
 
 INDEX_STAGES = ("plan", "decode", "describe", "embed_text", "embed_image", "upsert", "close")
-SEARCH_STAGES = ("mine", "standardize", "retrieve", "judge", "publish")
+SEARCH_STAGES = ("mine", "standardize", "retrieve", "judge", "gates", "approve", "publish")
 
 
 def mmsearch(*arguments: str) -> Any:
@@ -38,7 +39,7 @@ def shop(running: Any, tmp_path_factory: pytest.TempPathFactory) -> Any:
 
 
 @pytest.mark.scheduler
-def test_a_night_and_the_next_night(shop: Any, tmp_path: Path) -> None:
+def test_a_night_the_next_night_and_one_that_a_person_has_to_approve(shop: Any, tmp_path: Path) -> None:
     pictures = 16 + 3 + 1  # every fifth product has two, and one picture is there twice
     refreshed, (indexed,) = shop.refresh()
     assert shop.tries(refreshed) == {("compare", -1): ("success", 1), ("compare_beside", -1): ("skipped", 1)}
@@ -76,3 +77,33 @@ def test_a_night_and_the_next_night(shop: Any, tmp_path: Path) -> None:
     report = shop.airflow.report("precompute_results", published["dag_run_id"], "publish")
     assert not report["published"]
     assert report["model_calls"]["made"] == 0
+
+    lose_the_log()
+    run_id = shop.airflow.trigger("precompute_results")
+    shop.answer("precompute_results", run_id, "Reject")
+    asked = shop.airflow.report("precompute_results", run_id, "gates")
+    assert (asked["ask"], asked["why"]) == (True, ["6 of 6 published lists would be gone"])
+    assert shop.state_of("precompute_results", run_id, "publish") == "skipped"
+    assert mmsearch("results", "red striped dress")["generation"] == results["generation"]
+    run_id = shop.airflow.trigger("precompute_results")
+    shop.answer("precompute_results", run_id, "Approve")
+    assert shop.airflow.report("precompute_results", run_id, "publish")["published"]
+    assert mmsearch("results", "green dress")["generation"] != results["generation"]
+
+    run_id = shop.airflow.trigger("results_rollback")
+    shop.follower.until_done("results_rollback", lambda runs: [r for r in runs if r["dag_run_id"] == run_id] or None)
+    status = mmsearch("status")["results"]
+    assert (status["generation"], status["hold"]) == (results["generation"], True)
+
+
+def lose_the_log() -> None:
+    """All that is left of it is one query that nobody had asked."""
+    settings = load_settings()
+    log = Runtime(settings).query_log
+    for found in list(log.list(settings.query_log.prefix)):
+        log.delete(found.key)
+    lines = [
+        json.dumps({"time": "2026-11-20T10:00:00Z", "session": session, "locale": "en", "query": "green dress"})
+        for session in ("a", "b", "c")
+    ]
+    log.put(f"{settings.query_log.prefix}left.jsonl", "\n".join(lines).encode())

@@ -2,17 +2,18 @@
 
 import json
 from datetime import UTC, date, datetime, timedelta
+from pathlib import Path
 from typing import Any
 
 import pytest
 
-from mmsearch_core.catalog.feed import read_feed
-from mmsearch_core.errors import BadSettings
+from mmsearch_core.catalog.take_feed import take_feed
+from mmsearch_core.errors import BadSettings, StageMissing
 from mmsearch_core.shards import read_plan
 from mmsearch_core.testing.fake_models import FakeVisionLanguageModel
 from mmsearch_core.wiring import Runtime
 from tasks import estimate, plan, select
-from tests.line import fake_runtime, feed, index, index_batch, picture
+from tests.line import at_another_milvus, fake_runtime, feed, index, index_batch, picture
 
 TODAY = datetime.now(UTC).date()
 
@@ -24,6 +25,7 @@ def shop() -> Runtime:
     feed(runtime, {"p1": "Lumen 1", "p2": "Lumen 2"})
     for key, color in {"p1/1.jpg": "red", "p1/2.jpg": "blue", "p2/1.jpg": "green"}.items():
         runtime.catalog.put(f"pictures/{key}", picture(color))
+    runtime.build_target()
     return runtime
 
 
@@ -66,7 +68,9 @@ def test_an_estimate_counts_what_the_memo_does_not_save_and_touches_nothing(shop
     new = estimate.work(shop, request(budget_minutes=0))
     assert new["calls"] == {"describe": 3, "embed_text": 3, "embed_image": 3}
     assert (new["to_do"], new["ask"]) == (3, True)
-    assert shop.index.uuid(new["collection"]) is None
+    other = estimate.work(shop, request(vlm="some/other-model"))
+    assert shop.index.uuid(other["collection"]) is None
+    assert [target.collection for target in shop.ledger.targets()] == [new["collection"]]
     index(shop)
     shop.catalog.put("pictures/p1/2.jpg", picture("black"))
     some = estimate.work(shop, request())
@@ -130,7 +134,7 @@ def test_another_model_fills_another_target_and_what_is_searched_stays(shop: Run
     other = shop.with_models({"vlm": "some/other-model"})
     assert other.vlm.name == "some/other-model@main"
     assert other.clip is shop.clip
-    assert other.target().recipes["describe"] != recipes["describe"]
+    assert other.named_target().recipes["describe"] != recipes["describe"]
     assert shop.target().recipes == recipes
     said = estimate.work(shop, request(vlm="some/other-model"))
     assert said["calls"] == {"describe": 3, "embed_text": 3, "embed_image": 0}
@@ -143,9 +147,21 @@ def test_another_model_fills_another_target_and_what_is_searched_stays(shop: Run
     assert shop.index.resolve("mmsearch") == searched
 
 
-def test_a_backfill_alone_does_not_switch_what_is_searched(shop: Runtime) -> None:
+def test_another_models_index_is_begun_only_beside_one_that_is_there(shop: Runtime) -> None:
+    """Else the address is wrong, and a half-empty index would lie in somebody else's Milvus."""
+    index(shop)
+    wrong = at_another_milvus(shop)
+    for fields in ({}, {"vlm": "some/other-model"}):
+        with pytest.raises(StageMissing, match=r"missing from .*correct index\.uri, or run catalog_refresh"):
+            select.work(wrong, request(**fields))
+    assert len(shop.ledger.targets()) == 1
+    with pytest.raises(StageMissing, match="run catalog_refresh first"):
+        select.work(fake_runtime(), request(vlm="some/other-model"))
+
+
+def test_a_backfill_alone_does_not_switch_what_is_searched(shop: Runtime, tmp_path: Path) -> None:
     """It may be a part of what is to be there; a comparison sees all."""
-    shop.ledger.put_products(read_feed(shop.catalog, "products.jsonl")[0])
+    take_feed(shop.catalog, shop.ledger, shop.settings.catalog, folder=tmp_path)
     (report,) = backfill(shop, prefix="p1/")
     assert report["assets"]["live"] == 2
     assert shop.index.resolve("mmsearch") is None
@@ -156,10 +172,14 @@ def test_a_backfill_alone_does_not_switch_what_is_searched(shop: Runtime) -> Non
 def test_a_dry_run_hands_out_nothing_and_a_batch_is_small(shop: Runtime) -> None:
     assert select.work(shop, request(dry_run=True)) == {"stage": "select", "batches": [], "assets": 3, "dry_run": True}
     small = fake_runtime(shards={"size": 1}, backfill={"shards": 2})
-    vars(small).update({name: part for name, part in vars(shop).items() if name in ("catalog", "ledger", "work")})
+    vars(small).update(
+        {name: part for name, part in vars(shop).items() if name in ("catalog", "ledger", "work", "index")}
+    )
     batches = select.work(small, request())["batches"]
     assert len(batches) == 2
     assert select.work(small, request())["batches"] == batches  # a retry names the same
+    small.catalog.put("pictures/p1/3.jpg", picture("black"))
+    assert not set(select.work(small, request())["batches"]) & {batches[1]}  # it would have to do another picture
     assert not set(select.work(small, request(run="another"))["batches"]) & set(batches)
 
 

@@ -1,6 +1,9 @@
 """drain: nothing that came is lost, nothing that is no picture stays, and nothing is done twice that costs."""
 
+import itertools
 import json
+from collections.abc import Callable
+from datetime import UTC, datetime
 from typing import Any
 from urllib.parse import quote_plus
 
@@ -8,13 +11,16 @@ import pytest
 
 from mmsearch_core.catalog.manifest import Manifest, manifest_key
 from mmsearch_core.codec import from_json
-from mmsearch_core.errors import QueueAway
+from mmsearch_core.errors import QueueAway, StopEverything
 from mmsearch_core.ports import ChangeFeed
+from mmsearch_core.records.asset import Asset, ObjectRef, asset_id
+from mmsearch_core.records.ids import ProductId
 from mmsearch_core.records.message import Message
-from mmsearch_core.stages.drain import gather
+from mmsearch_core.stages.drain import DRAINED, gather
 from mmsearch_core.testing.memory_feed import MemoryFeed
+from mmsearch_core.testing.memory_store import MemoryStore
 from mmsearch_core.wiring import Runtime
-from tasks import _doorbell, drain
+from tasks import _doorbell, compare, drain
 from tests.line import fake_runtime, feed, index, index_batch, picture
 
 QUIET = {"queue": {"quiet_seconds": 1, "longest_seconds": 30}}
@@ -48,6 +54,7 @@ def shop_with(changes: ChangeFeed, **knobs: Any) -> Runtime:
     runtime = fake_runtime(**(QUIET | knobs))
     vars(runtime).update(changes=changes)
     feed(runtime, {"p1": "Red dress", "p2": "Blue shirt"})
+    runtime.build_target()
     return runtime
 
 
@@ -172,14 +179,125 @@ def test_a_picture_before_its_feed_line_is_indexed_when_the_line_comes(shop: Run
     assert index_batch(shop, batch)["assets"]["live"] == 1
 
 
-def test_a_feed_that_is_gone_holds_up_no_picture(shop: Runtime) -> None:
-    """It fails the nightly comparison, where a person sees it."""
+@pytest.mark.parametrize(
+    ("data", "why"),
+    [
+        (None, "not there"),
+        (b"", "names no product"),
+        (b'{"product_id": "p1", "title": "Other"}', "approve_removals=1"),
+    ],
+)
+def test_a_feed_that_is_refused_holds_up_no_picture(data: bytes | None, why: str) -> None:
+    """Gone, half written, or cut off: nothing of it is taken, nobody rings for it again, and it is reported. It fails
+    the nightly comparison, where a person sees it."""
+    shop = shop_with(Impatient(), catalog={"removed_share": 0.2, "removed_at_least": 0})
     index(shop)
     shop.catalog.delete("products.jsonl")
-    add(shop, "pictures/p1/1.jpg")
+    if data is not None:
+        shop.catalog.put("products.jsonl", data)
+    add(shop, "pictures/p1/1.jpg", "pictures/p2/1.jpg")
     tell(shop, "products.jsonl")
-    (batch,) = drain.work(shop, "run-1")["batches"]
-    assert index_batch(shop, batch)["assets"]["live"] == 1
+    report = drain.work(shop, "run-1")
+    assert why in report["feed"]["refused"]
+    assert shop.changes.waiting() == 0
+    assert index_batch(shop, report["batches"][0])["assets"]["live"] == 2
+    assert sold(shop) == {"p1": "Red dress", "p2": "Blue shirt"}
+    with pytest.raises(StopEverything, match=why):
+        compare.work(shop, "night")
+
+
+def sold(runtime: Runtime) -> dict[str, str]:
+    """Titles by product, as the ledger has them."""
+    names = [name for batch in runtime.ledger.product_texts() for name, _ in batch]
+    return {name: product.title["en"] for name, product in runtime.ledger.products(names).items()}
+
+
+class TestTheFeed:
+    """It is input like any other: taken once, and only what it changes is looked at."""
+
+    @pytest.fixture
+    def shop(self, monkeypatch: pytest.MonkeyPatch) -> Runtime:
+        """Pictures of two products, indexed; the whole ledger is read no more."""
+        shop = shop_with(Impatient())
+        for key in ("pictures/p1/1.jpg", "pictures/p1/2.jpg", "pictures/p2/1.jpg"):
+            shop.catalog.put(key, picture("red"))
+        index(shop)
+
+        def never(*_: Any, **__: Any) -> Any:
+            raise AssertionError("the whole ledger was read")
+
+        monkeypatch.setattr(shop.ledger, "known", never)
+        return shop
+
+    def drained(self, shop: Runtime, run: str) -> tuple[set[str], dict[str, Any]]:
+        tell(shop, "products.jsonl")
+        report = drain.work(shop, run)
+        return {key for batch in report["batches"] for key in keys_of(shop, batch)}, report["feed"]
+
+    def test_other_prices_look_nothing_up(self, shop: Runtime, monkeypatch: pytest.MonkeyPatch) -> None:
+        lines = (shop.catalog.get("products.jsonl") or b"").replace(b"9.5", b"5")
+        shop.catalog.put("products.jsonl", lines)
+        monkeypatch.setattr(shop.ledger, "assets_of_products", shop.ledger.known)
+        keys, said = self.drained(shop, "run-1")
+        assert (keys, said["products_changed"]) == (set(), 2)
+        prices = {product.price for product in shop.ledger.products([ProductId("p1"), ProductId("p2")]).values()}
+        assert prices == {5}
+
+    def test_a_feed_that_was_taken_is_not_read(self, shop: Runtime, monkeypatch: pytest.MonkeyPatch) -> None:
+        monkeypatch.setattr(shop.catalog, "download", shop.ledger.known)
+        assert self.drained(shop, "run-1")[0] == set()
+
+    def test_pictures_of_another_title_and_of_a_product_that_is_gone(self, shop: Runtime) -> None:
+        """In the batch that the feed's event makes, each once, and not those of another prefix."""
+        elsewhere = Asset(
+            asset_id=asset_id("catalog", "old/p1/9.jpg"),
+            product_id=ProductId("p1"),
+            kind="picture",
+            source=ObjectRef(bucket="catalog", key="old/p1/9.jpg", etag="x", size=1, last_modified=datetime.now(UTC)),
+        )
+        shop.ledger.wait_for_product(shop.target().target_id, [elsewhere])
+        feed(shop, {"p1": "Red gown"})
+        add(shop, "pictures/p1/2.jpg", color="blue")
+        keys, said = self.drained(shop, "run-1")
+        assert keys == {"pictures/p1/1.jpg", "pictures/p1/2.jpg", "pictures/p2/1.jpg"}
+        assert (said["products_changed"], said["products_gone"]) == (2, 1)
+        index_batch(shop, drain.work(shop, "run-1")["batches"][0])
+        assert live(shop) == 2
+
+    def test_a_line_that_cannot_be_read_changes_nothing_and_is_told(self, shop: Runtime) -> None:
+        lines = (shop.catalog.get("products.jsonl") or b"").replace(b"9.5", b'"9,5"', 1)
+        shop.catalog.put("products.jsonl", lines)
+        keys, said = self.drained(shop, "run-1")
+        assert (keys, said["products_kept"], len(said["problems"])) == (set(), 1, 1)
+        assert sold(shop) == {"p1": "Red dress", "p2": "Blue shirt"}
+
+    @pytest.mark.parametrize("moment", ["put_products", "open_batch", "end_feed"])
+    def test_a_death_on_the_way_loses_no_picture(
+        self, shop: Runtime, monkeypatch: pytest.MonkeyPatch, moment: str
+    ) -> None:
+        """Before anything is written, after it was and before it was handed out, and after that."""
+        monkeypatch.undo()
+        shop.changes.hidden_seconds = 0  # type: ignore[attr-defined]
+        feed(shop, {"p1": "Red gown", "p2": "Blue shirt"})
+        tell(shop, "products.jsonl")
+
+        def die(*_: Any, **__: Any) -> None:
+            raise KeyboardInterrupt
+
+        with monkeypatch.context() as patched:
+            patched.setattr(shop.ledger, moment, die)
+            with pytest.raises(KeyboardInterrupt):
+                drain.work(shop, "run-1")
+        found = set()
+        for run in ("run-1", "run-2"):
+            for batch in drain.work(shop, run)["batches"]:
+                found |= keys_of(shop, batch)
+                index_batch(shop, batch)
+        assert found == {"pictures/p1/1.jpg", "pictures/p1/2.jpg"}
+        assert compare.work(shop, "night")["batches"] == []
+        state = shop.ledger.feed_state("catalog/products.jsonl")
+        assert state is not None
+        assert state.whole
 
 
 def test_a_burst_is_cut_into_batches_and_the_rest_keeps_waiting() -> None:
@@ -206,20 +324,73 @@ def test_messages_that_keep_coming_do_not_hold_up_the_first() -> None:
     assert gather(Endless(), settings)
 
 
-def test_the_doorbell_rings_again_while_messages_wait() -> None:
-    """Soon after the first; a ring that nobody hears is repeated."""
-    settings = fake_runtime(queue={"poll_seconds": 5, "ring_again_seconds": 20}).settings.queue
-    changes, slept = MemoryFeed(), list[float]()
+class Door:
+    """A doorbell, and a clock that only its sleep moves."""
 
-    def sleep(seconds: float) -> None:
-        slept.append(seconds)
-        if len(slept) == 2:
-            changes.send("a")
-            changes.send("b")
+    def __init__(self, **knobs: float) -> None:
+        self.changes, self.work, self.now = MemoryFeed(), MemoryStore(), 0.0
+        self.later: dict[float, Callable[[], object]] = {}
+        settings = fake_runtime(queue=knobs).settings.queue
+        self.bell = _doorbell.rings(
+            self.changes,
+            settings,
+            drained=lambda: _doorbell.last_drained(self.work),
+            sleep=self.sleep,
+            clock=lambda: self.now,
+        )
 
-    bell = _doorbell.rings(changes, settings, sleep=sleep)
-    assert [next(bell), next(bell)] == [2, 2]
-    assert slept == [5, 5, 20]
-    changes.delete(changes.receive(2, wait=0))
-    changes.send("c")
-    assert next(bell) == 1
+    def sleep(self, seconds: float) -> None:
+        self.now += seconds
+        for moment in sorted(moment for moment in self.later if moment <= self.now):
+            self.later.pop(moment)()
+
+    def rings(self, count: int) -> list[float]:
+        """When it rings next."""
+        return [self.now for _ in range(count) if next(self.bell)]
+
+    def drained(self, run: str) -> None:
+        self.work.put(DRAINED, run.encode())
+
+
+def test_the_doorbell_rings_soon_and_again_while_messages_wait() -> None:
+    """A ring that nobody hears is repeated."""
+    door = Door(poll_seconds=5, ring_again_seconds=20)
+    door.later[10] = lambda: door.changes.send("a")
+    assert door.rings(2) == [10, 30]
+    door.changes.delete(door.changes.receive(1, wait=0))
+    door.drained("run-1")
+    door.later[500] = lambda: door.changes.send("b")
+    assert door.rings(1) == [500]
+
+
+def test_the_doorbell_rings_ever_less_while_no_drain_ends_well() -> None:
+    """At most every quarter of an hour; more messages that come change nothing about it."""
+    door = Door(poll_seconds=5, ring_again_seconds=30, ring_longest_seconds=900)
+    door.changes.send("a")
+    for moment in range(100, 6000, 100):
+        door.later[moment] = lambda: door.changes.send("more")
+    rung = door.rings(9)
+    assert [after - before for before, after in itertools.pairwise(rung)] == [30, 60, 120, 240, 480, 900, 900, 900]
+    assert next(door.bell) > 1
+
+
+def test_a_drain_that_ends_well_makes_the_doorbell_ring_as_soon_as_at_first() -> None:
+    """Also where more comes than one drain takes."""
+    door = Door(poll_seconds=5, ring_again_seconds=30, ring_longest_seconds=900)
+    door.changes.send("a")
+    assert door.rings(5)[-1] == 450
+    door.later[500] = lambda: door.drained("run-1")
+    door.later[530] = lambda: door.drained("run-2")
+    assert door.rings(2) == [500, 530]
+
+
+def test_a_drain_says_that_it_took_messages(shop: Runtime) -> None:
+    """One that found none does not."""
+    drain.work(shop, "run-0")
+    assert _doorbell.last_drained(shop.work) == ""
+    tell(shop, "pictures/p1/1.jpg")
+    drain.work(shop, "run-1")
+    first = _doorbell.last_drained(shop.work)
+    tell(shop, "no/picture.txt")
+    drain.work(shop, "run-2")
+    assert first not in ("", _doorbell.last_drained(shop.work))

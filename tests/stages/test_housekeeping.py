@@ -7,11 +7,14 @@ from typing import Any
 
 import pytest
 
+from mmsearch_core.adapters.object_memo import ObjectMemo
 from mmsearch_core.codec import to_json
 from mmsearch_core.errors import BadRecord, BadSettings, Busy, UnusableAnswer
 from mmsearch_core.records.ids import AssetId, Build, GenerationId, RowId
-from mmsearch_core.serving.results import CURRENT, Current, Results, read_current
+from mmsearch_core.serving.generation import CURRENT, Current, read_current
+from mmsearch_core.serving.results import Results
 from mmsearch_core.shards import Shard
+from mmsearch_core.testing.memory_ledger import MemoryLedger
 from mmsearch_core.testing.memory_store import MemoryStore
 from mmsearch_core.wiring import Runtime
 from tasks import expire, redrive, sweep
@@ -121,6 +124,76 @@ def test_old_pixels_that_a_run_has_just_used_are_young(shop: Runtime) -> None:
     assert "pixels" not in expire.work(shop, request())["removed"]
     do(shop, path, *INDEX[1:])
     assert Shard(shop.work, path).report("upsert").failed == 0  # type: ignore[union-attr]
+
+
+def test_pixels_stay_while_an_index_has_to_be_built_again_from_them(shop: Runtime) -> None:
+    """Lost on Saturday, housekeeping on Sunday: the rebuild asks no model."""
+    asked = shop.vlm.calls  # type: ignore[attr-defined]
+    age(shop, 10)
+    shop.index.drop(shop.target().collection)
+    report = expire.work(shop, request())
+    assert "pixels" not in report["removed"]
+    assert "catalog_refresh" in report["kept"]["pixels"]
+    index(shop, "run-2")
+    assert shop.vlm.calls == asked  # type: ignore[attr-defined]
+    assert "kept" not in expire.work(shop, request())
+
+
+@pytest.mark.parametrize("lost", ["a row", "the ledger"])
+def test_pixels_stay_while_rows_or_the_ledger_are_lost(shop: Runtime, lost: str) -> None:
+    age(shop, 10)
+    if lost == "a row":
+        rows = shop.index._rows[shop.target().collection]  # type: ignore[attr-defined]
+        rows.pop(next(iter(rows)))
+    else:
+        shop.ledger = MemoryLedger()  # type: ignore[misc]
+        vars(shop).pop("stores")
+    report = expire.work(shop, request())
+    assert "pixels" not in report["removed"]
+    assert report["kept"]["pixels"]
+    assert len(keys(shop, "pixels/")) == 2
+
+
+def test_pixels_that_were_written_again_after_they_were_listed_stay(shop: Runtime) -> None:
+    """A picture comes back while housekeeping reads the index's rows."""
+    shop.catalog.delete("pictures/p1/1.jpg")
+    index(shop, "run-2")
+    age(shop, 10)
+    read = shop.index.pixels
+
+    def pixels(collection: str) -> Any:
+        rows = list(read(collection))
+        shop.index.pixels = read  # type: ignore[method-assign]
+        shop.catalog.put("pictures/p1/1.jpg", picture("red"))
+        index(shop, "run-3")
+        return iter(rows)
+
+    shop.index.pixels = pixels  # type: ignore[method-assign]
+    expire.work(shop, request())
+    assert len(keys(shop, "pixels/")) == 2
+
+
+def test_the_answers_in_use_are_not_listed_and_what_goes_goes_in_bulk(shop: Runtime) -> None:
+    for number in range(60):
+        shop.work.put(f"pixels/{number:032x}.jpg", b"x")
+    age(shop, 10)
+    calls: list[tuple[str, Any]] = []
+    store = shop.work
+
+    class Counted:
+        def __getattr__(self, name: str) -> Any:
+            def call(*args: Any, **options: Any) -> Any:
+                calls.append((name, args))
+                return getattr(store, name)(*args, **options)
+
+            return call if callable(getattr(store, name)) else getattr(store, name)
+
+    shop.work = Counted()  # type: ignore[misc]
+    vars(shop).pop("stores")
+    shop.memo = ObjectMemo(shop.work)  # type: ignore[misc]
+    assert expire.work(shop, request())["removed"] == {"pixels": 60}
+    assert len([name for name, _ in calls if name.startswith("delete")]) <= 3
+    assert not [args for name, args in calls if name == "list" and args[0].startswith("memo/")]
 
 
 def test_answers_of_recipes_that_nothing_uses_go_once_they_are_old(shop: Runtime) -> None:

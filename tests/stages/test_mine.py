@@ -1,68 +1,94 @@
-"""mine: what counts as a popular query."""
+"""mine: tonight's queries are frozen into a plan."""
 
-from datetime import UTC, datetime, timedelta
+from pathlib import Path
 
-from mmsearch_core.records.query import QueryEvent, query_key
-from mmsearch_core.settings import QueryLog
-from mmsearch_core.stages.mine import popular_queries
+import pytest
 
-NOW = datetime(2026, 11, 20, 12, tzinfo=UTC)
-
-
-def asked(query: str, sessions: int, *, locale: str = "en", days_ago: float = 0, name: str = "s") -> list[QueryEvent]:
-    """``sessions`` people ask once each."""
-    time = NOW - timedelta(days=days_ago)
-    return [QueryEvent(time=time, session=f"{name}{n}", locale=locale, query=query) for n in range(sessions)]
-
-
-def texts(events: list[QueryEvent], **knobs: object) -> list[str]:
-    return [found.text for found in popular_queries(events, QueryLog.model_validate(knobs))]
+from mmsearch_core.errors import BadSettings
+from mmsearch_core.records.query import PopularQuery
+from mmsearch_core.settings import load_settings
+from mmsearch_core.shards import Shard, read_plan, shard_size
+from mmsearch_core.stages.mine import LEAST_A_SHARD, MOST_SHARDS
+from mmsearch_core.wiring import Runtime
+from tasks import mine
+from tests.line import fake_runtime, feed, index, picture, search
+from tests.query_log import asked, line
 
 
-def test_a_session_counts_once_a_day() -> None:
-    """Somebody who types the same thing fifty times is one person."""
-    events = asked("red dress", 3) + [asked("blue bag", 1)[0]] * 50
-    assert texts(events, min_sessions=1) == ["red dress", "blue bag"]
+@pytest.fixture
+def shop() -> Runtime:
+    """One product, and an index of it."""
+    runtime = fake_runtime(query_log={"pinned": ["gift ideas"]})
+    feed(runtime, {"p1": "One"})
+    runtime.catalog.put("pictures/p1/a.jpg", picture("red"))
+    index(runtime)
+    return runtime
 
 
-def test_old_interest_fades_by_half_lives() -> None:
-    """Eight people two half-lives ago weigh as much as two today."""
-    weights = {q.text: q.weight for q in popular_queries(asked("coat", 8, days_ago=14) + asked("bag", 2), QueryLog())}
-    assert weights == {"coat": 2.0, "bag": 2.0}
+def log(runtime: Runtime, name: str, *lines: bytes) -> None:
+    runtime.catalog.put(f"queries/{name}.jsonl", b"\n".join(lines))
 
 
-def test_robots_junk_and_rare_queries_are_left_out() -> None:
-    """A session with over a hundred queries is a robot; addresses and digits are junk; one session is not popular."""
-    robot = [QueryEvent(time=NOW, session="bot", locale="en", query=f"bag {n % 7}") for n in range(200)]
-    junk = asked("https://example.com/x", 5, name="j") + asked("12345", 5, name="k") + asked("x" * 200, 5, name="l")
-    assert texts(robot + junk + asked("once", 1) + asked("red dress", 2)) == ["red dress"]
+GOOD = [line(event) for event in asked("red dress", 3)]
 
 
-def test_a_typing_error_becomes_an_alias_and_a_real_word_does_not() -> None:
-    """A query: "red drees" joins "red dress"; "red skirt" and "red shirt" stay two queries."""
-    events = asked("red dress", 20) + asked("red drees", 2) + asked("red shirt", 20) + asked("red skirt", 3)
-    events += asked("blue skirt", 3)
-    found = {query.text: query.aliases for query in popular_queries(events, QueryLog())}
-    assert found["red dress"] == ("red drees",)
-    assert {"red shirt", "red skirt"} <= set(found)
-    assert "red drees" not in found
+def test_hostile_lines_stop_no_night(shop: Runtime) -> None:
+    """Half a surrogate pair, a nesting bomb, control characters, another time: results are
+    published all the same."""
+    surrogate = b'{"time": "2026-11-20T10:00:00Z", "session": "%d", "locale": "en", "query": "shoes \\ud800"}'
+    escape = asked("\x1b]0;evil\x07 shoes", 3)
+    log(shop, "2026-11-20", *GOOD, *(surrogate % n for n in range(3)), *map(line, escape), b"[" * 200_000)
+    assert search(shop)["published"]
+    report = mine.work(shop, "again")
+    assert report["counts"] == {
+        "events": 6,
+        "log_lines_unreadable": 4,
+        "log_lines_without_words": 3,
+        "log_lines_ahead_of_the_clock": 0,
+        "popular": 2,
+        "log_objects": 1,
+        "log_objects_read": 0,
+        "log_objects_old": 0,
+    }
 
 
-def test_chinese_queries_one_character_apart_are_two_queries() -> None:
-    """红色连衣裙 is a red dress, 紫色连衣裙 a purple one."""
-    events = asked("红色连衣裙", 20, locale="zh") + asked("紫色连衣裙", 2, locale="zh")
-    assert texts(events) == ["红色连衣裙", "紫色连衣裙"]
+def test_mine_may_run_again(shop: Runtime) -> None:
+    """The same log makes the same plan, apart from its moment."""
+    log(shop, "2026-11-20", *GOOD)
+    first = mine.work(shop, "night")
+    (path,) = first["shards"]
+    queries = Shard(shop.work, path).read("popular", PopularQuery)
+    assert [query.text for query in queries] == ["gift ideas", "red dress"]
+    second = mine.work(shop, "night")
+    assert second["shards"] == first["shards"]
+    assert Shard(shop.work, path).read("popular", PopularQuery) == queries
+    assert read_plan(shop.work, second["batch"]).counts["log_objects_read"] == 0
 
 
-def test_spelling_is_normalised_and_pinned_queries_are_always_in() -> None:
-    """Width, case and spaces do not matter."""
-    events = asked("Red  DRESS", 2) + asked("red dress", 2, name="t") + asked("红色连衣裙", 3, locale="zh")
-    found = popular_queries(events, QueryLog(pinned=("Gift Ideas",)))
-    assert [query.text for query in found] == ["gift ideas", "red dress", "红色连衣裙"]
-    assert found[1].weight == 4.0
-    assert found[2].query_key == query_key("红色连衣裙", "zh")
+@pytest.mark.parametrize("queries", [0, 1, 100, 101, 10_000, 33_300, 33_301, 200_000, 5_000_000])
+def test_airflow_maps_a_thousand_tasks_at_most(queries: int) -> None:
+    """Shards grow with the number of queries; each is a mapped task of three stages."""
+    size = shard_size(queries, least=LEAST_A_SHARD, most_shards=MOST_SHARDS)
+    assert size >= LEAST_A_SHARD
+    assert 3 * -(-queries // size) <= 1000
 
 
-def test_an_empty_log_has_no_popular_queries() -> None:
-    """No log is not an error."""
-    assert popular_queries([], QueryLog()) == []
+@pytest.mark.parametrize(
+    ("toml", "says"),
+    [
+        ("pinned = ['']", "query_log.pinned"),
+        ("pinned = ['  ']", "query_log.pinned"),
+        ('pinned = ["\\u001b[31m"]', "query_log.pinned"),
+        ("pinned = [{text = 'hat', locale = 'en|a'}]", "query_log.pinned"),
+        ("day_pattern = '('", "query_log.day_pattern"),
+        ("day_pattern = '2026'", "query_log.day_pattern"),
+        ("window_days = 0", "query_log.window_days"),
+    ],
+)
+def test_a_wrong_setting_is_named(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, toml: str, says: str) -> None:
+    """Before any work."""
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.delenv("MMSEARCH_CONFIG", raising=False)
+    (tmp_path / "mmsearch.toml").write_text(f"[query_log]\n{toml}\n")
+    with pytest.raises(BadSettings, match=says):
+        load_settings()

@@ -1,20 +1,28 @@
-"""retrieve: rank fusion over products."""
+"""retrieve: rank fusion over products that can be shown, from the index that the plan names."""
 
-from dataclasses import replace
+import json
+from collections.abc import Sequence
+from dataclasses import dataclass, field, replace
+from typing import Any
 
 import pytest
 
+from mmsearch_core.errors import ModelMismatch, StageMissing
 from mmsearch_core.records.commit import Known
 from mmsearch_core.records.ids import AssetId, Build, PassageId, PixelsId, ProductId, QueryKey, RowId, SegmentId
 from mmsearch_core.records.query import StandardQuery
-from mmsearch_core.records.ranking import Match
+from mmsearch_core.records.ranking import Candidate, Match
 from mmsearch_core.records.row import IndexRow
 from mmsearch_core.records.segment import Whole
 from mmsearch_core.settings import Search
-from mmsearch_core.stages.retrieve import Legs, fuse
+from mmsearch_core.shards import Shard
+from mmsearch_core.stages import retrieve as stage
+from mmsearch_core.stages.retrieve import Leg, Legs, fuse, retrieve
 from mmsearch_core.testing.fake_models import FakeEmbedder
 from mmsearch_core.testing.memory_index import MemoryIndex
-from tests.line import picture
+from mmsearch_core.wiring import Runtime
+from tasks import mine
+from tests.line import SEARCH, ask, do, fake_runtime, feed, index, picture
 
 QUERY = StandardQuery(query_key=QueryKey("k"), text="q", locale="en", wording={}, keywords={})
 
@@ -83,10 +91,176 @@ def test_a_picture_and_words_are_looked_for_together() -> None:
     index.create("c", {})
     index.upsert("c", [_row(text, clip, sbert) for text in ("red dress", "striped dress", "red striped dress")])
     asked = replace(QUERY, wording={"en": "striped dress"})
-    (found,) = Legs(index, clip, sbert, per_leg=3).find("c", [asked], [picture("red")])
-    assert found["clip"][0].text == "red striped dress"
-    (words,) = Legs(index, clip, sbert, per_leg=3).find("c", [asked])
-    assert words["clip"][0].text == "striped dress"
+    by_both = Legs(index, clip, sbert).for_queries("c", [asked], [picture("red")])[0]
+    assert by_both.search(by_both.looked_for, 3)[0][0].text == "red striped dress"
+    by_words = Legs(index, clip, sbert).for_queries("c", [asked])[0]
+    assert by_words.search(by_words.looked_for, 3)[0][0].text == "striped dress"
+
+
+@dataclass
+class Rows:
+    """A leg that finds the same rows for every query, and keeps how it was asked."""
+
+    rows: Sequence[Match]
+    asked: list[tuple[int, int]] = field(default_factory=list)  # (queries, rows)
+
+    def leg(self, *queries: str | None) -> Leg:
+        return Leg(name="leg", looked_for=queries, search=self.search)
+
+    def search(self, queries: Sequence[Any], limit: int) -> list[list[Match]]:
+        self.asked.append((len(queries), limit))
+        return [[row for row in self.rows if row.text == query][:limit] for query in queries]
+
+
+def stocked(sold_out: int, in_stock: int, **knobs: Any) -> Runtime:
+    """A ledger that knows products o0, o1, … that are sold out and n0, n1, … that are not, one picture each."""
+    runtime = fake_runtime(**knobs)
+    products = [f"o{n}" for n in range(sold_out)] + [f"n{n}" for n in range(in_stock)]
+    lines = [{"product_id": name, "title": {"en": name}, "in_stock": name[0] == "n"} for name in products]
+    runtime.catalog.put("products.jsonl", "\n".join(map(json.dumps, lines)).encode())
+    for name in products:
+        runtime.catalog.put(f"pictures/{name}/1.jpg", picture("red"))
+    index(runtime)
+    return runtime
+
+
+def found_by(
+    runtime: Runtime, rows: Rows, *looked_for: str | None, per_leg: int, deepest: int = 3200
+) -> list[set[str]]:
+    """The products that are retrieved for each query."""
+    queries = [replace(QUERY, query_key=QueryKey(str(number))) for number in range(len(looked_for))]
+    settings = Search(per_leg=per_leg, deepest=deepest, candidates=4)
+    retrieved = retrieve(queries, [rows.leg(*looked_for)], runtime.stores, runtime.live_target(), settings)
+    return [{str(candidate.product_id) for candidate in each.candidates} for each in retrieved]
+
+
+def rows_of(runtime: Runtime, query: str) -> list[Match]:
+    """The rows of all pictures, sold out ones first, as found for the query."""
+    known = [one for batch in runtime.ledger.known(runtime.live_target().target_id) for one in batch]
+    known.sort(key=lambda one: one.product_id, reverse=True)
+    return [replace(match(one.asset_id, one.live_build or ""), text=query) for one in known]
+
+
+def test_sold_out_products_do_not_crowd_out_what_is_in_stock() -> None:
+    """The leg is asked for more until there is enough or it has no more."""
+    runtime = stocked(sold_out=20, in_stock=3)
+    rows = Rows(rows_of(runtime, "a"))
+    assert found_by(runtime, rows, "a", per_leg=5) == [{"n0", "n1", "n2"}]
+    assert rows.asked == [(1, 5), (1, 10), (1, 20), (1, 40)]
+
+
+def test_rows_that_are_not_live_do_not_crowd_out_those_that_are() -> None:
+    """A build beside the searched one fills an index with rows for a while."""
+    runtime = stocked(sold_out=0, in_stock=3)
+    live = rows_of(runtime, "a")
+    rows = Rows([*(replace(row, build="other") for row in live * 10), *live])
+    assert found_by(runtime, rows, "a", per_leg=5) == [{"n0", "n1", "n2"}]
+
+
+def test_many_pictures_of_one_product_do_not_crowd_out_the_others() -> None:
+    runtime = stocked(sold_out=0, in_stock=3)
+    live = rows_of(runtime, "a")
+    rows = Rows([*live[:1] * 20, *live[1:]])
+    assert found_by(runtime, rows, "a", per_leg=5) == [{"n0", "n1", "n2"}]
+
+
+def test_an_ordinary_night_asks_each_leg_once() -> None:
+    """For all queries together."""
+    runtime = stocked(sold_out=1, in_stock=6)
+    rows = Rows([*rows_of(runtime, "a"), *rows_of(runtime, "b")])
+    assert [len(found) for found in found_by(runtime, rows, "a", None, "b", per_leg=6)] == [4, 0, 4]
+    assert rows.asked == [(2, 6)]
+
+
+def test_only_queries_that_lack_something_are_asked_deeper() -> None:
+    """And of those only where a leg has more."""
+    runtime = stocked(sold_out=8, in_stock=6)
+    crowded = rows_of(runtime, "crowded")
+    rows = Rows([*rows_of(runtime, "easy")[8:], *crowded, *rows_of(runtime, "few")[-2:]])
+    found = found_by(runtime, rows, "easy", "crowded", "few", per_leg=4)
+    assert [len(products) for products in found] == [4, 4, 2]
+    assert rows.asked == [(3, 4), (1, 8), (1, 16)]
+
+
+def test_there_is_a_depth_at_which_it_ends() -> None:
+    """A shop that sold out costs a bounded number of rows."""
+    runtime = stocked(sold_out=20, in_stock=1)
+    rows = Rows(rows_of(runtime, "a"))
+    assert found_by(runtime, rows, "a", per_leg=5, deepest=12) == [set()]
+    assert rows.asked == [(1, 5), (1, 10), (1, 12)]
+
+
+def test_no_call_asks_for_more_rows_than_an_answer_can_hold(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Their text travels along."""
+    monkeypatch.setattr(stage, "ROWS_PER_CALL", 10)
+    runtime = stocked(sold_out=20, in_stock=3)
+    rows = Rows(rows_of(runtime, "a"))
+    assert found_by(runtime, rows, "a", "a", "a", per_leg=5) == [{"n0", "n1", "n2"}] * 3
+    assert rows.asked[:3] == [(2, 5), (1, 5), (1, 10)]
+    assert {queries for queries, limit in rows.asked if limit >= 10} == {1}
+
+
+@pytest.fixture
+def night() -> tuple[Runtime, str]:
+    """Two products, and a shard of a night that is planned."""
+    runtime = fake_runtime(search={"min_hits": 0, "buckets": 16})
+    feed(runtime, {"p1": "Lumen 1", "p2": "Lumen 2"})
+    for product, color in {"p1": "red", "p2": "blue"}.items():
+        runtime.catalog.put(f"pictures/{product}/1.jpg", picture(color))
+    index(runtime)
+    ask(runtime, ("red dress", "en"))
+    return runtime, mine.work(runtime, "night")["shards"][0]
+
+
+def test_an_index_that_was_retired_since_the_plan_stops_the_night(night: tuple[Runtime, str]) -> None:
+    runtime, shard = night
+    do(runtime, shard, "standardize")
+    runtime.ledger.set_status(runtime.live_target().target_id, "retired")
+    with pytest.raises(StageMissing, match="run precompute_results again"):
+        do(runtime, shard, "retrieve")
+
+
+@pytest.mark.parametrize("rebuilt", [False, True])
+@pytest.mark.parametrize("done", [SEARCH[:1], SEARCH[:2]])
+def test_a_collection_that_was_lost_since_the_plan_stops_the_night(
+    night: tuple[Runtime, str], done: tuple[str, ...], rebuilt: bool
+) -> None:
+    """Also once it is there again: what it holds then is not what was planned."""
+    runtime, shard = night
+    do(runtime, shard, *done)
+    runtime.index.drop(runtime.live_target().collection)
+    if rebuilt:
+        index(runtime, "rebuild")
+    with pytest.raises(StageMissing, match="run precompute_results again"):
+        do(runtime, shard, SEARCH[len(done)])
+
+
+def test_queries_are_embedded_as_the_rows_were(night: tuple[Runtime, str], monkeypatch: pytest.MonkeyPatch) -> None:
+    """A version of ours that embeds otherwise came between plan and search: vectors of two kinds have no distance."""
+    runtime, shard = night
+    do(runtime, shard, "standardize")
+    recipe = stage.embed_image.recipe
+    monkeypatch.setattr(stage.embed_image, "recipe", lambda model: replace(recipe(model), version=99))
+    with pytest.raises(ModelMismatch, match="clear the run"):
+        do(runtime, shard, "retrieve")
+
+
+def test_a_night_searches_the_index_of_its_plan_whatever_is_live_by_now(night: tuple[Runtime, str]) -> None:
+    """Another index, of the same models, goes live meanwhile: with the old settings and with the new ones."""
+    runtime, shard = night
+    other = fake_runtime(search={"min_hits": 0, "buckets": 16}, decode={"quality": 80})
+    kept = ("catalog", "work", "ledger", "index", "memo", "vlm", "clip", "sbert", "query_log")
+    vars(other).update({name: vars(runtime)[name] for name in kept})
+    planned = runtime.live_target()
+    index(other, "other")
+    assert other.live_target().collection != planned.collection
+    do(other, shard, "standardize", "retrieve")
+    do(runtime, shard, "judge")
+    found = Shard(runtime.work, shard).read("candidates", Candidate)
+    assert {candidate.product_id for candidate in found} == {"p1", "p2"}
+    assert {candidate.pixels for candidate in found} == {
+        pixels for _, pixels in runtime.index.pixels(planned.collection)
+    }
 
 
 def _row(text: str, clip: FakeEmbedder, sbert: FakeEmbedder) -> IndexRow:

@@ -1,0 +1,58 @@
+"""Things of the catalog that are too many to hold: spooled to a file, then sorted or told apart by DuckDB, in bounded
+memory."""
+
+import tempfile
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import contextmanager
+from itertools import islice
+from pathlib import Path
+from typing import Any
+
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+MEMORY = "400MB"  # for DuckDB; what does not fit goes to the folder
+ROWS = 50_000  # written at a time
+
+
+def in_order(keys: Iterable[str], size: int) -> Iterator[tuple[str, ...]]:
+    """The keys, sorted, in pieces of ``size``; the last one may be shorter."""
+    schema = pa.schema([("key", pa.string())])
+    with _database(schema, ((key,) for key in keys)) as database:
+        found = database.execute("SELECT key FROM things ORDER BY key")
+        while rows := found.fetchmany(size):
+            yield tuple(key for (key,) in rows)
+
+
+def count_different(things: Iterable[tuple[str, Sequence[bool]]], groups: Sequence[str]) -> dict[str, int]:
+    """How many different contents each group has.
+
+    :param things: the content of each thing, and for each group whether the thing belongs to it.
+    """
+    schema = pa.schema([("content", pa.string()), *((group, pa.bool_()) for group in groups)])
+    with _database(schema, ((content, *member) for content, member in things)) as database:
+        return {
+            group: database.execute(
+                f'SELECT count(*) FROM (SELECT content FROM things WHERE "{group}" GROUP BY content)'  # noqa: S608
+            ).fetchone()[0]
+            for group in groups
+        }
+
+
+@contextmanager
+def _database(schema: pa.Schema, rows: Iterable[tuple[Any, ...]]) -> Iterator[Any]:
+    """A database with the table ``things``."""
+    import duckdb
+
+    with tempfile.TemporaryDirectory() as folder:
+        file = Path(folder) / "things.parquet"
+        rest = iter(rows)
+        with pq.ParquetWriter(file, schema) as writer:
+            while batch := list(islice(rest, ROWS)):
+                columns = [
+                    pa.array(column, field.type) for column, field in zip(zip(*batch, strict=True), schema, strict=True)
+                ]
+                writer.write_batch(pa.RecordBatch.from_arrays(columns, schema=schema))
+        with duckdb.connect(Path(folder) / "things.duckdb", config={"memory_limit": MEMORY}) as database:
+            database.execute(f"CREATE VIEW things AS SELECT * FROM read_parquet('{file}')")  # noqa: S608
+            yield database

@@ -1,0 +1,1 @@
+"""Readers of published results, for a shop to copy: they use nothing of ours."""

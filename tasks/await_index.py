@@ -1,0 +1,17 @@
+"""await_index: wait until the index is whole, or until it takes too long."""
+
+from typing import Any
+
+from mmsearch_core.stages import await_index
+from mmsearch_core.wiring import Runtime
+from tasks._command import command
+
+
+def work(runtime: Runtime, since: str) -> dict[str, Any]:
+    """Ask the ledger only; ``since`` is when the run began (ISO 8601; empty: now)."""
+    moment = await_index.read_moment(since)
+    return await_index.run(since=moment, ledger=runtime.ledger, settings=runtime.settings.search)
+
+
+if __name__ == "__main__":
+    command(__doc__, "--since", work)

@@ -1,0 +1,17 @@
+"""gates: tonight's lists are held against those that are published; too much of a change asks a person."""
+
+from typing import Any
+
+from mmsearch_core.records.ids import BatchId
+from mmsearch_core.stages import gates
+from mmsearch_core.wiring import Runtime
+from tasks._command import command
+
+
+def work(runtime: Runtime, batch: str) -> dict[str, Any]:
+    """Compare, and publish nothing."""
+    return gates.run(batch=BatchId(batch), work=runtime.work, settings=runtime.settings.search)
+
+
+if __name__ == "__main__":
+    command(__doc__, "batch", work)

@@ -1,0 +1,16 @@
+"""rollback: an older generation of results becomes current again, and is held there."""
+
+from typing import Any
+
+from mmsearch_core.stages import rollback
+from mmsearch_core.wiring import Runtime
+from tasks._command import command
+
+
+def work(runtime: Runtime, request: str) -> dict[str, Any]:
+    """The request is the run's form as JSON."""
+    return rollback.run(request=rollback.read_request(request), work=runtime.work, ledger=runtime.ledger)
+
+
+if __name__ == "__main__":
+    command(__doc__, "--request", work)

@@ -1,0 +1,64 @@
+"""How published results are read: of this schema, of the one before, and of a later one; without what was withdrawn."""
+
+import json
+
+import pytest
+
+from mmsearch_core.codec import to_json
+from mmsearch_core.errors import SchemaMismatch, StageMissing
+from mmsearch_core.records.ids import GenerationId, ProductId
+from mmsearch_core.serving.generation import generation_key
+from mmsearch_core.serving.results import Results
+from mmsearch_core.serving.withdrawn import WITHDRAWN, Withdrawn
+from mmsearch_core.testing.memory_store import MemoryStore
+from mmsearch_core.wiring import Runtime
+from tests.nights import current, make_older, night, products, shop
+
+
+@pytest.fixture
+def published() -> Runtime:
+    runtime = shop()
+    night(runtime, "one")
+    return runtime
+
+
+def test_before_the_first_publication_one_sentence_says_so() -> None:
+    with pytest.raises(StageMissing, match="precompute_results"):
+        Results(MemoryStore())
+
+
+def test_a_hit_has_its_relevance_where_it_was_judged_and_its_fused_score_everywhere(published: Runtime) -> None:
+    entry = Results(published.work).look_up("red dress", "en")
+    assert entry
+    first, *others = entry["hits"]
+    assert first["verdict"] == "相关"
+    assert 0.5 <= first["relevance"] <= 1
+    assert {(hit["verdict"], hit["relevance"]) for hit in others} == {(None, None)}
+    assert all(0 < hit["fused"] < 1 for hit in entry["hits"])
+
+
+def test_a_generation_of_the_version_before_is_read_as_if_it_were_of_today(published: Runtime) -> None:
+    before = Results(published.work).look_up("red dress", "en")
+    make_older(published)
+    after = Results(published.work).look_up("red dress", "en")
+    assert before
+    assert after
+    assert set(after["hits"][0]) == set(before["hits"][0])
+    assert [hit["relevance"] for hit in after["hits"]] == [hit["relevance"] for hit in before["hits"]]
+    assert after["hits"][0]["fused"] is None
+
+
+def test_a_generation_of_a_newer_version_is_refused_in_one_sentence(published: Runtime) -> None:
+    key = generation_key(GenerationId(current(published)))
+    manifest = json.loads(published.work.get(key) or b"")
+    published.work.put(key, json.dumps({**manifest, "schema": 3}).encode())
+    with pytest.raises(SchemaMismatch, match="newer mmsearch"):
+        Results(published.work)
+
+
+def test_a_withdrawn_product_is_in_no_list_whichever_generation_it_was_withdrawn_from(published: Runtime) -> None:
+    shown = products(published, "red dress")
+    assert shown
+    gone = Withdrawn(generation=GenerationId("another"), products=(ProductId(shown[0]),))
+    published.work.put(WITHDRAWN, to_json(gone))
+    assert products(published, "red dress") == shown[1:]

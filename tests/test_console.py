@@ -1,0 +1,97 @@
+"""What commands print, whatever a shop's titles, a shopper's query or a bucket's keys hold."""
+
+import json
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+import structlog
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from mmsearch_core import cli
+from mmsearch_core.console import say, show_figures, show_hits, show_json
+from mmsearch_core.errors import StageMissing
+from mmsearch_core.safe_text import printable
+from tests.test_safe_text import hostile
+
+markup = st.sampled_from(["[/m²]", "[bold]", "[/]", "[link=http://x]", ":smile:", "\\[", "[40-42]"])
+text = st.lists(hostile | markup, max_size=4).map("".join)
+
+
+def hit(seen: str, *, product: str = "p1", verdict: str | None = None) -> dict[str, Any]:
+    evidence = {"picture": "pictures/p1/1.jpg", "where": "whole", "text": seen, "reason": ""}
+    return {"product_id": product, "relevance": 0.5, "fused": 0.02, "verdict": verdict, "evidence": evidence}
+
+
+@pytest.fixture(autouse=True)
+def _wide(monkeypatch: pytest.MonkeyPatch) -> None:
+    """So that no cell is cut or wrapped."""
+    monkeypatch.setenv("COLUMNS", "1000")
+
+
+@pytest.fixture
+def logging_as_before() -> Iterator[None]:
+    """A command sets up its own logs."""
+    before = structlog.get_config()
+    yield
+    structlog.configure(**before)
+
+
+@settings(suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(query=text, seen=text, product=text, verdict=st.none() | text)
+def test_a_table_of_hits_is_harmless(
+    query: str, seen: str, product: str, verdict: str | None, capsys: pytest.CaptureFixture[str]
+) -> None:
+    show_hits({"query": query, "hits": [hit(seen, product=product, verdict=verdict)]}, as_json=False)
+    shown = capsys.readouterr().out.replace("\n", "")
+    assert printable(shown) == shown
+
+
+@pytest.mark.parametrize("title", ["Tiles 9.50 [/m²]", "size [40-42] red", "[bold]", "a :smile: b", "\\[x]"])
+def test_markup_in_a_title_is_text(title: str, capsys: pytest.CaptureFixture[str]) -> None:
+    show_hits({"query": f"{title}?", "hits": [hit(title)]}, as_json=False)
+    shown = capsys.readouterr().out
+    assert f"{title}?" in shown
+    assert f"{title} " in shown
+
+
+@settings(suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(query=text, seen=text)
+def test_json_of_hits_is_one_valid_line(query: str, seen: str, capsys: pytest.CaptureFixture[str]) -> None:
+    found = {"query": query, "hits": [hit(seen)]}
+    show_hits(found, as_json=True)
+    (line,) = capsys.readouterr().out.splitlines()
+    assert json.loads(line) == json.loads(json.dumps(found))
+
+
+def test_json_keeps_the_shops_languages_readable(capsys: pytest.CaptureFixture[str]) -> None:
+    show_json({"query": "红色连衣裙 für 9 €"})
+    assert capsys.readouterr().out == '{"query": "红色连衣裙 für 9 €"}\n'
+
+
+def test_figures_of_a_folder_with_a_hostile_name_are_shown(capsys: pytest.CaptureFixture[str]) -> None:
+    report = {"rows": [], "headroom": {"recovered": 0.1, "p_value": 0.5}}
+    show_figures(report, as_json=False, title="judged/[/x]\x1b[2J")
+    shown = capsys.readouterr().out
+    assert r"judged/[/x]\x1b[2J" in shown
+
+
+def test_a_sentence_is_one_line(capsys: pytest.CaptureFixture[str]) -> None:
+    say("s3://catalog/pictures/p1/a\nb\x1b[31m.jpg")
+    assert capsys.readouterr().out == "s3://catalog/pictures/p1/a\\x0ab\\x1b[31m.jpg\n"
+
+
+@pytest.mark.usefixtures("logging_as_before")
+def test_an_error_about_hostile_text_is_one_harmless_line(
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def fail() -> None:
+        raise StageMissing("“red\x1b]0;owned\x07 \ud800” is not among the published queries: try another.")
+
+    monkeypatch.setattr(cli, "app", fail)
+    with pytest.raises(SystemExit) as ended:
+        cli.main()
+    assert ended.value.code == 78
+    (line,) = capsys.readouterr().err.splitlines()
+    assert r"\x1b]0;owned\x07 \ud800" in line
