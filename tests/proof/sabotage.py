@@ -194,6 +194,12 @@ def puts_within_one_second(shop: Shop) -> None:
     shop.put("pictures/p1/a.jpg", picture("red"))
 
 
+def a_second_name_for_one_object(shop: Shop) -> None:
+    """Some stores answer for it, and list it under its plain name only."""
+    shop.hint(["pictures/p1//a.jpg", "pictures//p2/a.jpg"])
+    shop.finish(shop.open[-1])
+
+
 DAMAGE: tuple[Act, ...] = (
     lose_rows,
     lose_all_rows,
@@ -211,4 +217,5 @@ PUT_BACK: tuple[Act, ...] = (
     an_old_ledger_is_put_back,
     an_old_index_and_a_still_older_ledger_are_put_back,
     puts_within_one_second,
+    a_second_name_for_one_object,
 )
