@@ -54,6 +54,9 @@ DECIDING: Mapping[str, tuple[str, ...]] = {
     "upsert": (
         f"{STAGES}.upsert:_rows",
         f"{MILVUS}:_to_fields",
+        f"{RECORDS}.row:LONGEST_TEXT",
+        f"{RECORDS}.row:IndexRow.indexed_text",
+        f"{RECORDS}.row:IndexRow.content",
         f"{RECORDS}.row:row_id",
         f"{RECORDS}.row:passage_id",
         f"{RECORDS}.row:build_id",

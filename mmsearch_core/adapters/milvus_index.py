@@ -17,7 +17,7 @@ from mmsearch_core.errors import BadSettings, SchemaMismatch, StageMissing
 from mmsearch_core.records.embedding import Vector
 from mmsearch_core.records.ids import AssetId, Build, PassageId, PixelsId, ProductId, RowId, SegmentId
 from mmsearch_core.records.ranking import Match
-from mmsearch_core.records.row import ROW_COLUMNS, IndexRow, StoredRow
+from mmsearch_core.records.row import LONGEST_TEXT, ROW_COLUMNS, IndexRow, StoredRow
 from mmsearch_core.records.segment import Where, Whole, parse_where
 
 SCHEMA = "mmsearch-3"
@@ -26,10 +26,10 @@ SECONDS = 15.0  # for one call; a server that is away must not hang a task
 ROWS = 500  # rows a write: 64 MB a call is Milvus's limit
 QUERIES = 64  # queries per search call, at most
 ASSETS = 200  # assets a delete expression
-LONGEST = 8_000  # bytes of a text field; what is beyond is neither found nor shown
 ANSWER_BYTES = 48_000_000  # of a search call: Milvus sends 64 MB at most
-MATCH_BYTES = LONGEST + 2_000  # of a match: its text, and what else is shown
+MATCH_BYTES = LONGEST_TEXT + 2_000  # of a match: its text, and what else is shown
 ATTEMPTS, PAUSE = 5, 0.5  # to make a collection; seconds, more with each attempt
+WHOLE = 1_500  # rows a read with their vectors and both texts, which have to fit such a call too
 COLUMNS = 16_000  # rows a read of a few short fields: 16,384 is Milvus's limit, and every read costs Lite a scan
 NOBODY = 1 << 62  # no fencing token is so great
 CONTENT = {"content": 16}  # digest of the row: the length of its field
@@ -214,7 +214,7 @@ class MilvusIndex:
             fields = self._fields(collection)
             spaces = [name for name, kind in fields.items() if kind == "FLOAT_VECTOR"]
             names = [*IDS, "writer", "text_en", "text_zh", *spaces, *({"content"} & fields.keys())]
-            for row in self._query(collection, expression, names, ROWS):
+            for row in self._query(collection, expression, names, WHOLE):
                 yield _to_stored(row, spaces)
 
     def pixels(self, collection: str) -> Iterator[tuple[AssetId, PixelsId]]:

@@ -23,7 +23,7 @@ from mmsearch_core.records.segment import Where
 
 PassageKind = Literal["caption", "event", "table_row", "page_text"]
 
-LONGEST_TEXT = 60_000  # bytes of UTF-8 that an index keeps of a row's text
+LONGEST_TEXT = 8_000  # bytes of UTF-8 that an index keeps of a row's text; what is beyond is neither found nor shown
 ROW_COLUMNS = pa.schema(  # what every row of an index says of itself
     [(name, pa.string()) for name in ("row_id", "asset_id", "build", "content")] + [("writer", pa.int64())]
 )

@@ -32,6 +32,7 @@ BENCHMARKS: dict[str, Callable[[], list[Row]]] = {
         index_line,
         plan_unchanged,
         refresh_1m,
+        audit_1m,
         upsert_heads,
         mine_10m,
         publish_10k,

@@ -69,7 +69,7 @@ def upload(runtime: Runtime) -> list[Product]:
 
 
 def remember(runtime: Runtime, products: list[Product]) -> None:
-    """The ledger, by its own methods, as if all of it were indexed."""
+    """Ledger and index, by their own methods, as if all of it were indexed: a row for each picture."""
     target, ledger = runtime.build_target(), runtime.ledger
     sell(ledger, products)
     texts = {product.product_id: product.text_digest for product in products}

@@ -11,12 +11,12 @@ import numpy as np
 import pytest
 
 from mmsearch_core.adapters import milvus_index
-from mmsearch_core.adapters.milvus_index import LONGEST, MilvusIndex, queries_per_call
+from mmsearch_core.adapters.milvus_index import MilvusIndex, queries_per_call
 from mmsearch_core.errors import IndexAway, StageMissing
 from mmsearch_core.ports import VectorIndex
 from mmsearch_core.records.embedding import Vector
 from mmsearch_core.records.ids import AssetId, Build, PassageId, PixelsId, ProductId, RowId, SegmentId, digest
-from mmsearch_core.records.row import ROW_COLUMNS, IndexRow, row_id
+from mmsearch_core.records.row import LONGEST_TEXT, ROW_COLUMNS, IndexRow, row_id
 from mmsearch_core.records.segment import Page, Where, Whole
 from mmsearch_core.testing.memory_index import MemoryIndex
 from tests.conftest import Servers
@@ -320,7 +320,7 @@ def test_an_answer_stays_within_what_milvus_sends(limit: int) -> None:
     """64 MB a call, where every row has the longest text; a single query's answer cannot be cut."""
     queries = queries_per_call(limit)
     assert 1 <= queries <= 64
-    assert queries == 1 or queries * limit * LONGEST < 56_000_000
+    assert queries == 1 or queries * limit * LONGEST_TEXT < 56_000_000
 
 
 @pytest.mark.integration

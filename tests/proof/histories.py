@@ -182,7 +182,6 @@ class History(RuleBasedStateMachine):
 
     @property
     def _vandal(self) -> Vandal:
-        self.shop.runtime.build_target()  # a collection that was lost is made again
         return Vandal(self.shop.runtime)
 
     def _row(self, which: int) -> StoredRow | None:

@@ -20,7 +20,7 @@ Act = Callable[[Shop], None]
 
 
 class Vandal:
-    """Reads and writes the rows of the target of today, whatever the ledger says."""
+    """Reads and writes the rows of the target of today, whatever the ledger says; none where its collection is lost."""
 
     def __init__(self, runtime: Runtime) -> None:
         self._index: Any = runtime.index
@@ -28,14 +28,19 @@ class Vandal:
 
     def rows(self) -> list[StoredRow]:
         """All of them, by row id."""
-        found = self._index.rows_between(self._collection, "0", "g")
+        lost = self._index.uuid(self._collection) is None
+        found = () if lost else self._index.rows_between(self._collection, "0", "g")
         return sorted(found, key=lambda stored: stored.row.row_id)
 
     def delete(self, rows: Sequence[StoredRow]) -> None:
-        self._index.remove_rows(self._collection, [stored.row.row_id for stored in rows], writer=EVERYBODY)
+        if rows:
+            names = [stored.row.row_id for stored in rows]
+            self._index.remove_rows(self._collection, names, writer=EVERYBODY)
 
     def write(self, rows: Sequence[StoredRow]) -> None:
         """As they are, with a digest that need not be theirs."""
+        if self._index.uuid(self._collection) is None:
+            return
         if isinstance(self._index, MemoryIndex):
             for stored in rows:
                 self._index.upsert(self._collection, [stored.row], writer=stored.writer)
@@ -189,6 +194,12 @@ def puts_within_one_second(shop: Shop) -> None:
     shop.put("pictures/p1/a.jpg", picture("red"))
 
 
+def a_second_name_for_one_object(shop: Shop) -> None:
+    """Some stores answer for it, and list it under its plain name only."""
+    shop.hint(["pictures/p1//a.jpg", "pictures//p2/a.jpg"])
+    shop.finish(shop.open[-1])
+
+
 DAMAGE: tuple[Act, ...] = (
     lose_rows,
     lose_all_rows,
@@ -206,4 +217,5 @@ PUT_BACK: tuple[Act, ...] = (
     an_old_ledger_is_put_back,
     an_old_index_and_a_still_older_ledger_are_put_back,
     puts_within_one_second,
+    a_second_name_for_one_object,
 )

@@ -112,9 +112,7 @@ class Shop:
     def compare(self, run: str | None = None) -> list[Work]:
         """Hand out what a comparison finds; the same run again is a retry. A person has approved what is gone."""
         self.runs += run is None
-        sold = self._sold(APPROVED)
-        assert sold is not None
-        self.sold = sold
+        self.sold = self.said()
         batches = compare.work(self.runtime, run or f"run-{self.runs}", approve_removals=APPROVED)["batches"]
         return self._take_up(batches)
 
@@ -184,6 +182,18 @@ class Shop:
         except LATE:
             self.open = [other for other in self.open if other is not work]
 
+    def said(self) -> Mapping[str, Any]:
+        """What is sold by the feed of now, if a person believes it."""
+        sold = self._sold(APPROVED)
+        assert sold is not None
+        return sold
+
+    def take_up(self, batch: str) -> None:
+        """A batch from its plan to its end."""
+        work = Work(batch)
+        self.open.append(work)
+        self.finish(work)
+
     def start_elsewhere(self, work: Work | None) -> None:
         """Start tasks, some of this batch, with another Milvus: they change nothing, there or in the ledger."""
         wrong, before = at_another_milvus(self.runtime), self._ledger()
@@ -206,12 +216,6 @@ class Shop:
         targets = ledger.targets()
         known = [one for it in targets for batch in ledger.known(it.target_id) for one in batch]
         return targets, known, [ledger.unfinished_batches(it.target_id) for it in targets]
-
-    def take_up(self, batch: str) -> None:
-        """A batch from its plan to its end."""
-        work = Work(batch)
-        self.open.append(work)
-        self.finish(work)
 
     def finish(self, work: Work) -> None:
         while work in self.open:

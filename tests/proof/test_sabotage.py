@@ -69,12 +69,12 @@ def night(shop: Shop, *, new_texts: int = 0) -> dict[str, int]:
     """One comparison and its batches; then everything is held against the bucket. Returns what was counted.
     ``new_texts`` is how many words of the feed were never indexed with what is on their picture."""
     runtime = shop.runtime
-    before = calls(runtime)
+    before, shop.sold = calls(runtime), shop.said()
     report = compare.work(runtime, f"night-{next(NUMBERS)}")
     for batch in report["batches"]:
         shop.take_up(batch)
     assert calls(runtime) == [before[0], before[1] + new_texts]
-    assert found(runtime) == implied(runtime.catalog, runtime.index_recipes, shop.feed)
+    assert found(runtime) == implied(runtime.catalog, runtime.index_recipes, shop.sold)
     after = compare.work(runtime, f"after-{next(NUMBERS)}")
     assert after["batches"] == []
     assert differences(after["counts"]) == 0

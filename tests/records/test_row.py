@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 from mmsearch_core.records.ids import AssetId, Build, PassageId, PixelsId, ProductId, RowId, SegmentId
-from mmsearch_core.records.row import IndexRow, StoredRow, content_of
+from mmsearch_core.records.row import LONGEST_TEXT, IndexRow, StoredRow, content_of
 from mmsearch_core.records.segment import Page, Whole
 
 ROW = IndexRow(
@@ -59,6 +59,6 @@ def test_a_set_of_rows_has_one_digest_in_any_order_and_a_doubled_row_counts_twic
 
 def test_text_beyond_what_an_index_keeps_does_not_count() -> None:
     """Cut between characters."""
-    long = replace(ROW, text="文" * 20_000)
-    assert replace(ROW, text="文" * 20_000 + "more").content == long.content
-    assert replace(ROW, text="x" + "文" * 20_000).indexed_text == "x" + "文" * 19_999
+    long = replace(ROW, text="x" * LONGEST_TEXT)
+    assert replace(ROW, text="x" * LONGEST_TEXT + "more").content == long.content
+    assert replace(ROW, text="xx" + "文" * LONGEST_TEXT).indexed_text == "xx" + "文" * ((LONGEST_TEXT - 2) // 3)
