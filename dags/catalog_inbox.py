@@ -3,6 +3,9 @@
 Starts by itself, within seconds, while messages wait in the bucket's queue. `drain` records what they name as a batch
 and deletes them; the batch is a partition of the asset `event_batch`, which starts a run of `index_events`.
 
+The shop's feed comes the same way. One that is empty, cut off or cannot be read holds up no picture: `report` says why
+it was refused, and `catalog_refresh` stops for it at night.
+
 A start is only a hint: `drain` is **skipped** when no message names a picture. While this DAG is switched off, messages
 wait in the queue; what never came is found by `catalog_refresh` at night. Before the first `catalog_refresh` there is
 no index to bring up to date: messages wait too.

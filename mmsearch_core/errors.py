@@ -16,6 +16,7 @@ MMSearchError
 │   │              └── EngineBroke  it broke while it worked on records, maybe because of one of them
 │   ├── Busy             somebody else holds the lease
 │   ├── IndexIncomplete  a comparison's batches are not all done
+│   ├── FeedReplaced     another state of the feed was taken meanwhile
 │   └── TooManyFailures  more than the allowed share of a shard: nobody is blamed before a retry
 └── StopEverything       exit 78: fail now, a retry cannot help
     ├── BadSettings      a setting is missing, malformed or refused
@@ -24,6 +25,8 @@ MMSearchError
     ├── ListingBroken    an inventory of the bucket is not whole, or not the newest
     ├── TooManyRemovals  more is gone from the bucket than one run may remove unasked
     ├── HeldForApproval  results differ so much from the published ones that a person has to approve them
+    ├── FeedBroken       the feed is not there, or too little of it can be read
+    ├── TooManyRemovals  more is gone from the bucket or the feed than one run may remove unasked
     └── StageMissing     the stage before has not run
 PreconditionFailed       a conditional write lost; part of the store's contract, always handled by the caller
 """
@@ -106,6 +109,10 @@ class Busy(TryLater):
     """Another process holds the lease."""
 
 
+class FeedReplaced(TryLater):
+    """Another state of the feed was taken meanwhile: of the older one, nothing more may be written."""
+
+
 class TooManyFailures(TryLater):
     """So many records of a shard failed that the cause is likely not the records."""
 
@@ -134,8 +141,12 @@ class ListingBroken(StopEverything):
     """An inventory of the bucket is not whole, or a newer one was used before."""
 
 
+class FeedBroken(StopEverything):
+    """The feed is not there, or too little of it can be read to believe the rest."""
+
+
 class TooManyRemovals(StopEverything):
-    """More is gone from the bucket than one run may remove unasked."""
+    """More is gone from the bucket or the feed than one run may remove unasked."""
 
 
 class HeldForApproval(StopEverything):

@@ -2,21 +2,24 @@
 contract tests (``tests/contracts``). All raise ``TryLater`` when the other side is away and ``StopEverything`` when it
 refuses for good; neither is repeated below."""
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from datetime import datetime
+from pathlib import Path
 from typing import Literal, Protocol
 
 import pyarrow as pa
 
 from mmsearch_core.errors import BadRecord
 from mmsearch_core.records.asset import Asset, Change, Kind, ObjectRef, Product
-from mmsearch_core.records.commit import Known, Writing
+from mmsearch_core.records.commit import Known, Made, Writing
 from mmsearch_core.records.embedding import Vector
-from mmsearch_core.records.ids import AssetId, BatchId, Build, PixelsId, ProductId, RecipeId, TargetId
+from mmsearch_core.records.feed import FeedState
+from mmsearch_core.records.ids import AssetId, BatchId, Build, PixelsId, ProductId, RecipeId, RowId, TargetId
 from mmsearch_core.records.message import Message
 from mmsearch_core.records.question import Question
 from mmsearch_core.records.ranking import Match, PairScore
-from mmsearch_core.records.row import IndexRow
+from mmsearch_core.records.row import IndexRow, StoredRow
 from mmsearch_core.records.run import BatchStatus, Failure, OpenBatch, Target
 from mmsearch_core.records.segment import Decoded
 
@@ -36,6 +39,11 @@ class ObjectStore(Protocol):
 
     def get(self, key: str, *, if_match: str | None = None) -> bytes | None:
         """The bytes, or None where there is no object; PreconditionFailed if its ETag is not ``if_match``."""
+
+    def download(self, key: str, path: Path, *, if_match: str | None = None) -> ObjectRef | None:
+        """Write the object's bytes to a file, never all of them in memory, and return the object as it was then; None,
+        and no file, where there is no object. PreconditionFailed if its ETag is not ``if_match``, or if the object is
+        replaced meanwhile."""
 
     def put(self, key: str, data: bytes, *, if_none_match: bool = False, if_match: str | None = None) -> str:
         """Write and return the ETag. ``if_none_match``: only where nothing is; ``if_match``: only over that ETag.
@@ -143,9 +151,12 @@ class VectorIndex(Protocol):
     def upsert(self, collection: str, rows: Sequence[IndexRow], *, writer: int = 0) -> None:
         """Write rows by primary key, beside older builds."""
 
-    def retire(self, collection: str, keep: Mapping[AssetId, Build | None], *, writer: int = 0) -> int:
-        """Delete the rows of these assets that are of another build than the one to keep; returns how many. Rows of
-        later writers stay: one that lost its lease while it slept takes nothing from its successor."""
+    def retire(self, collection: str, keep: Mapping[AssetId, Collection[RowId]], *, writer: int = 0) -> int:
+        """Delete the rows of these assets other than those to keep; returns how many. Rows of later writers stay: one
+        that lost its lease while it slept takes nothing from its successor."""
+
+    def remove_rows(self, collection: str, rows: Sequence[RowId], *, writer: int = 0) -> list[RowId]:
+        """Delete these rows, but for those of later writers; returns those that were there."""
 
     def search(self, collection: str, space: str, vectors: Sequence[Vector], limit: int) -> list[list[Match]]:
         """The nearest rows to each vector by cosine similarity, best first; one batched call."""
@@ -155,6 +166,18 @@ class VectorIndex(Protocol):
 
     def builds(self, collection: str) -> Iterator[tuple[str, AssetId, Build]]:
         """(row id, asset, build) of every row."""
+
+    def row_columns(self, collection: str) -> Iterator[pa.RecordBatch]:
+        """``ROW_COLUMNS`` of every row; ``content`` is "" in a collection of an earlier schema."""
+
+    def rows_of(self, collection: str, assets: Sequence[AssetId]) -> Iterator[StoredRow]:
+        """The rows of these assets, vectors included."""
+
+    def rows_between(self, collection: str, first: str, last: str) -> Iterator[StoredRow]:
+        """The rows with ``first <= row id < last``, vectors included."""
+
+    def greatest_writer(self, collection: str) -> int:
+        """The greatest fencing token under which a row was written; 0 where there is no row."""
 
     def pixels(self, collection: str) -> Iterator[tuple[AssetId, PixelsId]]:
         """(asset, pixels) of every row; several rows of an asset may refer to the same pixels."""
@@ -189,16 +212,21 @@ class Ledger(Protocol):
     def known_columns(self, target: TargetId, *, prefix: str = "") -> Iterator[pa.RecordBatch]:
         """The same as it stands at one moment, as ``KNOWN_COLUMNS``, in no order: a quarter of the cost of records."""
 
+    def built_columns(self, target: TargetId, assets: Sequence[AssetId] | None = None) -> Iterator[pa.RecordBatch]:
+        """``BUILT_COLUMNS`` of these assets, or of all: what of each is live, in no order."""
+
     def look_up(self, target: TargetId, assets: Sequence[AssetId]) -> dict[AssetId, Known]:
         """What is known of these assets; unknown ones are left out."""
 
     def begin(self, target: TargetId, writings: Sequence[Writing], *, token: int) -> set[AssetId]:
         """One transaction: each asset's target build and state "writing"; returns those of which no later observation
-        is known. Here and below Busy if ``token`` is not that of the current lease of ``index:<target>``."""
+        is known. Attempts begin anew where the source version is another. Here and below Busy if ``token`` is not that
+        of the current lease of ``index:<target>``."""
 
-    def commit(self, target: TargetId, builds: Mapping[AssetId, Build], *, token: int) -> set[AssetId]:
+    def commit(self, target: TargetId, made: Mapping[AssetId, Made], *, token: int) -> set[AssetId]:
         """One transaction: these builds become live, each only if it is still the asset's target build; returns
-        those that did. The commit number rises by one. The state stays "writing", since older rows lie there yet."""
+        those that did. The commit number rises by one. The state stays "writing", since older rows lie there yet.
+        What failed of a build is kept, and its attempts counted, as ``fail`` does."""
 
     def settle(self, target: TargetId, builds: Mapping[AssetId, Build], *, token: int) -> None:
         """No rows but those of these live builds are left of their assets: state "live"."""
@@ -218,14 +246,33 @@ class Ledger(Protocol):
     def commit_number(self, target: TargetId) -> int:
         """How many commits this target has seen."""
 
-    def put_products(self, products: Iterable[Product]) -> int:
-        """Record the whole feed; returns how many products are new, differ in any fact, or are in it no more."""
+    def feed_state(self, feed: str) -> FeedState | None:
+        """The state of this feed that the products are of, or are becoming of; None where they are of none or of
+        another feed. ``feed`` is bucket and key."""
+
+    def begin_feed(self, feed: str, *, version: str, modified_at: datetime, instead_of: FeedState | None) -> FeedState:
+        """Record that this state of the feed is being taken; from then on nobody writes products of another one.
+        FeedReplaced if what is recorded is no longer ``instead_of``. The token rises, unless the version is the same:
+        several processes may take one state at once."""
+
+    def put_products(self, state: FeedState, products: Iterable[Product], gone: Iterable[ProductId]) -> None:
+        """Record these products and forget those that are gone, in several transactions; FeedReplaced, and no further
+        write, once another state than ``state`` is begun."""
+
+    def end_feed(self, state: FeedState) -> None:
+        """All of this state is taken and handed out; no effect where another is begun."""
 
     def products(self, ids: Sequence[ProductId]) -> dict[ProductId, Product]:
         """These products; unknown ones are left out."""
 
     def product_texts(self) -> Iterator[list[tuple[ProductId, str]]]:
         """(product, text digest) of all products, in batches."""
+
+    def product_columns(self) -> Iterator[pa.RecordBatch]:
+        """All products as they stand at one moment, as ``PRODUCT_COLUMNS``, in no order."""
+
+    def assets_of_products(self, target: TargetId, products: Sequence[ProductId]) -> list[Known]:
+        """What is known of the assets of these products, in no order."""
 
     def open_batch(self, batch: BatchId, *, target: TargetId, source: str) -> None:
         """Record that a batch was handed out; no effect where it is known."""
@@ -252,11 +299,27 @@ class Ledger(Protocol):
     def give_lease(self, name: str, *, holder: str) -> None:
         """Give the lease back, if it is ours."""
 
+    def raise_token(self, name: str, at_least: int) -> None:
+        """Tokens of the lease that are taken from now on are greater than ``at_least``: rows may carry greater ones
+        than a new or restored ledger knows of. A holder whose token was raised has lost the lease."""
+
     def counts(self, target: TargetId) -> dict[str, int]:
-        """Assets by state, products, failures: for people."""
+        """Assets by state, those among the live ones of which something failed ("incomplete"), products: for people."""
 
     def failures(self, target: TargetId, *, limit: int) -> list[tuple[str, Failure]]:
-        """(key, failure) of assets that could not be made, newest first."""
+        """(key, failure) of assets that could not be made or lack something, newest first."""
+
+    def redrivable(
+        self, target: TargetId, *, attempts: int, kinds: Collection[str] = (), limit: int
+    ) -> list[tuple[str, Failure]]:
+        """(key, failure) of those that were tried fewer than ``attempts`` times, of these kinds or of all: first what
+        was never re-driven, then what was longest ago."""
+
+    def set_redriven(self, target: TargetId, assets: Sequence[AssetId]) -> None:
+        """These were re-driven now: all others have their turn before them."""
+
+    def parked(self, target: TargetId, *, attempts: int, kinds: Collection[str] = ()) -> dict[tuple[str, str], int]:
+        """How many failures were tried ``attempts`` times or more, by (stage, kind)."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -53,7 +53,7 @@ class Catalog(Section):
     product_pattern: str = r"^pictures/([^/]+)/"
     # instead of listing the bucket: a manifest.json of S3 Inventory, or the prefix under which the newest one is taken
     inventory: str | None = Field(default=None, pattern=r"^s3://[^/]+/")
-    removed_share: Share = 0.2  # of what is indexed may be removed in one run; more has to be approved
+    removed_share: Share = 0.2  # of the pictures or products may go in one run; more has to be approved
     removed_at_least: int = Field(default=100, ge=0)  # so many may be removed whatever their share
 
 
@@ -156,6 +156,7 @@ class Index(Section):
     uri: str = "http://127.0.0.1:19530"
     token: SecretStr | None = None
     alias: str = Field(default="mmsearch", pattern=r"^[A-Za-z_][A-Za-z0-9_]*$")
+    reread: int = Field(default=50_000, ge=0)  # rows that are read back and held against their digests in a night
     switch: Literal["measured", "at_once"] = "measured"  # an index that was measured gives way to one that is no worse
 
 
@@ -195,12 +196,12 @@ class Beside(Section):
 
 
 class Shards(Section):
-    """How work is cut and when a shard gives up."""
+    """How work is cut and when a shard doubts its environment."""
 
     # records per shard; 0: as many as take five to ten minutes, by what was measured in earlier batches
     size: int = Field(default=0, ge=0, le=MOST_RECORDS)
     most: int = Field(default=200, gt=0, le=MOST_SHARDS)  # shards a batch
-    failed_share: Share = 0.2
+    failed_share: Share = 0.2  # with more failures than that a stage does a known good item, to tell whose fault it is
     failed_at_least: int = Field(default=10, ge=0)  # so many failures are borne whatever their share
     lease_seconds: float = Field(default=30, gt=0)
 

@@ -2,11 +2,14 @@
 
 import io
 import json
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
+from datetime import UTC, datetime
 from typing import Any
 
 from PIL import Image
 
+from mmsearch_core.ports import Ledger
+from mmsearch_core.records.asset import Product
 from mmsearch_core.settings import Settings
 from mmsearch_core.shards import run_stage
 from mmsearch_core.testing.fake_models import COLORS, FakeDecoder, FakeEmbedder, FakeVisionLanguageModel
@@ -61,6 +64,14 @@ def feed(runtime: Runtime, products: Mapping[str, str]) -> None:
     """Replace the feed: titles by product id."""
     lines = [json.dumps({"product_id": p, "title": {"en": title}, "price": 9.5}) for p, title in products.items()]
     runtime.catalog.put("products.jsonl", "\n".join(lines).encode())
+
+
+def sell(ledger: Ledger, products: Iterable[Product], version: str = "1") -> None:
+    """Record products as a feed of that version would, taking none away."""
+    before = ledger.feed_state("catalog/products.jsonl")
+    now = datetime.now(UTC)
+    state = ledger.begin_feed("catalog/products.jsonl", version=version, modified_at=now, instead_of=before)
+    ledger.put_products(state, products, gone=())
 
 
 def ask(runtime: Runtime, *queries: tuple[str, str], sessions: int = 3) -> None:

@@ -29,7 +29,8 @@ def line(event: QueryEvent) -> bytes:
 
 
 def log_of(*objects: Iterable[QueryEvent | bytes]) -> MemoryStore:
-    """A bucket with an object for each group of events; what is bytes already is a line as it is."""
+    """A bucket with an object for each group of events; what is bytes already is a line as it
+    is."""
     store = MemoryStore("logs")
     for number, events in enumerate(objects):
         lines = [event if isinstance(event, bytes) else line(event) for event in events]

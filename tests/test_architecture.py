@@ -52,6 +52,7 @@ def test_one_word_names_a_stage_everywhere() -> None:
         "asked",
         "gate_measures",
         "canary",
+        "audit",
         "housekeeping",
         "judged_queries",
         "memoised",

@@ -1,9 +1,11 @@
 """How the ledger speaks to its database: connecting, transactions, upserts, and whose fault an error is."""
 
-from collections.abc import Iterator, Mapping, Sequence
+import random
+import time
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from functools import cached_property
-from typing import Any, TypeVar
+from functools import cached_property, wraps
+from typing import Any, ParamSpec, TypeVar
 
 from sqlalchemy import Connection, Engine, Table, create_engine, event
 from sqlalchemy.dialects import postgresql, sqlite
@@ -22,10 +24,33 @@ from mmsearch_core.errors import BadSettings, LedgerAway, SchemaMismatch
 from mmsearch_core.safe_text import redacted
 
 T = TypeVar("T")
+P = ParamSpec("P")
 
 PIECE = 500  # values in one IN list
+TRIES = 3  # of a transaction that met another's locks
+CONFLICTS = ("40P01", "40001")  # SQLSTATE: deadlock detected, serialization failure
 PATIENCE = 30  # seconds to wait for SQLite's one writer
 REFUSALS = ("authentication", "does not exist", "unable to open database file")
+
+
+class Conflict(LedgerAway):
+    """Two transactions waited for each other, and this one was given up by the database."""
+
+
+def again_after_conflict(method: Callable[P, T]) -> Callable[P, T]:
+    """Decorator of a method that is one transaction: it is done again where another's locks were in its way. All of
+    ours lock assets in one order, so that takes a statement that is not ours."""
+
+    @wraps(method)
+    def tried(*args: P.args, **options: P.kwargs) -> T:
+        for _ in range(TRIES - 1):
+            try:
+                return method(*args, **options)
+            except Conflict:
+                time.sleep(random.uniform(0.01, 0.1))  # noqa: S311 (no secret: only not both at once)
+        return method(*args, **options)
+
+    return tried
 
 
 def pieces(things: Sequence[T]) -> Iterator[Sequence[T]]:
@@ -55,19 +80,27 @@ class LedgerDatabase:
                 yield connection
 
     def upsert(
-        self, connection: Connection, table: Table, rows: Sequence[Mapping[str, Any]], keep: Sequence[str] = ()
+        self,
+        connection: Connection,
+        table: Table,
+        rows: Sequence[Mapping[str, Any]],
+        keep: Sequence[str] = (),
+        computed: Callable[[Any], Mapping[str, Any]] = lambda _: {},
     ) -> None:
-        """Insert, or replace the given columns; those in ``keep`` stay as they are in rows that exist."""
+        """Insert, or replace the given columns; those in ``keep`` stay as they are in rows that exist, and others
+        become what ``computed`` makes of the new row's columns."""
         if not rows:
             return
         keys = [column.name for column in table.primary_key]
         statement = _insert(connection, table)
         replaced = {name: statement.excluded[name] for name in rows[0] if name not in (*keys, *keep)}
+        replaced |= computed(statement.excluded)
         connection.execute(statement.on_conflict_do_update(index_elements=keys, set_=replaced), [dict(r) for r in rows])
 
-    def insert_new(self, connection: Connection, table: Table, row: Mapping[str, Any]) -> None:
-        """Insert, unless a row with this key is there; two processes may try at once."""
-        connection.execute(_insert(connection, table).on_conflict_do_nothing(), dict(row))
+    def insert_new(self, connection: Connection, table: Table, *rows: Mapping[str, Any]) -> None:
+        """Insert those whose keys are not there; two processes may try at once."""
+        if rows:
+            connection.execute(_insert(connection, table).on_conflict_do_nothing(), [dict(row) for row in rows])
 
     def upgrade(self) -> bool:
         """Bring the tables up to date; whether there was anything to do."""
@@ -103,9 +136,9 @@ class LedgerDatabase:
                 raise BadSettings(
                     f"The ledger's database refuses ({_first_line(error)}): correct ledger.url."
                 ) from error
-            raise LedgerAway(
-                f"The ledger's database does not answer ({_first_line(error)}): try again later."
-            ) from error
+            state = getattr(getattr(error, "orig", None), "sqlstate", None)
+            kind = Conflict if state in CONFLICTS else LedgerAway
+            raise kind(f"The ledger's database does not answer ({_first_line(error)}): try again later.") from error
         except ProgrammingError as error:
             raise SchemaMismatch(
                 f"The ledger's tables are not ours ({_first_line(error)}): correct ledger.url."

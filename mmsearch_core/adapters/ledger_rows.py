@@ -9,12 +9,14 @@ from sqlalchemy import Text, type_coerce
 
 from mmsearch_core.adapters.ledger_schema import assets
 from mmsearch_core.records.asset import Asset, Change, Product, Removal
-from mmsearch_core.records.commit import KNOWN_COLUMNS, Known, Writing
+from mmsearch_core.records.commit import BUILT_COLUMNS, KNOWN_COLUMNS, Known, Writing
 from mmsearch_core.records.ids import RecipeId, TargetId
 from mmsearch_core.records.run import Failure, Target
 
 WHAT = ("asset_id", "bucket", "key", "product_id", "source_version", "product_text", "state", "live_build")
-KNOWN = [assets.c[name] for name in (*WHAT, "attempts", "observed_at")]
+KNOWN = [assets.c[name] for name in (*WHAT, "attempts", "observed_at", "failure_kind")]
+NO_FAILURE: dict[str, None] = {"failure_stage": None, "failure_kind": None, "failure_message": None}
+BUILT = [assets.c[name] for name in BUILT_COLUMNS.names]
 # as the driver gives them: SQLite's text is made a moment by Arrow, a whole column at once
 COLUMNS = [type_coerce(assets.c[name], Text) for name in KNOWN_COLUMNS.names]
 PRODUCT = ("product_id", "title", "url", "price", "currency", "in_stock", "facts")
@@ -54,9 +56,10 @@ def doubted_row(target: TargetId, change: Change) -> dict[str, Any]:
 
 
 def writing_row(target: TargetId, writing: Writing) -> dict[str, Any]:
-    """The columns of a build that is about to be written."""
+    """The columns of a build that is about to be written: what failed of the last one is past."""
     return {
         **asset_row(target, writing.asset),
+        **NO_FAILURE,
         "product_text": writing.product_text,
         "state": "writing",
         "target_build": writing.build,
@@ -68,7 +71,8 @@ def writing_row(target: TargetId, writing: Writing) -> dict[str, Any]:
 def product_row(product: Product) -> dict[str, Any]:
     """The columns of a product."""
     fields = {name: getattr(product, name) for name in PRODUCT}
-    digests = {"text_digest": product.text_digest, "facts_digest": product.facts_digest}
+    text, facts = product.digests
+    digests = {"text_digest": text, "facts_digest": facts}
     return {**fields, "title": dict(product.title), "facts": dict(product.facts), **digests}
 
 
@@ -85,7 +89,7 @@ def to_target(row: Mapping[Any, Any]) -> Target:
 
 def to_known(row: Sequence[Any]) -> Known:
     """The record of a row with the columns ``KNOWN``. By position: this is done ten million times a night."""
-    name, bucket, key, product, version, text, state, live, attempts, observed = row
+    name, bucket, key, product, version, text, state, live, attempts, observed, failure = row
     return Known(
         asset_id=name,
         bucket=bucket,
@@ -97,6 +101,7 @@ def to_known(row: Sequence[Any]) -> Known:
         live_build=live,
         attempts=attempts,
         observed_at=in_utc(observed) if observed else None,
+        failure_kind=failure,
     )
 
 
@@ -108,6 +113,12 @@ def to_columns(rows: Sequence[Sequence[Any]]) -> pa.RecordBatch:
         moments = moments.cast(pa.timestamp("us"))
     arrays = [*(pa.array(text, pa.string()) for text in texts), moments.cast(KNOWN_COLUMNS.field("observed_at").type)]
     return pa.RecordBatch.from_arrays(arrays, schema=KNOWN_COLUMNS)
+
+
+def to_built(rows: Sequence[Sequence[Any]]) -> pa.RecordBatch:
+    """Rows with the columns ``BUILT``, column by column."""
+    columns = zip(BUILT_COLUMNS, zip(*rows, strict=True), strict=True)
+    return pa.RecordBatch.from_arrays([pa.array(values, field.type) for field, values in columns], schema=BUILT_COLUMNS)
 
 
 def in_utc(moment: datetime) -> datetime:

@@ -1,6 +1,20 @@
 """The tables of the ledger as they are today. Every change of them is a new file in ``migrations/versions``."""
 
-from sqlalchemy import JSON, BigInteger, Column, DateTime, Float, Index, Integer, MetaData, String, Table, Text
+from sqlalchemy import (
+    JSON,
+    BigInteger,
+    Boolean,
+    Column,
+    DateTime,
+    Float,
+    Index,
+    Integer,
+    MetaData,
+    String,
+    Table,
+    Text,
+    text,
+)
 
 REVISION = "0003"  # the newest file in migrations/versions
 VERSION_TABLE = "ledger_version"  # not Alembic's own name: Airflow may keep its tables in the same database
@@ -43,6 +57,15 @@ assets = Table(
     Column("content", String(64), nullable=False, default="", server_default=""),  # digest of these rows; "": unknown
     Column("redriven_at", DateTime(timezone=True)),  # when a failure was last tried again
     Index("assets_by_state", "target_id", "state", "changed_at"),
+    Index("assets_by_product", "target_id", "product_id"),
+    # few rows in a large table: those of which something failed
+    Index(
+        "assets_failed",
+        "target_id",
+        "redriven_at",
+        sqlite_where=text("failure_kind IS NOT NULL"),
+        postgresql_where=text("failure_kind IS NOT NULL"),
+    ),
 )
 
 products = Table(
@@ -59,13 +82,15 @@ products = Table(
     Column("facts_digest", String(64), nullable=False),
 )
 
-# which state of the feed the products are of
+# which state of the feed the products are of: one row, since a ledger serves one catalog
 feeds = Table(
     "feeds",
     tables,
     Column("feed", String(1024), primary_key=True),  # bucket and key
-    Column("version", String(255), nullable=False),
+    Column("version", Text, nullable=False),
     Column("modified_at", DateTime(timezone=True), nullable=False),
+    Column("token", BigInteger, nullable=False),  # rises with every other state
+    Column("whole", Boolean, nullable=False),  # all its products are in, and the pictures they concern in batches
 )
 
 batches = Table(

@@ -4,20 +4,24 @@ import random
 import re
 import time
 import uuid
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from functools import cached_property
 from typing import Any
 
+import numpy as np
+import pyarrow as pa
+
 from mmsearch_core.adapters.milvus_errors import milvus_error
 from mmsearch_core.errors import BadSettings, SchemaMismatch, StageMissing
 from mmsearch_core.records.embedding import Vector
-from mmsearch_core.records.ids import AssetId, Build, PassageId, PixelsId, SegmentId
+from mmsearch_core.records.ids import AssetId, Build, PassageId, PixelsId, ProductId, RowId, SegmentId
 from mmsearch_core.records.ranking import Match
-from mmsearch_core.records.row import IndexRow
-from mmsearch_core.records.segment import parse_where
+from mmsearch_core.records.row import ROW_COLUMNS, IndexRow, StoredRow
+from mmsearch_core.records.segment import Where, Whole, parse_where
 
-SCHEMA = "mmsearch-2"
+SCHEMA = "mmsearch-3"
+READABLE = (SCHEMA, "mmsearch-2")  # an index of the last schema is searched until the next one is built: no "content"
 SECONDS = 15.0  # for one call; a server that is away must not hang a task
 ROWS = 500  # rows a write: 64 MB a call is Milvus's limit
 QUERIES = 64  # queries per search call, at most
@@ -26,6 +30,9 @@ LONGEST = 8_000  # bytes of a text field; what is beyond is neither found nor sh
 ANSWER_BYTES = 48_000_000  # of a search call: Milvus sends 64 MB at most
 MATCH_BYTES = LONGEST + 2_000  # of a match: its text, and what else is shown
 ATTEMPTS, PAUSE = 5, 0.5  # to make a collection; seconds, more with each attempt
+COLUMNS = 16_000  # rows a read of a few short fields: 16,384 is Milvus's limit, and every read costs Lite a scan
+NOBODY = 1 << 62  # no fencing token is so great
+CONTENT = {"content": 16}  # digest of the row: the length of its field
 IDS = ("row_id", "passage_id", "segment_id", "asset_id", "product_id", "build", "place", "pixels")
 SHOWN = ["passage_id", "segment_id", "asset_id", "build", "place", "pixels", "text_en"]
 # the default analyzer finds nothing inside a Chinese phrase, and Lite refuses {"type": "chinese"}
@@ -34,6 +41,8 @@ ANALYZERS: dict[str, dict[str, Any]] = {
     "zh": {"tokenizer": "jieba"},
 }
 WORD = re.compile(r"\w")
+QUOTABLE = re.compile(r"[\w.:-]+", re.ASCII)
+UNREADABLE = "unreadable"  # instead of a digest
 
 
 class MilvusIndex:
@@ -91,7 +100,7 @@ class MilvusIndex:
         except StageMissing:  # dropped between the two calls
             return None
         made_by = properties.get("mmsearch.schema")
-        if made_by != SCHEMA:
+        if made_by not in READABLE:
             raise SchemaMismatch(
                 f"The collection {collection} was made by another version ({made_by or 'not by mmsearch'}): "
                 "choose another index.alias, or drop it."
@@ -123,23 +132,37 @@ class MilvusIndex:
         Nobody is shown it meanwhile, since its asset is in no ledger."""
         fields = self._client.describe_collection(collection, timeout=SECONDS)["fields"]
         sizes = {field["name"]: field["params"]["dim"] for field in fields if field["name"] in spaces}
-        filler = {**dict.fromkeys((*IDS, "text_en", "text_zh"), "f"), "place": "whole", "writer": 0}
+        filler = {**dict.fromkeys((*IDS, "text_en", "text_zh"), "f"), "place": "whole", "content": "", "writer": 0}
         filler |= {space: [1.0] + [0.0] * (size - 1) for space, size in sizes.items()}
         self._client.upsert(collection, [*data, filler], timeout=4 * SECONDS)
         self._client.delete(collection, ids=[filler["row_id"]], timeout=SECONDS)
 
-    def retire(self, collection: str, keep: Mapping[AssetId, Build | None], *, writer: int = 0) -> int:
-        names, gone = sorted(keep), list[str]()
+    def retire(self, collection: str, keep: Mapping[AssetId, Collection[RowId]], *, writer: int = 0) -> int:
+        names, gone = sorted(keep), list[RowId]()
         with self._named_errors():
             for start in range(0, len(names), ASSETS):
                 piece = names[start : start + ASSETS]
-                old = f"asset_id in [{_quoted(piece)}] and writer <= {writer:d}"
-                rows = self._query(collection, old, ["row_id", "asset_id", "build"])
-                gone += [row["row_id"] for row in rows if row["build"] != keep[row["asset_id"]]]
-            for start in range(0, len(gone), ROWS):
-                old = f"row_id in [{_quoted(gone[start : start + ROWS])}] and writer <= {writer:d}"
-                self._client.delete(collection, filter=old, timeout=SECONDS)
+                ours = f"asset_id in [{_quoted(piece)}] and writer <= {writer:d}"
+                rows = self._query(collection, ours, ["row_id", "asset_id"])
+                gone += [RowId(row["row_id"]) for row in rows if row["row_id"] not in keep[row["asset_id"]]]
+            self._delete(collection, gone, writer)
         return len(gone)
+
+    def remove_rows(self, collection: str, rows: Sequence[RowId], *, writer: int = 0) -> list[RowId]:
+        there = list[RowId]()
+        rows = [name for name in rows if QUOTABLE.fullmatch(name)]  # of others nobody knows where they come from
+        with self._named_errors():
+            for start in range(0, len(rows), ROWS):
+                piece = rows[start : start + ROWS]
+                ours = f"row_id in [{_quoted(piece)}] and writer <= {writer:d}"
+                there += [RowId(row["row_id"]) for row in self._query(collection, ours, ["row_id"])]
+            self._delete(collection, there, writer)
+        return there
+
+    def _delete(self, collection: str, rows: Sequence[RowId], writer: int) -> None:
+        for start in range(0, len(rows), ROWS):
+            ours = f"row_id in [{_quoted(rows[start : start + ROWS])}] and writer <= {writer:d}"
+            self._client.delete(collection, filter=ours, timeout=SECONDS)
 
     def search(self, collection: str, space: str, vectors: Sequence[Vector], limit: int) -> list[list[Match]]:
         return self._search(collection, space, "COSINE", [vector.tolist() for vector in vectors], limit)
@@ -153,6 +176,46 @@ class MilvusIndex:
         with self._named_errors():
             for row in self._query(collection, "", ["row_id", "asset_id", "build"]):
                 yield row["row_id"], AssetId(row["asset_id"]), Build(row["build"])
+
+    def row_columns(self, collection: str) -> Iterator[pa.RecordBatch]:
+        with self._named_errors():
+            names = [name for name in ROW_COLUMNS.names if name in self._fields(collection)]
+            for page in self._pages(collection, "", names, COLUMNS):
+                columns = [[row.get(name, "") for row in page] for name in ROW_COLUMNS.names]
+                arrays = [pa.array(values, field.type) for field, values in zip(ROW_COLUMNS, columns, strict=True)]
+                yield pa.RecordBatch.from_arrays(arrays, schema=ROW_COLUMNS)
+
+    def rows_of(self, collection: str, assets: Sequence[AssetId]) -> Iterator[StoredRow]:
+        for start in range(0, len(assets), ASSETS):
+            yield from self._rows(collection, f"asset_id in [{_quoted(assets[start : start + ASSETS])}]")
+
+    def rows_between(self, collection: str, first: str, last: str) -> Iterator[StoredRow]:
+        return self._rows(collection, f"row_id >= {_quoted([first])} and row_id < {_quoted([last])}")
+
+    def greatest_writer(self, collection: str) -> int:
+        """Milvus has no maximum of a field: the interval is halved, with one row a question."""
+        with self._named_errors():
+            self._load(collection)
+            low, high = 0, 1  # low is written under, high is not known to be greater than all
+            while self._has_writer_over(collection, high - 1) and high < NOBODY:
+                low, high = high, 2 * high
+            while high - low > 1:
+                middle = (low + high) // 2
+                low, high = (middle, high) if self._has_writer_over(collection, middle - 1) else (low, middle)
+            return low
+
+    def _has_writer_over(self, collection: str, token: int) -> bool:
+        over = f"writer > {token:d}"
+        asked: dict[str, Any] = {"limit": 1, "consistency_level": "Strong", "timeout": 2 * SECONDS}
+        return bool(self._client.query(collection, filter=over, output_fields=["writer"], **asked))
+
+    def _rows(self, collection: str, expression: str) -> Iterator[StoredRow]:
+        with self._named_errors():
+            fields = self._fields(collection)
+            spaces = [name for name, kind in fields.items() if kind == "FLOAT_VECTOR"]
+            names = [*IDS, "writer", "text_en", "text_zh", *spaces, *({"content"} & fields.keys())]
+            for row in self._query(collection, expression, names, ROWS):
+                yield _to_stored(row, spaces)
 
     def pixels(self, collection: str) -> Iterator[tuple[AssetId, PixelsId]]:
         with self._named_errors():
@@ -193,21 +256,33 @@ class MilvusIndex:
                 found += [[_to_match(hit) for hit in hits] for hits in answers]
         return found
 
-    def _query(self, collection: str, expression: str, fields: list[str]) -> Iterator[dict[str, Any]]:
+    def _query(
+        self, collection: str, expression: str, fields: list[str], size: int = COLUMNS
+    ) -> Iterator[dict[str, Any]]:
+        for page in self._pages(collection, expression, fields, size):
+            yield from page
+
+    def _pages(self, collection: str, expression: str, fields: list[str], size: int) -> Iterator[list[dict[str, Any]]]:
+        """Rows in pages of ``size``, in the order of their ids."""
         self._load(collection)
         pages = self._client.query_iterator(
             collection,
             filter=expression,
             output_fields=fields,
-            batch_size=1000,
+            batch_size=size,
             consistency_level="Strong",
             timeout=2 * SECONDS,  # of each page
         )
         try:
             while page := pages.next():
-                yield from page
+                yield page
         finally:
             pages.close()
+
+    def _fields(self, collection: str) -> dict[str, str]:
+        """The names of the collection's fields and of their types."""
+        fields = self._client.describe_collection(collection, timeout=SECONDS)["fields"]
+        return {field["name"]: field["type"].name for field in fields}
 
     def _load(self, collection: str) -> None:
         """Lite forgets over a restart which collections were loaded; to load a loaded one costs a call."""
@@ -246,6 +321,8 @@ def _schema(dimensions: Mapping[str, int]) -> Any:
     for field in IDS:
         length = 512 if field in ("product_id", "place") else 64
         schema.add_field(field, DataType.VARCHAR, max_length=length, is_primary=field == "row_id")
+    for field, length in CONTENT.items():
+        schema.add_field(field, DataType.VARCHAR, max_length=length)
     schema.add_field("writer", DataType.INT64)
     for language, analyzer in ANALYZERS.items():
         text, sparse = f"text_{language}", f"bm25_{language}"
@@ -277,11 +354,37 @@ def queries_per_call(limit: int) -> int:
 
 
 def _to_fields(row: IndexRow) -> dict[str, Any]:
-    text = row.text.encode()[:LONGEST].decode(errors="ignore")
+    text = row.indexed_text
     vectors = {space: None if vector is None else vector.tolist() for space, vector in row.vectors.items()}
-    names = ("row_id", "passage_id", "segment_id", "asset_id", "product_id", "build", "pixels")
+    names = ("row_id", "passage_id", "segment_id", "asset_id", "product_id", "build", "pixels", "content")
     fields = {name: getattr(row, name) for name in names}
     return {**fields, "place": str(row.where), "text_en": text, "text_zh": text, **vectors}
+
+
+def _to_stored(fields: Mapping[str, Any], spaces: Sequence[str]) -> StoredRow:
+    content = str(fields.get("content", ""))
+    if fields["text_zh"] != fields["text_en"]:
+        content = UNREADABLE
+    where: Where
+    try:
+        where = parse_where(fields["place"])
+    except ValueError:  # nothing of ours wrote that
+        where, content = Whole(), UNREADABLE
+    # Lite gives a vector that is not there back as zeros, which no unit vector is
+    vectors = {space: np.array(fields[space], np.float32) if any(fields[space] or ()) else None for space in spaces}
+    row = IndexRow(
+        row_id=RowId(fields["row_id"]),
+        passage_id=PassageId(fields["passage_id"]),
+        segment_id=SegmentId(fields["segment_id"]),
+        asset_id=AssetId(fields["asset_id"]),
+        product_id=ProductId(fields["product_id"]),
+        build=Build(fields["build"]),
+        where=where,
+        pixels=PixelsId(fields["pixels"]),
+        text=fields["text_en"],
+        vectors=vectors,
+    )
+    return StoredRow(row=row, content=content, writer=fields["writer"])
 
 
 def _to_match(hit: Any) -> Match:
@@ -300,6 +403,6 @@ def _to_match(hit: Any) -> Match:
 
 def _quoted(ids: Sequence[str]) -> str:
     """Ids in a filter expression: digests of ours, so that no text of a shop's can become an expression."""
-    if not all(re.fullmatch(r"[0-9a-f]+", name) for name in ids):
-        raise ValueError("only hex digests go into a filter")
+    if not all(map(QUOTABLE.fullmatch, ids)):
+        raise ValueError("only names without quotes and spaces go into a filter")
     return ", ".join(f'"{name}"' for name in ids)

@@ -4,6 +4,7 @@ import threading
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from functools import cached_property
+from pathlib import Path
 from typing import Any, TypeVar
 
 from tenacity import retry, retry_if_exception_type, stop_after_attempt, wait_random_exponential
@@ -20,6 +21,7 @@ Answer = TypeVar("Answer")
 CONNECT_SECONDS, READ_SECONDS, ATTEMPTS = 5, 30, 3
 KEYS_PER_REQUEST = 1_000  # S3's limit for one request that deletes
 DELETERS = 16
+RANGE = 1 << 24  # bytes of a large object per request
 
 
 class S3Store:
@@ -103,6 +105,36 @@ class S3Store:
             there = None
         if there is None:
             self._ask(lambda: self._client.create_bucket(Bucket=self.bucket))
+
+    def download(self, key: str, path: Path, *, if_match: str | None = None) -> ObjectRef | None:
+        there = self.head(key)
+        if there is None:
+            return None
+        if if_match is not None and there.etag != if_match:
+            raise PreconditionFailed(f"{key} is not the object that the caller expected.")
+        with path.open("wb") as file:
+            for start in range(0, there.size, RANGE):
+                file.write(self._range(there, start))
+        return there
+
+    @retry(
+        retry=retry_if_exception_type(StoreAway),
+        stop=stop_after_attempt(ATTEMPTS),
+        wait=wait_random_exponential(0.1, max=2),
+        reraise=True,
+    )
+    def _range(self, of: ObjectRef, start: int) -> bytes:
+        """Some bytes of the object from ``start`` on; a connection that breaks off costs these bytes only."""
+        end = min(start + RANGE, of.size)
+        options = {"Range": f"bytes={start}-{end - 1}", "IfMatch": f'"{of.etag}"'}
+        data: bytes | None = self._ask_for(
+            lambda: self._client.get_object(Bucket=self.bucket, Key=of.key, **options)["Body"].read()
+        )
+        if data is None:
+            raise PreconditionFailed(f"{of.key} was removed while it was read.")
+        if len(data) != end - start:
+            raise StoreAway(f"The store gave {len(data)} bytes of {of.key} for {end - start}: try again later.")
+        return data
 
     @retry(
         retry=retry_if_exception_type(Conflict),

@@ -1,4 +1,5 @@
-"""A line of the query log, checked at the door: whoever can type into the shop's search can write into its log."""
+"""A line of the query log, checked at the door: whoever can type into the shop's search can write
+into its log."""
 
 import codecs
 import gzip
@@ -20,9 +21,9 @@ _LETTER = re.compile(r"[^\W\d_]")
 
 
 def lines(stream: BufferedIOBase) -> Iterator[bytes | None]:
-    """The lines of a log object, without empty ones; None for each that is too long, and for all that comes after a
-    broken place of a gzip'd stream. Only a line feed ends a line, since a JSON text may hold all other separators.
-    Memory is bounded whatever the stream holds."""
+    """The lines of a log object, without empty ones; None for each that is too long, and for all
+    that comes after a broken place of a gzip'd stream. Only a line feed ends a line, since a JSON
+    text may hold all other separators. Memory is bounded whatever the stream holds."""
     rest = b""
     while block := _block(stream):
         *whole, rest = (rest + block).split(b"\n")
@@ -35,8 +36,9 @@ def lines(stream: BufferedIOBase) -> Iterator[bytes | None]:
 
 
 def read_line(line: bytes) -> QueryEvent | None:
-    """The event of a line, or None where it holds none: it is no JSON object, is nested too deep, is no UTF-8, or
-    lacks a time, a session, a locale or a query of the right type. A time without zone is UTC."""
+    """The event of a line, or None where it holds none: it is no JSON object, is nested too deep,
+    is no UTF-8, or lacks a time, a session, a locale or a query of the right type. A time without
+    zone is UTC."""
     try:
         said = from_json(
             line.removeprefix(codecs.BOM_UTF8)
@@ -56,7 +58,8 @@ def read_line(line: bytes) -> QueryEvent | None:
 
 
 def words(typed: str) -> str | None:
-    """The normalised query if it can be the words of a person, with two letters at least; else None."""
+    """The normalised query if it can be the words of a person, with two letters at least; else
+    None."""
     text = usable_query(typed)
     if text is None or len(_LETTER.findall(text)) < 2:
         return None

@@ -6,7 +6,7 @@ prefix `a//b`, though a listing of the whole bucket has `a/b` alone. For S3 itse
 
 import re
 
-from mmsearch_core.errors import BadSettings
+from mmsearch_core.errors import BadSettings, StoreAway
 from mmsearch_core.ports import ObjectStore
 from mmsearch_core.records.asset import ObjectRef
 
@@ -29,9 +29,10 @@ def look(store: ObjectStore, key: str) -> ObjectRef | None:
         return store.head(key)
     try:
         found = store.head(key)
-    except BadSettings:
+    except (BadSettings, StoreAway):
         if DOTS.isdisjoint(re.split(r"[/\\]", key)):
             raise
+        store.head(plain)  # raises if the store is away, or refuses more than this key
         return None  # stores that read keys as paths refuse dots, and hold no such key
     there = store.head(plain) if found else None
     return None if found and there and _same(found, there) else found

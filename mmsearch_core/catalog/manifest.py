@@ -7,6 +7,7 @@ from dataclasses import dataclass, field, replace
 from mmsearch_core.codec import from_json, to_json
 from mmsearch_core.errors import StageMissing
 from mmsearch_core.ports import ObjectStore, Stores
+from mmsearch_core.records.asset import Removal
 from mmsearch_core.records.ids import BatchId, digest
 from mmsearch_core.records.run import Target
 
@@ -20,6 +21,7 @@ class Manifest:
     keys: tuple[str, ...]
     listed: tuple[str, ...] = ()  # of the keys, those that are no plain names (see look.py) and that a listing shows
     seen: str = ""  # digest of the versions that a comparison saw: equal keys may have to be done again
+    moved: tuple[Removal, ...] = ()  # no longer of the catalog, whose bucket or prefix is another now
     compared: Mapping[str, int] = field(default_factory=dict)  # counts of the comparison that made it
     partial: bool = False  # a selection: it removes nothing, and what is searched does not switch to its target
     redo: tuple[str, ...] = ()  # stages that ask their models again
@@ -31,7 +33,9 @@ class Manifest:
         """Digest of all that decides what the batch does; neither its name nor who asked for it does."""
         how = (f"partial={self.partial}", f"retry={self.retry}", *(f"redo={stage}" for stage in sorted(self.redo)))
         models = (f"{name}={model}" for name, model in sorted(self.models.items()))
-        return digest("asked", *how, *models, self.seen, str(len(self.keys)), *self.keys, *self.listed)
+        moved = [removal.asset_id for removal in self.moved]
+        counts = (str(len(self.keys)), str(len(self.listed)))  # so that no two lists can be one list cut elsewhere
+        return digest("asked", *how, *models, self.seen, *counts, *self.keys, *self.listed, *moved)
 
 
 def manifest_key(batch: str) -> str:

@@ -1,10 +1,11 @@
-"""The query log: which of its objects can matter, and what each of them holds, cleaned and added up once ever.
+"""The query log: which of its objects can matter, and what each of them holds, cleaned and added up
+once ever.
 
-The sums of an object are a Parquet file in the work bucket, named by the object's key and version, with a row for each
-session, day (UTC), locale and query: the earliest time, and how often. The query is normalised, and null where it is
-no person's words. The row without a session counts the lines that could not be read. So a night reads the objects that
-are new or changed, and of the others these sums.
-"""
+The sums of an object are a Parquet file in the work bucket, named by the object's key and version,
+with a row for each session, day (UTC), locale and query: the earliest time, and how often. The
+query is normalised, and null where it is no person's words. The row without a session counts the
+lines that could not be read. So a night reads the objects that are new or changed, and of the
+others these sums."""
 
 import re
 import unicodedata
@@ -80,7 +81,8 @@ class _Fetched:
 def fetch_sums(
     query_log: ObjectStore, work: ObjectStore, settings: QueryLog, *, folder: Path, now: datetime
 ) -> LogSums:
-    """Bring the sums of the log into the folder, reading what has none; forget sums that are older than the window.
+    """Bring the sums of the log into the folder, reading what has none; forget sums that are older
+    than the window.
 
     Raises TryLater where an object changes faster than it can be read.
     """
@@ -120,12 +122,12 @@ def fetch_sums(
 def objects_that_matter(
     found: Iterable[ObjectRef], settings: QueryLog, now: datetime
 ) -> tuple[list[ObjectRef], datetime, int]:
-    """The objects that may hold an event of the window, when the window begins, and how many are older.
+    """The objects that may hold an event of the window, when the window begins, and how many are
+    older.
 
-    The events of an object are older than its last change, and not younger than the day that its key names, which may
-    end up to a day later than in UTC. The window ends with the youngest object, so that a log to which nothing was
-    added for long still says what is popular.
-    """
+    The events of an object are older than its last change, and not younger than the day that its
+    key names, which may end up to a day later than in UTC. The window ends with the youngest
+    object, so that a log to which nothing was added for long still says what is popular."""
     since = datetime.min.replace(tzinfo=UTC)
     kept: list[tuple[datetime, ObjectRef]] = []
     seen = 0
@@ -142,7 +144,8 @@ def objects_that_matter(
 
 
 def named_day(key: str, pattern: str) -> datetime | None:
-    """The day that a key names; of several the last, since too much is better read than too little."""
+    """The day that a key names; of several the last, since too much is better read than too
+    little."""
     days = []
     for match in re.finditer(pattern, key) if pattern else ():
         try:
@@ -160,7 +163,8 @@ def sums_key(ref: ObjectRef) -> str:
 
 
 def _read(query_log: ObjectStore, ref: ObjectRef) -> _Fetched | None:
-    """The object as it is now, under the name of the version that it has now; None if it went away."""
+    """The object as it is now, under the name of the version that it has now; None if it went
+    away."""
     current: ObjectRef | None = ref
     for _ in range(TRIES):
         if current is None:

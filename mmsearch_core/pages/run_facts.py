@@ -11,6 +11,7 @@ from mmsearch_core.ports import ObjectStore
 from mmsearch_core.records.run import Plan
 
 KINDS = ("added", "changed", "redone", "unchanged", "removed", "withdrawn", "waiting_for_product", "failed")
+AUDITED = {"index_lost": "lost", "index_doubled": "doubled", "index_altered": "altered", "index_ghosts": "ghosts"}
 INDEXING = ("decode", "describe", "embed_text", "embed_image", "upsert")
 SEARCHING = ("standardize", "retrieve", "judge")
 
@@ -21,6 +22,20 @@ def model_calls(stages: Mapping[str, Mapping[str, Any]]) -> dict[str, int]:
         "made": sum(stage["calls_made"] for stage in stages.values()),
         "saved": sum(stage["calls_saved"] for stage in stages.values()),
     }
+
+
+def audited(compared: Mapping[str, int]) -> str:
+    """One line on what the comparison behind a batch found when it held the index against the ledger; "" if it did
+    not."""
+    if "index_rows" not in compared:
+        return ""
+    rows, reread = compared["index_rows"], compared.get("index_reread", 0)
+    found = [f"{compared[name]} {what}" for name, what in AUDITED.items() if compared.get(name)]
+    number = sum(compared.get(name, 0) for name in AUDITED)
+    left = compared.get("index_ghosts_left", 0)
+    told = f"{number} differences" + (f" ({', '.join(found)}), mended by this night's batches" if found else "")
+    unasked = f"; {left} rows of assets that the ledger does not know were left: is it the right one?" if left else ""
+    return f"{_number(rows, 'row')}, {reread} of them read back: {told}{unasked}"
 
 
 def of_index(
@@ -46,6 +61,9 @@ def of_index(
         _tile("failed", report["assets"]["failed"], alarm=bool(report["assets"]["failed"])),
         *_calls(report["model_calls"]),
     ]
+    mended = sum(plan.compared.get(name, 0) for name in AUDITED)
+    if mended:
+        tiles.append(_tile("differences", mended, "between index and ledger", alarm=True))
     waiting = plan.counts.get("waiting_for_product", 0)
     if waiting:
         tiles.insert(4, _tile("waiting", waiting, "for a line in the feed"))

@@ -44,11 +44,12 @@ class Asset:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Removal:
-    """An asset whose object is gone."""
+    """An asset whose object is gone, or that is no longer of the catalog."""
 
     asset_id: AssetId
     bucket: str
     key: str
+    moved: bool = False  # the catalog's bucket or prefix is another now: it goes, whatever lies there
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -84,5 +85,11 @@ class Product:
     @property
     def facts_digest(self) -> str:
         """Digest of the whole feed line."""
+        return self.digests[1]
+
+    @property
+    def digests(self) -> tuple[str, str]:
+        """``text_digest`` and ``facts_digest``: the first is a part of the second."""
+        text = self.text_digest
         others = (f"{name}={value}" for name, value in sorted(self.facts.items()))
-        return digest(self.text_digest, repr((self.url, self.price, self.currency, self.in_stock)), *others)
+        return text, digest(text, repr((self.url, self.price, self.currency, self.in_stock)), *others)

@@ -8,6 +8,7 @@ import pyarrow as pa
 
 from mmsearch_core.records.asset import Asset
 from mmsearch_core.records.ids import AssetId, Build, ProductId
+from mmsearch_core.records.run import Failure
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -24,11 +25,20 @@ class Known:
     live_build: Build | None
     attempts: int
     observed_at: datetime | None = None  # when the plan of its last writing looked at the object
+    failure_kind: str | None = None  # why it has no rows or, where it is live, what is missing from them
 
 
 KNOWN_COLUMNS = pa.schema(  # what a comparison joins on
-    [(name, pa.string()) for name in ("key", "source_version", "product_id", "product_text", "state")]
+    [(name, pa.string()) for name in ("bucket", "key", "source_version", "product_id", "product_text", "state")]
     + [("observed_at", pa.timestamp("us", "UTC"))]
+)
+PRODUCT_COLUMNS = pa.schema(  # what a feed is compared with
+    [(name, pa.string()) for name in ("product_id", "text_digest", "facts_digest")]
+)
+
+BUILT_COLUMNS = pa.schema(  # what an index is held against
+    [(name, pa.string()) for name in ("asset_id", "state", "live_build")]
+    + [("rows", pa.int64()), ("content", pa.string())]
 )
 
 
@@ -40,3 +50,14 @@ class Writing:
     build: Build
     product_text: str
     observed_at: datetime  # when the plan looked at the object
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Made:
+    """A build whose rows were written. ``failure`` says what could not be made of an asset that has
+    rows all the same, such as its description: re-drive tries it again."""
+
+    build: Build
+    rows: int
+    content: str  # ``row.content_of`` the rows
+    failure: Failure | None = None

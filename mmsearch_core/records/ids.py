@@ -20,9 +20,5 @@ GenerationId = NewType("GenerationId", str)
 
 def digest(*parts: str) -> str:
     """32 hex digits naming ``parts``; each part is prefixed with its length, so ("ab", "c") is not ("a", "bc")."""
-    hashed = sha256()
-    for part in parts:
-        data = part.encode()
-        hashed.update(f"{len(data)}:".encode())
-        hashed.update(data)
-    return hashed.hexdigest()[:32]
+    encoded = [part.encode() for part in parts]
+    return sha256(b"".join([b"%d:%b" % (len(part), part) for part in encoded])).hexdigest()[:32]

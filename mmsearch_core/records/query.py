@@ -21,8 +21,9 @@ class QueryEvent:
     query: str
 
 
-# The white space of a query key, as a class of a regular expression that Python and JavaScript read alike. It is
-# spelled out because their own \s differ: U+001C to U+001F and U+0085 are in one, U+FEFF is in the other.
+# The white space of a query key, as a class of a regular expression that Python and JavaScript read
+# alike. It is spelled out because their own \s differ: U+001C to U+001F and U+0085 are in one,
+# U+FEFF is in the other.
 WHITE_SPACE = r"[\u0009-\u000d\u001c-\u0020\u0085\u00a0\u1680\u2000-\u200a\u2028\u2029\u202f\u205f\u3000\ufeff]"
 _SPACES = re.compile(f"{WHITE_SPACE}+")
 _LOCALE = re.compile(r"[A-Za-z0-9_-]{1,35}")  # as in BCP 47, which allows 35 characters
@@ -35,34 +36,35 @@ _UNUSABLE = set("\u202a\u202b\u202c\u202d\u202e\u2066\u2067\u2068\u2069\ufffd")
 
 
 def normalise(text: str) -> str:
-    """What counts as the same query: NFKC, lower case, NFKC again, white space collapsed and cut off at both ends.
+    """What counts as the same query: NFKC, lower case, NFKC again, white space collapsed and cut
+    off at both ends.
 
-    Normalising twice gives the same text; the second NFKC is what makes it so (an accent after a capital may have no
-    composed form although it has one after the small letter). Half a surrogate pair counts as U+FFFD, as it does for
-    every encoder of a browser.
-    """
+    Normalising twice gives the same text; the second NFKC is what makes it so (an accent after a
+    capital may have no composed form although it has one after the small letter). Half a surrogate
+    pair counts as U+FFFD, as it does for every encoder of a browser."""
     lower = unicodedata.normalize("NFKC", _well_formed(text)).lower()
     return _SPACES.sub(" ", unicodedata.normalize("NFKC", lower)).strip(" ")
 
 
 def query_key(text: str, locale: str) -> QueryKey:
-    """sha256 of ``q1|locale|normalised text``, in hex: a storefront computes it in a few lines of any language.
+    """sha256 of ``q1|locale|normalised text``, in hex: a storefront computes it in a few lines of
+    any language.
 
-    Any text has a key. ``serving/examples`` holds the same in Python and JavaScript for a shop to copy, and
-    ``query_keys.json`` beside them the cases that both are held to.
-    """
+    Any text has a key. ``serving/examples`` holds the same in Python and JavaScript for a shop to
+    copy, and ``query_keys.json`` beside them the cases that both are held to."""
     return QueryKey(sha256(f"q1|{_well_formed(locale)}|{normalise(text)}".encode()).hexdigest())
 
 
 def is_locale(text: str) -> bool:
-    """Whether the text can be the locale of a query: only letters, digits, hyphens and underscores, so that where it
-    ends in a query key is never in doubt."""
+    """Whether the text can be the locale of a query: only letters, digits, hyphens and underscores,
+    so that where it ends in a query key is never in doubt."""
     return _LOCALE.fullmatch(text) is not None
 
 
 def usable_query(typed: str) -> str | None:
-    """The normalised query if a person may have meant it as one, else None: it is empty or too long, or holds an
-    address, control characters, overrides of the writing direction, or characters that not every Unicode knows."""
+    """The normalised query if a person may have meant it as one, else None: it is empty or too
+    long, or holds an address, control characters, overrides of the writing direction, or characters
+    that not every Unicode knows."""
     if len(typed) > LONGEST_TYPED:
         return None
     text = normalise(typed)
@@ -108,7 +110,8 @@ class Constraint:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class StandardQuery:
-    """A popular query in canonical wording and keywords (both by language), with its hard constraints."""
+    """A popular query in canonical wording and keywords (both by language), with its hard
+    constraints."""
 
     query_key: QueryKey
     text: str

@@ -1,8 +1,11 @@
 """What can be found in a segment, and what lies in Milvus."""
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
+from hashlib import sha256
 from typing import Literal
+
+import pyarrow as pa
 
 from mmsearch_core.records.embedding import Vector
 from mmsearch_core.records.ids import (
@@ -19,6 +22,11 @@ from mmsearch_core.records.ids import (
 from mmsearch_core.records.segment import Where
 
 PassageKind = Literal["caption", "event", "table_row", "page_text"]
+
+LONGEST_TEXT = 60_000  # bytes of UTF-8 that an index keeps of a row's text
+ROW_COLUMNS = pa.schema(  # what every row of an index says of itself
+    [(name, pa.string()) for name in ("row_id", "asset_id", "build", "content")] + [("writer", pa.int64())]
+)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -47,6 +55,45 @@ class IndexRow:
     pixels: PixelsId
     text: str
     vectors: Mapping[str, Vector | None]
+
+    @property
+    def indexed_text(self) -> str:
+        """The text, cut to what an index keeps."""
+        return self.text.encode()[:LONGEST_TEXT].decode(errors="ignore")
+
+    @property
+    def content(self) -> str:
+        """Digest, 16 hex digits, of everything that the row says. It is stored beside the row: where
+        it is not the digest of what is read back, the row was altered."""
+        names = (self.passage_id, self.segment_id, self.asset_id, self.product_id, self.build)
+        texts = (*names, str(self.where), self.pixels, self.indexed_text)
+        hashed = sha256()
+        for part in [text.encode() for text in texts]:
+            hashed.update(b"%d:%s" % (len(part), part))
+        for space, vector in sorted(self.vectors.items()):
+            data = b"" if vector is None else vector.astype("<f4").tobytes()
+            hashed.update(b"%s=%d:%s" % (space.encode(), len(data), data))
+        return hashed.hexdigest()[:16]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class StoredRow:
+    """A row as it was read back, with what was stored beside it."""
+
+    row: IndexRow
+    content: str  # IndexRow.content as it was written; "" in collections that have no such field
+    writer: int  # fencing token under which it was written
+
+    @property
+    def altered(self) -> bool:
+        """Whether the row no longer says what was written."""
+        return self.content not in ("", self.row.content)
+
+
+def content_of(rows: Iterable[IndexRow]) -> str:
+    """Digest, 16 hex digits, of a set of rows: the sum of their digests modulo 2**64, so that their
+    order does not matter and a row that is there twice counts twice."""
+    return f"{sum(int(row.content, 16) for row in rows) % 2**64:016x}"
 
 
 def passage_id(segment: SegmentId, kind: PassageKind, number: int) -> PassageId:

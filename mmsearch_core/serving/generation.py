@@ -160,7 +160,10 @@ def read_products(store: ObjectStore, manifest: Generation) -> Iterator[list[Pro
         return
     seen: set[ProductId] = set()
     for number in sorted(manifest.buckets):
-        entries = read_bucket(store, manifest, number)
+        try:
+            entries = read_bucket(store, manifest, number)
+        except StageMissing:
+            continue  # nobody is shown what lies in a file that is lost
         products = {ProductId(hit["product_id"]) for entry in entries.values() for hit in entry["hits"]}
         yield sorted(products - seen)
         seen |= products

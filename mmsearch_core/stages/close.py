@@ -115,6 +115,8 @@ def _checks(plan: Plan, reports: Reports, counts: Mapping[str, int]) -> list[Che
     rows = sum(report.wrote["rows"] for report in finished)
     written = sum(report.tally.get("rows_written", 0) for report in finished)
     known = sum(count for state, count in counts.items() if state != "unsettled")
+    audited = run_facts.audited(plan.compared)
+    same = [Check(name="The index was held against the ledger", held=True, found=audited)] if audited else []
     return [
         Check(name="Every stage reported", held=there == expected, found=f"{there} of {expected} reports"),
         Check(
@@ -132,6 +134,7 @@ def _checks(plan: Plan, reports: Reports, counts: Mapping[str, int]) -> list[Che
             held=rows <= written,
             found=f"{rows} rows",
         ),
+        *same,
     ]
 
 

@@ -1,10 +1,12 @@
-"""compare: what the bucket and the feed say against what the ledger knows, as one set join, cut into batches.
+"""compare: what the bucket and the feed say against what the ledger knows, as one set join, cut into batches. Before
+that the index is held against the ledger (``audit``), so that whatever it lost is among the changes.
 
 Nothing here is believed for good: a batch holds hints (keys), and the plan looks at every object again.
 """
 
 import tempfile
 from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import replace
 from datetime import UTC, datetime
 from itertools import islice
 from pathlib import Path
@@ -14,16 +16,17 @@ from typing import Any
 import structlog
 
 from mmsearch_core.catalog import inventory
-from mmsearch_core.catalog.feed import read_feed
 from mmsearch_core.catalog.keys import ProductOf
 from mmsearch_core.catalog.look import plain_name
 from mmsearch_core.catalog.manifest import Manifest, hand_out
-from mmsearch_core.catalog.set_join import Spool
-from mmsearch_core.errors import BadSettings, TooManyRemovals
-from mmsearch_core.ports import LOST, Ledger, ObjectStore, Stores
+from mmsearch_core.catalog.set_join import LISTING, Spool, Verdicts
+from mmsearch_core.catalog.take_feed import take_feed
+from mmsearch_core.errors import TooManyRemovals
+from mmsearch_core.ports import LOST, Stores
 from mmsearch_core.records.ids import BatchId, digest
 from mmsearch_core.records.run import OpenBatch, Target
 from mmsearch_core.settings import Catalog, Settings
+from mmsearch_core.stages import audit
 from mmsearch_core.stages.pace import batch_size
 from mmsearch_core.stages.switch import go_live
 from mmsearch_core.stages.withdraw import withdraw
@@ -51,35 +54,35 @@ def run(
         log.warning("compare.collection_lost", collection=target.collection, now="all of it is handed out again")
     source = f"compare {run_id}" + (f" ({target.collection} was lost and is built again)" if rebuilt else "")
     report = _report(stores, settings.catalog)
-    from_feed = _take_feed(catalog, settings.catalog.feed, ledger)
-    withdraw(stores.work, ledger)
     batches = []
     with tempfile.TemporaryDirectory() as folder:
+        feed = take_feed(catalog, ledger, settings.catalog, folder=Path(folder), approved=approved_removals)
         spool = Spool(Path(folder))
         lines = _lines(stores, report, settings.catalog, spool.folder)
         spool.listing(lines, ProductOf(settings.catalog.product_pattern))
-        spool.ledger(ledger, target.target_id, settings.catalog.pictures)
-        with spool.joined(report.created / 1000 if report else None) as verdicts:
-            counts = verdicts.counts()
+        audited = audit.run(
+            target=target,
+            stores=stores,
+            settings=settings,
+            listing=spool.folder / LISTING,
+            approved=approved_removals,
+        )  # before the ledger is read: what the index lost counts as changed from now on
+        spool.ledger(ledger, target.target_id)
+        listed_at = report.created / 1000 if report else None
+        with spool.joined(catalog.bucket, settings.catalog.pictures, listed_at) as verdicts:
+            counts = verdicts.counts() | audited
             check_removals(counts, settings.catalog, approved_removals)
-            size = batch_size(settings.shards.most, stores.work, settings)
-            for hints in verdicts.hints(size):
-                asked = Manifest(
-                    batch=BatchId(""),
-                    source=source,
-                    keys=tuple(hint.key for hint in hints),
-                    listed=tuple(hint.key for hint in hints if hint.listed and plain_name(hint.key) != hint.key),
-                    seen=digest(*(hint.seen for hint in hints)),
-                    compared=counts,
-                    models=models,
-                )
-                batches.append(hand_out(asked, f"compare {run_id}", target, stores))
+            for asked in _asked(verdicts, batch_size(settings.shards.most, stores.work, settings)):
+                manifest = replace(asked, source=source, compared=counts, models=models)
+                batches.append(hand_out(manifest, f"compare {run_id}", target, stores))
+    ledger.end_feed(feed.state)
+    withdraw(stores.work, ledger)
     ledger.supersede_batches(_covered(earlier, report, batches))
     whole = counts["unchanged"] and not batches and not models
     waits = go_live(target, stores, settings.index) if whole else ""
     if report:
         inventory.remember(stores.work, report)
-    counts |= from_feed
+    counts |= feed.counts
     log.info("compare.done", batches=len(batches), **counts)
     return {
         "stage": "compare",
@@ -88,6 +91,7 @@ def run(
         "target": target.target_id,
         "rebuilt": target.collection if rebuilt else "",
         "switch_waits": waits,
+        "feed_problems": list(feed.problems),
     }
 
 
@@ -102,22 +106,30 @@ def _covered(
     return sorted((comparisons | events) - set(batches))
 
 
-def _take_feed(catalog: ObjectStore, key: str, ledger: Ledger) -> dict[str, int]:
-    products, unreadable = read_feed(catalog, key)
-    if not products:  # a half-written feed must not empty the shop
-        raise BadSettings(f"The feed {catalog.bucket}/{key} names no product: nothing was compared; mend it.")
-    return {"products_changed": ledger.put_products(products), "feed_lines_unreadable": unreadable}
-
-
 def check_removals(counts: Mapping[str, int], settings: Catalog, approved: int) -> None:
     """TooManyRemovals if more of the index would go than may go unasked: a bucket is more often lost than emptied."""
     gone, known = counts["removed"], counts["known"]
     if gone <= max(settings.removed_at_least, approved) or gone <= settings.removed_share * known:
         return
     raise TooManyRemovals(
-        f"{gone} of {known} pictures are gone from the bucket, more than catalog.removed_share allows "
-        f"({settings.removed_share:.0%}): if that is meant, trigger catalog_refresh with approve_removals={gone}."
+        f"{gone} of {known} pictures are gone from s3://{settings.bucket}/{settings.pictures}, more than "
+        f"catalog.removed_share allows ({settings.removed_share:.0%}): if that is meant, trigger catalog_refresh with "
+        f"approve_removals={gone}."
     )
+
+
+def _asked(verdicts: Verdicts, size: int) -> Iterator[Manifest]:
+    """What each batch is asked to look at; the batch has no name yet."""
+    for hints in verdicts.hints(size):
+        yield Manifest(
+            batch=BatchId(""),
+            source="",
+            keys=tuple(hint.key for hint in hints),
+            listed=tuple(hint.key for hint in hints if hint.listed and plain_name(hint.key) != hint.key),
+            seen=digest(*(hint.seen for hint in hints)),
+        )
+    for moved in verdicts.moved(size):
+        yield Manifest(batch=BatchId(""), source="", keys=(), moved=moved)
 
 
 def _report(stores: Stores, settings: Catalog) -> inventory.Report | None:

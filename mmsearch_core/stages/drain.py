@@ -5,18 +5,22 @@ twice, late, or after its batch was recorded costs one look, and whatever dies o
 deleted comes again.
 """
 
+import itertools
+import tempfile
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
+from pathlib import Path
 from typing import Any
 
 import structlog
 
-from mmsearch_core.catalog.feed import read_feed
 from mmsearch_core.catalog.manifest import Manifest, manifest_key
 from mmsearch_core.catalog.notifications import changed_keys
+from mmsearch_core.catalog.take_feed import TakenFeed, take_feed
 from mmsearch_core.codec import to_json
-from mmsearch_core.errors import Busy, PreconditionFailed, UnusableMessage
+from mmsearch_core.errors import Busy, FeedBroken, PreconditionFailed, TooManyRemovals, UnusableMessage
 from mmsearch_core.ports import ChangeFeed, Ledger, Stores
+from mmsearch_core.records.commit import Known
 from mmsearch_core.records.ids import BatchId, digest
 from mmsearch_core.records.message import Message
 from mmsearch_core.records.run import Failure, Target
@@ -30,24 +34,35 @@ log = structlog.get_logger()
 
 
 def run(*, run_id: str, target: Target, stores: Stores, changes: ChangeFeed, settings: Settings) -> dict[str, Any]:
-    """Receive, record, delete; returns the task's report. No batch where no message names a picture."""
+    """Receive, record, delete; returns the task's report. No batch where no message names a picture. A feed that may
+    not be taken holds up no picture: it is left to the nightly comparison, where a person sees it."""
     if batches := list(_recorded(run_id, stores)):
         log.info("drain.recorded_before", batches=len(batches))
         return {"stage": "drain", "batches": batches, "counts": {}, "target": target.target_id}
     messages = gather(changes, settings.queue)
     keys, skipped = sift(messages, settings.catalog)
     hinted = [key for key in keys if key != settings.catalog.feed]
-    redriven = _by_the_feed(target, stores, settings.catalog) if len(hinted) < len(keys) else []
+    report: dict[str, Any] = {"stage": "drain", "target": target.target_id}
     if skipped:
         _record_skipped(run_id, skipped, stores)
-    wanted = list(dict.fromkeys([*hinted, *redriven]))
-    batches = _record(run_id, wanted, target, stores, batch_size(settings.shards.most, stores.work, settings))
+    with tempfile.TemporaryDirectory() as folder:
+        feed = None
+        if len(hinted) < len(keys):
+            feed, report["feed"] = _take_feed(stores, settings.catalog, Path(folder))
+        redriven = _redriven(feed, target, stores, settings.catalog, known=set(hinted)) if feed else iter(())
+        wanted = itertools.chain(hinted, redriven)
+        size = batch_size(settings.shards.most, stores.work, settings)
+        batches, recorded = _record(run_id, wanted, target, stores, size)
+    if feed:
+        stores.ledger.end_feed(feed.state)
+        withdraw(stores.work, stores.ledger)
     changes.delete(messages)
     if messages:
         stores.work.put(DRAINED, run_id.encode())
-    counts = {"messages": len(messages), "keys": len(hinted), "redriven": len(redriven), "skipped": len(skipped)}
-    log.info("drain.done", batches=len(batches), **counts)
-    return {"stage": "drain", "batches": batches, "counts": counts, "target": target.target_id}
+    counts = {"messages": len(messages), "keys": len(hinted), "redriven": recorded - len(hinted)}
+    report |= {"batches": batches, "counts": counts | {"skipped": len(skipped)}}
+    log.info("drain.done", **{**report["counts"], "batches": len(batches)})
+    return report
 
 
 def nothing_to_hint_at() -> dict[str, Any]:
@@ -92,26 +107,41 @@ def _wanted(key: str, settings: Catalog) -> str | UnusableMessage:
     return UnusableMessage(f"The key {key!r} is no picture under {settings.pictures!r}.")
 
 
-def _by_the_feed(target: Target, stores: Stores, settings: Catalog) -> list[str]:
-    """Take the feed in, and name the pictures that waited for it or whose product now reads otherwise."""
-    if stores.catalog.head(settings.feed) is None:
-        log.warning("drain.no_feed", key=settings.feed)
-        return []
-    products, unreadable = read_feed(stores.catalog, settings.feed)
-    log.info("drain.feed", changed=stores.ledger.put_products(products), unreadable=unreadable)
-    withdraw(stores.work, stores.ledger)
-    return list(_redriven(stores.ledger, target, settings.pictures))
+def _take_feed(stores: Stores, settings: Catalog, folder: Path) -> tuple[TakenFeed | None, dict[str, Any]]:
+    """The feed as it was taken, None where it was refused, and what is to be reported of it."""
+    try:
+        feed = take_feed(stores.catalog, stores.ledger, settings, folder=folder)
+    except (FeedBroken, TooManyRemovals) as error:
+        log.warning("drain.feed_refused", why=str(error))
+        return None, {"refused": str(error)}
+    return feed, {**feed.counts, "problems": list(feed.problems)}
 
 
-def _redriven(ledger: Ledger, target: Target, prefix: str) -> Iterator[str]:
-    for batch in ledger.known(target.target_id, prefix=prefix):
+def _redriven(feed: TakenFeed, target: Target, stores: Stores, settings: Catalog, *, known: set[str]) -> Iterator[str]:
+    """The pictures, other than those in ``known``, that waited for the feed or that it says otherwise of."""
+    found = _all_that_differ(stores.ledger, target) if feed.resumed else _touched(feed, target, stores.ledger)
+    for asset in found:
+        here = asset.bucket == stores.catalog.bucket and asset.key.startswith(settings.pictures)
+        if here and asset.key not in known:
+            yield asset.key
+
+
+def _touched(feed: TakenFeed, target: Target, ledger: Ledger) -> Iterator[Known]:
+    """By the products whose text is new, other or gone: where only prices changed, nothing is looked up."""
+    for products in feed.touching():
+        yield from ledger.assets_of_products(target.target_id, products)
+
+
+def _all_that_differ(ledger: Ledger, target: Target) -> Iterator[Known]:
+    """By the pictures: whoever took some of this feed before did not live to say of which products."""
+    for batch in ledger.known(target.target_id):
         products = ledger.products(list({known.product_id for known in batch}))
         for known in batch:
             product = products.get(known.product_id)
-            waited = known.state == "waiting_for_product"
-            differs = known.state == "live" and product is not None and known.product_text != product.text_digest
-            if product is not None and (waited or differs):
-                yield known.key
+            waits = known.state == "waiting_for_product"
+            differs = product is None or known.product_text != product.text_digest
+            if (waits and product is not None) or (known.state == "live" and differs):
+                yield known
 
 
 def _batch(run_id: str, number: int) -> BatchId:
@@ -126,19 +156,19 @@ def _recorded(run_id: str, stores: Stores) -> Iterator[BatchId]:
         number += 1
 
 
-def _record(run_id: str, keys: Sequence[str], target: Target, stores: Stores, size: int) -> list[BatchId]:
-    batches = []
-    for number, start in enumerate(range(0, len(keys), size)):
-        manifest = Manifest(
-            batch=_batch(run_id, number), source=f"drain {run_id}", keys=tuple(keys[start : start + size])
-        )
+def _record(run_id: str, keys: Iterable[str], target: Target, stores: Stores, size: int) -> tuple[list[BatchId], int]:
+    """Batches of ``size`` keys, and how many keys there were; those of one batch are held at a time."""
+    rest, batches, count = iter(keys), list[BatchId](), 0
+    while piece := tuple(itertools.islice(rest, size)):
+        manifest = Manifest(batch=_batch(run_id, len(batches)), source=f"drain {run_id}", keys=piece)
         try:
             stores.work.put(manifest_key(manifest.batch), to_json(manifest), if_none_match=True)
         except PreconditionFailed as error:
             raise Busy("Another try of this run has recorded other messages: the next one hands those out.") from error
         stores.ledger.open_batch(manifest.batch, target=target.target_id, source=manifest.source)
         batches.append(manifest.batch)
-    return batches
+        count += len(piece)
+    return batches, count
 
 
 def _record_skipped(run_id: str, skipped: Sequence[Failure], stores: Stores) -> None:

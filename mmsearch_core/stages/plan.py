@@ -13,7 +13,7 @@ from mmsearch_core.catalog.keys import ProductOf, kind_of
 from mmsearch_core.catalog.look import look
 from mmsearch_core.catalog.manifest import Manifest, read_manifest
 from mmsearch_core.codec import dump, from_json, to_json
-from mmsearch_core.ports import ObjectStore, Stores
+from mmsearch_core.ports import Ledger, ObjectStore, Stores
 from mmsearch_core.records.asset import Asset, Change, Kind, ObjectRef, Product, Removal, Withdrawal, asset_id
 from mmsearch_core.records.commit import Known
 from mmsearch_core.records.ids import BatchId
@@ -106,13 +106,20 @@ def _look(
             asset = Asset(asset_id=name, product_id=owner or "", kind=kind_of(key), source=found)  # type: ignore[arg-type]
             product = products.get(owner) if owner else None
             verdict = _verdict(asset, product, was)
-            if verdict in _AGAIN and (manifest.redo or (manifest.retry and verdict == "failed_before")):
+            failed = was is not None and was.failure_kind is not None  # all of it, or a part of what is live
+            if verdict in _AGAIN and (manifest.redo or (manifest.retry and failed)):
                 verdict = "redone"
             changes += [asset] if verdict in ("added", "changed", "redone") else []
             waiting += [asset] if verdict == "waiting_for_product" else []
             changes += [_withdrawal(asset)] if verdict == "withdrawn" else []
         kinds[kind_of(key)][verdict] += 1
     ledger.wait_for_product(target.target_id, waiting)
+    for asset in _sold_by_now(waiting, ledger):
+        changes.append(asset)
+        kinds[asset.kind].update({"waiting_for_product": -1, "added": 1})
+    for removal in _moved(manifest, target, ledger):
+        changes.append(removal)
+        kinds[kind_of(removal.key)]["removed"] += 1
     return changes, dict(kinds)
 
 
@@ -125,6 +132,18 @@ def _seen(manifest: Manifest, keys: Sequence[str], catalog: ObjectStore) -> list
 
     with ThreadPoolExecutor(LOOKERS) as lookers:
         return list(lookers.map(look_at, keys))
+
+
+def _sold_by_now(waiting: Sequence[Asset], ledger: Ledger) -> list[Asset]:
+    """Those whose product came since we asked: whoever took that feed looked for pictures that wait, and may have come
+    before these did."""
+    sold = ledger.products([asset.product_id for asset in waiting if asset.product_id])
+    return [asset for asset in waiting if asset.product_id in sold]
+
+
+def _moved(manifest: Manifest, target: Target, ledger: Ledger) -> list[Removal]:
+    known = ledger.look_up(target.target_id, [removal.asset_id for removal in manifest.moved])
+    return [removal for removal in manifest.moved if removal.asset_id in known]
 
 
 def _verdict(asset: Asset, product: Product | None, was: Known | None) -> str:

@@ -1,5 +1,8 @@
-"""Which queries are popular: people counted, typing errors merged, the heaviest ranked. All of it in DuckDB, so that
-memory stays bounded however long the log's tail is; only what is published becomes a record."""
+"""Which queries are popular: people counted, typing errors merged, the heaviest ranked.
+
+All of it happens in DuckDB, so that memory stays bounded however long the log's tail is; only what
+is published becomes a record.
+"""
 
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
@@ -25,63 +28,75 @@ COUNTS = """
            max(time) FILTER (time <= $limit)
     FROM sums
 """
-# what a session asks twice on a day is one wish, and what it wishes on two days is one more person's day
+# What a session asks twice on a day counts once, and what it asks on two days counts twice.
 QUERIES = f"""
     CREATE TABLE queries AS
     WITH in_window AS (SELECT * FROM sums WHERE time > $oldest AND time <= $limit),
-    robots AS (SELECT session, day FROM in_window GROUP BY ALL HAVING sum(times) > {ROBOT_QUERIES}),
+    robots AS (
+        SELECT session, day FROM in_window GROUP BY ALL HAVING sum(times) > {ROBOT_QUERIES}),
     once AS (
         SELECT session, locale, query, min(time) AS time
         FROM in_window ANTI JOIN robots USING (session, day)
         WHERE query IS NOT NULL GROUP BY session, day, locale, query),
     people AS (
-        SELECT locale, query, sum(pow(2, (epoch_us(time) - epoch_us($newest)) / $half_life)) AS weight
+        SELECT locale, query,
+               sum(pow(2, (epoch_us(time) - epoch_us($newest)) / $half_life)) AS weight
         FROM once GROUP BY session, locale, query),
     weighed AS (
-        SELECT locale, query AS text, round(sum(weight), {DIGITS}) AS weight, count(*) >= $min_sessions AS heavy
+        SELECT locale, query AS text, round(sum(weight), {DIGITS}) AS weight,
+               count(*) >= $min_sessions AS heavy
         FROM people GROUP BY ALL)
-    SELECT row_number() OVER (ORDER BY weight DESC, text, locale) AS rank, locale, text, weight, heavy,
+    SELECT row_number() OVER (ORDER BY weight DESC, text, locale) AS rank,
+           locale, text, weight, heavy,
            regexp_replace(text, '[^\\x00-\\x7F]', chr(1), 'g') AS letters,
            (locale, text) IN (SELECT (locale, text) FROM pinned) AS pinned
     FROM weighed
 """  # noqa: S608
-# One Chinese character more or less is another word, not a typing error; so only ASCII is merged. ``letters`` has one
-# byte for each character, as edits are counted by them.
+# One Chinese character more or less is another word, not a typing error; so only ASCII is merged.
+# ``letters`` has one byte for each character, as edits are counted by them.
 MISTYPED = f"""
     CREATE TABLE mistyped AS
     WITH known AS (
-        SELECT unnest(string_split(text, ' ')) AS word, count(*) AS queries FROM queries WHERE heavy GROUP BY word),
+        SELECT unnest(string_split(text, ' ')) AS word, count(*) AS queries
+        FROM queries WHERE heavy GROUP BY word),
     candidates AS (
         SELECT rank, heavy, unnest(string_split(text, ' ')) AS word
         FROM queries WHERE NOT pinned AND text = letters AND length(text) >= {SHORTEST_MERGED})
     SELECT rank FROM candidates LEFT JOIN known USING (word)
     GROUP BY rank HAVING bool_or(coalesce(known.queries, 0) <= CAST(heavy AS INTEGER))
 """  # noqa: S608
-# Two texts are one edit apart only if they, or what is left of them without one character, are equal somewhere: the
-# symmetric delete index of SymSpell (Garbe, 2012). It meets few pairs, and the distance decides among them.
+# Two texts are one edit apart only if they, or what is left of them without one character, are
+# equal somewhere: the symmetric delete index of SymSpell (Garbe, 2012). It meets few pairs, and the
+# distance decides among them.
 CUTS = """
     SELECT rank, weight, letters,
            hash(locale, unnest(list_prepend(letters, list_transform(
-               range(1, length(letters) + 1), lambda i: letters[:i - 1] || letters[i + 1:])))) AS cut
+               range(1, length(letters) + 1),
+               lambda i: letters[:i - 1] || letters[i + 1:])))) AS cut
     FROM queries
 """
 MERGED = f"""
     CREATE TABLE merged AS
     WITH small AS (SELECT DISTINCT * FROM ({CUTS} SEMI JOIN mistyped USING (rank))),
-    large AS (SELECT DISTINCT * FROM ({CUTS} WHERE heavy AND length(letters) >= {SHORTEST_MERGED - 1}))
+    large AS (
+        SELECT DISTINCT * FROM ({CUTS} WHERE heavy AND length(letters) >= {SHORTEST_MERGED - 1}))
     SELECT small.rank, min(large.rank) AS target
     FROM small JOIN large USING (cut)
-    WHERE large.weight > {OUTWEIGHS} * small.weight AND damerau_levenshtein(small.letters, large.letters) = 1
+    WHERE large.weight > {OUTWEIGHS} * small.weight
+      AND damerau_levenshtein(small.letters, large.letters) = 1
     GROUP BY small.rank
 """  # noqa: S608
-# A target may itself be merged into a heavier one, which ranks before it; weights grow fivefold a step, so this ends.
+# A target may itself be merged into a heavier one, which ranks before it. Weights grow fivefold from
+# step to step, so this ends.
 PUBLISHED = """
     WITH RECURSIVE chain AS (
         SELECT rank, target FROM merged
         UNION ALL
         SELECT chain.rank, merged.target FROM chain JOIN merged ON merged.rank = chain.target),
     roots AS (SELECT rank, min(target) AS root FROM chain GROUP BY rank),
-    ranked AS (SELECT rank FROM queries ANTI JOIN merged USING (rank) WHERE heavy ORDER BY rank LIMIT $popular),
+    ranked AS (
+        SELECT rank FROM queries ANTI JOIN merged USING (rank)
+        WHERE heavy ORDER BY rank LIMIT $popular),
     chosen AS (SELECT rank FROM ranked UNION SELECT rank FROM queries WHERE pinned),
     aliases AS (
         SELECT root AS rank, list(text ORDER BY text) AS aliases
@@ -93,21 +108,28 @@ PUBLISHED = """
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Popular:
-    """The queries to precompute, pinned ones first, then by weight; and what was counted on the way."""
+    """The queries to precompute, pinned ones first, then by weight; and what was counted."""
 
     queries: tuple[PopularQuery, ...]
     counts: Mapping[str, int]
 
 
-def popular_queries(sums: Sequence[Path], settings: QueryLog, *, folder: Path, now: datetime) -> Popular:
+def popular_queries(
+    sums: Sequence[Path],
+    settings: QueryLog,
+    *,
+    folder: Path,
+    now: datetime,
+) -> Popular:
     """The heaviest queries of the log's sums, typing errors merged, pinned ones always in.
 
-    A session counts once a day for a query, by its age against the newest event, halved every ``half_life_days``.
-    Events later than ``now`` and an hour are of a clock that is wrong, and are left out and counted.
+    A session counts once a day for a query, by its age against the newest event, halved every
+    ``half_life_days``. Events later than ``now`` and an hour are of a clock that is wrong, and are
+    left out and counted.
 
-    A query becomes an alias of the heaviest popular one that is one edit away and outweighs it five times, if it
-    has a word that no other popular query has. Where that one becomes an alias itself, both are of the same. Pinned
-    queries are never merged.
+    A query becomes an alias of the heaviest popular one that is one edit away and outweighs it
+    five times, if it has a word that no other popular query has. Where that one becomes an alias
+    itself, both are of the same. Pinned queries are never merged.
     """
     pinned = list(dict.fromkeys(query.query for query in settings.pinned))
     if not sums:

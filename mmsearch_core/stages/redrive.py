@@ -18,25 +18,21 @@ log = structlog.get_logger()
 
 
 def run(*, asked: Housekeeping, target: Target, stores: Stores, settings: Settings) -> dict[str, Any]:
-    """Write the manifests and record the batches; the task's report counts by reason what is driven and parked."""
-    failures = stores.ledger.failures(target.target_id, limit=settings.housekeeping.redriven)
-    known = stores.ledger.look_up(target.target_id, [AssetId(failure.record_id) for _, failure in failures])
-    driven: Counter[str] = Counter()
-    parked: Counter[str] = Counter()
-    keys = []
-    for key, failure in failures:
-        was = known.get(AssetId(failure.record_id))
-        reason = f"{failure.stage}: {failure.kind}"
-        if was is None or was.state != "failed" or (asked.reasons and failure.kind not in asked.reasons):
-            continue
-        if was.attempts >= settings.housekeeping.attempts:
-            parked[reason] += 1
-            continue
-        driven[reason] += 1
-        keys.append(key)
-    batches = [] if asked.dry_run else _hand_out(sorted(keys), asked.run, target, stores, settings)
-    log.info("redrive.done", batches=len(batches), driven=dict(driven), parked=dict(parked), dry_run=asked.dry_run)
-    counts = {"driven": dict(driven), "parked": dict(parked)}
+    """Write the manifests and record the batches; the task's report counts by reason what is driven and parked. What
+    was never driven comes first, then what was longest ago, so that everything has its turn."""
+    ledger, most = stores.ledger, settings.housekeeping.attempts
+    failures = ledger.redrivable(
+        target.target_id, attempts=most, kinds=asked.reasons, limit=settings.housekeeping.redriven
+    )
+    driven = Counter(f"{failure.stage}: {failure.kind}" for _, failure in failures)
+    counted = ledger.parked(target.target_id, attempts=most, kinds=asked.reasons)
+    parked = {f"{stage}: {kind}": count for (stage, kind), count in sorted(counted.items())}
+    batches = []
+    if failures and not asked.dry_run:
+        batches = _hand_out(sorted(key for key, _ in failures), asked.run, target, stores, settings)
+        ledger.set_redriven(target.target_id, [AssetId(failure.record_id) for _, failure in failures])
+    log.info("redrive.done", batches=len(batches), driven=dict(driven), parked=parked, dry_run=asked.dry_run)
+    counts = {"driven": dict(driven), "parked": parked}
     return {"stage": "redrive", "batches": batches, "dry_run": asked.dry_run, **counts}
 
 

@@ -10,6 +10,7 @@ from mmsearch_core.ports import ObjectStore, Stores
 from mmsearch_core.records.ids import TargetId
 from mmsearch_core.records.run import Target
 from mmsearch_core.settings import Index
+from mmsearch_core.stages.upsert import BUILDING
 from mmsearch_core.targets import lacks
 
 log = structlog.get_logger()
@@ -57,7 +58,9 @@ def go_live(target: Target, stores: Stores, settings: Index) -> str:
 
 def hindrance(work: ObjectStore, live: Target, target: Target) -> str:
     """Why the target may not take the place of the live one yet; nothing against one that was searched before: that is
-    the way back."""
+    the way back. Nor against one whose rows say the same and only have another shape."""
+    if all(live.recipes.get(stage) == target.recipes.get(stage) for stage in BUILDING):
+        return ""
     old = _measured(work, live.target_id)
     if old is None or work.head(_searched(target.target_id)):
         return ""

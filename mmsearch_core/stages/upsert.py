@@ -3,19 +3,19 @@ old rows go. A crash anywhere leaves the old truth or the new, and an asset that
 
 import uuid
 from collections import defaultdict
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from functools import partial
 
 from mmsearch_core.catalog.look import look
 from mmsearch_core.errors import Busy, FailedBefore, SourceChanged
-from mmsearch_core.ports import Ledger, ObjectStore, Stores
+from mmsearch_core.ports import ObjectStore, Stores
 from mmsearch_core.records.asset import Asset, Change, Product, Removal, Withdrawal
-from mmsearch_core.records.commit import Writing
+from mmsearch_core.records.commit import Made, Writing
 from mmsearch_core.records.embedding import Embedding, Vector
-from mmsearch_core.records.ids import AssetId, Build, PassageId, ProductId, RecipeId, SegmentId, TargetId
-from mmsearch_core.records.row import IndexRow, Passage, build_id, row_id
+from mmsearch_core.records.ids import AssetId, Build, PassageId, ProductId, RecipeId, RowId, SegmentId, TargetId
+from mmsearch_core.records.row import IndexRow, Passage, build_id, content_of, row_id
 from mmsearch_core.records.run import Failure, Plan, Recipe
 from mmsearch_core.records.segment import Segment
 from mmsearch_core.shards import Outcome, Shard, Stage, Tally, read_plan
@@ -27,7 +27,8 @@ BUILDING = ("decode", "describe", "embed_text", "embed_image")  # the stages who
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Work:
-    """One change with all that was made of it; ``failure`` says why an asset has no rows."""
+    """One change with all that was made of it; ``failure`` says why an asset has no rows or, where it has some, what
+    is missing from them."""
 
     change: Change
     rows: Sequence[IndexRow]
@@ -45,8 +46,9 @@ class Parts:
 
 
 def recipe() -> Recipe:
-    """Nothing here decides what a row says; the version stands for the shape of rows."""
-    return Recipe(stage="upsert", version=1, settings={})
+    """Nothing here decides what a row says; the version stands for the shape of rows. A collection of the next shape
+    is built beside the one that is searched, from the memo."""
+    return Recipe(stage="upsert", version=2, settings={})
 
 
 def stage(
@@ -59,7 +61,7 @@ def stage(
         plan = plans[0]
         sources = [item.change.source.key for item in items if isinstance(item.change, Asset)]
         now = look_again(stores.catalog, sources)  # before the lease is taken, for others wait for it
-        with Writer(stores.ledger, plan.target_id, holder, lease_seconds) as writer:
+        with Writer(stores, plan.target_id, plan.collection, holder=holder, seconds=lease_seconds) as writer:
             return Commit(stores, plan, writer, now).apply(items, tally)
 
     plans: list[Plan] = []
@@ -75,7 +77,7 @@ def stage(
             "changes": "plan",
             "products": "plan",
             "segments": "decode",
-            "failures/decode": "decode",
+            **{f"failures/{name}": name for name in BUILDING},
             "passages": "embed_text",
             f"embeddings.{text_space}": "embed_text",
             f"embeddings.{picture_space}": "embed_image",
@@ -91,20 +93,33 @@ def stage(
 class Writer:
     """The lease of a target's one writer, as a context manager; ``token`` fences what is written under it."""
 
-    def __init__(self, ledger: Ledger, target: TargetId, holder: str, seconds: float) -> None:
-        self._ledger, self._name, self._holder, self._seconds = ledger, f"index:{target}", holder, seconds
+    def __init__(self, stores: Stores, target: TargetId, collection: str, *, holder: str, seconds: float) -> None:
+        self._stores, self._collection = stores, collection
+        self._name, self._holder, self._seconds = f"index:{target}", holder, seconds
 
     def __enter__(self) -> "Writer":
-        self.token = self._ledger.take_lease(self._name, holder=self._holder, seconds=self._seconds)
+        self.token = self._take()
+        if self.token == 1:  # a ledger that never had a writer, yet the rows may be another ledger's
+            self.overtake(self._stores.index.greatest_writer(self._collection))
         return self
 
     def __exit__(self, *_: object) -> None:
-        self._ledger.give_lease(self._name, holder=self._holder)
+        self._stores.ledger.give_lease(self._name, holder=self._holder)
 
     def renew(self) -> None:
         """Before a step that may take long; Busy if the lease ran out meanwhile."""
-        if self._ledger.take_lease(self._name, holder=self._holder, seconds=self._seconds) != self.token:
+        if self._take() != self.token:
             raise Busy(f"The lease {self._name} ran out: this process must not write any more.")
+
+    def overtake(self, greatest: int) -> None:
+        """Rows carry tokens up to ``greatest``: take one over it, or none of them could be replaced or removed. A
+        ledger that is new or was restored counts from where it stands, and clocks may be wrong."""
+        if greatest > self.token:
+            self._stores.ledger.raise_token(self._name, greatest)
+            self.token = self._take()
+
+    def _take(self) -> int:
+        return self._stores.ledger.take_lease(self._name, holder=self._holder, seconds=self._seconds)
 
 
 class Commit:
@@ -131,10 +146,12 @@ class Commit:
     def _remove(self, gone: Sequence[Removal | Withdrawal], outcomes: dict[AssetId, Outcome], tally: Tally) -> None:
         sold = self._ledger.products([change.product_id for change in gone if isinstance(change, Withdrawal)])
         # under the lease: nothing tells of an object that came back with the bytes that the ledger knows
-        now = look_again(self._catalog, [change.key for change in gone if isinstance(change, Removal)])
+        now = look_again(
+            self._catalog, [change.key for change in gone if isinstance(change, Removal) and not change.moved]
+        )
         away = [change for change in gone if not _is_back(change, sold, now)]
         if away:
-            names: dict[AssetId, Build | None] = {change.asset_id: None for change in away}
+            names: dict[AssetId, Collection[RowId]] = {change.asset_id: () for change in away}
             # counted as changed before their rows go: if we sleep and they come back, another writes them anew
             self._ledger.doubt(self._plan.target_id, away)
             self._writer.renew()
@@ -154,15 +171,17 @@ class Commit:
             self._index.upsert(collection, rows, writer=self._token)
         tally["rows_written"] += len(rows)
         same = {asset for asset in accepted if self._unchanged(made[asset])}
-        good = {asset: writings[asset].build for asset in same if not made[asset].failure}
+        good = {asset: _made(made[asset], writings[asset].build) for asset in same if made[asset].rows}
         live = self._ledger.commit(target, good, token=self._token) if good else set()
-        bad = {asset: (writings[asset], failure) for asset in same if (failure := made[asset].failure)}
-        keep: dict[AssetId, Build | None] = {asset: good[asset] for asset in live} | dict.fromkeys(bad)
+        bad = {asset: (writings[asset], why) for asset in same - good.keys() if (why := made[asset].failure)}
+        # all but the rows just written: older builds, and whatever else lies there under the asset's name
+        keep: dict[AssetId, Collection[RowId]] = {asset: {row.row_id for row in made[asset].rows} for asset in live}
+        keep |= dict.fromkeys(bad, ())
         if keep:
             self._writer.renew()
             tally["rows_removed"] += self._index.retire(collection, keep, writer=self._token)
         if live:
-            self._ledger.settle(target, {asset: good[asset] for asset in live}, token=self._token)
+            self._ledger.settle(target, {asset: good[asset].build for asset in live}, token=self._token)
         if bad:
             self._ledger.fail(target, bad, token=self._token)
         for asset, item in made.items():
@@ -184,7 +203,7 @@ class Commit:
     def _outcome(item: Work, *, settled: bool) -> Outcome:
         if not settled:
             return SourceChanged("The object changed while it was indexed: the next refresh takes it up.")
-        if item.failure:
+        if item.failure and not item.rows:
             return FailedBefore(f"{item.failure.stage}: {item.failure.message}")
         return list(item.rows)
 
@@ -198,12 +217,18 @@ def look_again(catalog: ObjectStore, keys: Sequence[str]) -> dict[str, str | Non
 
 def _is_back(change: Removal | Withdrawal, sold: Mapping[ProductId, Product], now: Mapping[str, str | None]) -> bool:
     """Whether what was to go is there again: in the bucket, or in the feed."""
-    return now[change.key] is not None if isinstance(change, Removal) else change.product_id in sold
+    if isinstance(change, Removal):
+        return not change.moved and now[change.key] is not None
+    return change.product_id in sold
 
 
 def build_of(asset: Asset, product_text: str, recipes: Mapping[str, RecipeId]) -> Build:
     """The build that this asset, with these words of the feed, has under these recipes."""
     return build_id(asset.source.version, product_text, {name: recipes[name] for name in BUILDING})
+
+
+def _made(item: Work, build: Build) -> Made:
+    return Made(build=build, rows=len(item.rows), content=content_of(item.rows), failure=item.failure)
 
 
 def _waiting(away: Sequence[Change]) -> list[Asset]:
@@ -224,7 +249,8 @@ def _assemble(shard: Shard, plan: Plan, picture_space: str, text_space: str) -> 
         texts={text_space: _vectors(shard, text_space)},
     )
     products = {p.product_id: p for p in shard.read("products", Product)}
-    failures = {failure.record_id: failure for failure in shard.failures("decode")}
+    failures = [failure for name in BUILDING for failure in shard.failures(name)]
+    first = {failure.record_id: failure for failure in reversed(failures)}  # the first stage that failed says why
     items = []
     for change in shard.read("changes", Change):
         if not isinstance(change, Asset):
@@ -234,8 +260,9 @@ def _assemble(shard: Shard, plan: Plan, picture_space: str, text_space: str) -> 
         text = product.text_digest if product else ""
         build = build_of(change, text, plan.recipes)
         rows = [row for segment in segments[change.asset_id] for row in _rows(segment, build, parts)]
-        failure = None if rows else failures.get(change.asset_id) or _no_rows(change)
-        items.append(Work(change=change, rows=rows, product_text=text, failure=failure))
+        names = [change.asset_id, *(segment.segment_id for segment in segments[change.asset_id])]
+        why = next((first[name] for name in names if name in first), None if rows else _no_rows(change))
+        items.append(Work(change=change, rows=rows, product_text=text, failure=why))
     return items
 
 

@@ -5,7 +5,7 @@ from collections.abc import Iterator
 import structlog
 
 from mmsearch_core.codec import from_json, to_json
-from mmsearch_core.errors import PreconditionFailed
+from mmsearch_core.errors import PreconditionFailed, SchemaMismatch
 from mmsearch_core.ports import Ledger, ObjectStore
 from mmsearch_core.records.ids import ProductId
 from mmsearch_core.serving.generation import Generation, find_generation, read_current, read_products
@@ -26,8 +26,7 @@ def withdraw(work: ObjectStore, ledger: Ledger) -> None:
     """
     for _ in range(TRIES):
         before = read_versioned(work, WITHDRAWN)  # first: the ledger is read after it
-        current = read_current(work)
-        manifest = find_generation(work, current.generation) if current else None
+        manifest = _current(work)
         if manifest is None:
             return
         now = Withdrawn(generation=manifest.generation, products=tuple(sorted(_gone(work, ledger, manifest))))
@@ -42,6 +41,16 @@ def withdraw(work: ObjectStore, ledger: Ledger) -> None:
         log.info("withdraw.done", generation=now.generation, products=len(now.products))
         return
     log.info("withdraw.left_to_others")
+
+
+def _current(work: ObjectStore) -> Generation | None:
+    """The current generation, if there is one that this version can read: the index line goes on without."""
+    current = read_current(work)
+    try:
+        return find_generation(work, current.generation) if current else None
+    except SchemaMismatch as error:
+        log.warning("withdraw.left_out", why=str(error))
+        return None
 
 
 def _gone(work: ObjectStore, ledger: Ledger, manifest: Generation) -> Iterator[ProductId]:

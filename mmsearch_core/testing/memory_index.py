@@ -2,15 +2,16 @@
 
 import re
 import uuid
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 
 import numpy as np
+import pyarrow as pa
 
 from mmsearch_core.errors import StageMissing
 from mmsearch_core.records.embedding import Vector
-from mmsearch_core.records.ids import AssetId, Build, PixelsId
+from mmsearch_core.records.ids import AssetId, Build, PixelsId, RowId
 from mmsearch_core.records.ranking import Match
-from mmsearch_core.records.row import IndexRow
+from mmsearch_core.records.row import ROW_COLUMNS, IndexRow, StoredRow
 
 WORDS = {"en": re.compile(r"[a-z0-9]+"), "zh": re.compile(r"[\u4e00-\u9fff]")}
 
@@ -22,6 +23,7 @@ class MemoryIndex:
         self.writes = 0
         self._rows: dict[str, dict[str, IndexRow]] = {}
         self._writers: dict[str, int] = {}
+        self._contents: dict[str, str] = {}
         self._uuids: dict[str, str] = {}
         self._aliases: dict[str, str] = {}
 
@@ -37,16 +39,21 @@ class MemoryIndex:
             raise StageMissing(f"The collection {collection} is gone: run catalog_refresh to build it again.")
         self._rows[collection].update({row.row_id: row for row in rows})
         self._writers.update({row.row_id: writer for row in rows})
+        self._contents.update({row.row_id: row.content for row in rows})
         self.writes += len(rows)
 
-    def retire(self, collection: str, keep: Mapping[AssetId, Build | None], *, writer: int = 0) -> int:
-        rows = self._rows.get(collection, {})
-        old = [row for name, row in rows.items() if row.asset_id in keep and self._writers[name] <= writer]
-        gone = [row.row_id for row in old if row.build != keep[row.asset_id]]
+    def retire(self, collection: str, keep: Mapping[AssetId, Collection[RowId]], *, writer: int = 0) -> int:
+        rows = self._rows.get(collection, {}).values()
+        gone = [row.row_id for row in rows if row.asset_id in keep and row.row_id not in keep[row.asset_id]]
+        return len(self.remove_rows(collection, gone, writer=writer))
+
+    def remove_rows(self, collection: str, rows: Sequence[RowId], *, writer: int = 0) -> list[RowId]:
+        there = self._rows.get(collection, {})
+        gone = [name for name in rows if name in there and self._writers[name] <= writer]
         for name in gone:
-            del rows[name]
+            del there[name]
         self.writes += len(gone)
-        return len(gone)
+        return gone
 
     def search(self, collection: str, space: str, vectors: Sequence[Vector], limit: int) -> list[list[Match]]:
         rows = [(row, vector) for row in self._rows[collection].values() if (vector := row.vectors[space]) is not None]
@@ -65,6 +72,28 @@ class MemoryIndex:
 
     def builds(self, collection: str) -> Iterator[tuple[str, AssetId, Build]]:
         yield from [(row.row_id, row.asset_id, row.build) for row in self._rows[collection].values()]
+
+    def row_columns(self, collection: str) -> Iterator[pa.RecordBatch]:
+        rows = list(self._rows[collection].values())
+        if rows:
+            ids = [[str(getattr(row, name)) for row in rows] for name in ("row_id", "asset_id", "build")]
+            beside = [[of[row.row_id] for row in rows] for of in (self._contents, self._writers)]
+            yield pa.RecordBatch.from_pydict(
+                dict(zip(ROW_COLUMNS.names, [*ids, *beside], strict=True)), schema=ROW_COLUMNS
+            )
+
+    def rows_of(self, collection: str, assets: Sequence[AssetId]) -> Iterator[StoredRow]:
+        return self._stored(collection, lambda row: row.asset_id in assets)
+
+    def rows_between(self, collection: str, first: str, last: str) -> Iterator[StoredRow]:
+        return self._stored(collection, lambda row: first <= row.row_id < last)
+
+    def greatest_writer(self, collection: str) -> int:
+        return max((self._writers[name] for name in self._rows[collection]), default=0)
+
+    def _stored(self, collection: str, wanted: Callable[[IndexRow], bool]) -> Iterator[StoredRow]:
+        for row in [row for row in self._rows[collection].values() if wanted(row)]:
+            yield StoredRow(row=row, content=self._contents[row.row_id], writer=self._writers[row.row_id])
 
     def pixels(self, collection: str) -> Iterator[tuple[AssetId, PixelsId]]:
         yield from [(row.asset_id, row.pixels) for row in self._rows[collection].values()]

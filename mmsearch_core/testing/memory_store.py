@@ -4,6 +4,7 @@ import threading
 from collections.abc import Iterator, Sequence
 from datetime import UTC, datetime
 from hashlib import sha256
+from pathlib import Path
 
 from mmsearch_core.errors import PreconditionFailed
 from mmsearch_core.records.asset import ObjectRef
@@ -35,6 +36,14 @@ class MemoryStore:
         if if_match is not None and ref.etag != if_match:
             raise PreconditionFailed(f"{key} is not the object that the caller expected.")
         return data
+
+    def download(self, key: str, path: Path, *, if_match: str | None = None) -> ObjectRef | None:
+        ref = self.head(key)
+        data = self.get(key, if_match=if_match or (ref.etag if ref else None))
+        if ref is None or data is None:
+            return None
+        path.write_bytes(data)
+        return ref
 
     def put(self, key: str, data: bytes, *, if_none_match: bool = False, if_match: str | None = None) -> str:
         with self._lock:

@@ -14,8 +14,10 @@ from rich.console import Console
 from rich.table import Table
 
 from tests.bench.embed_image import embed_image_vs_open_clip, memory_flat
+from tests.bench.feed import feed_3m
 from tests.bench.index_line import index_line
 from tests.bench.mine import mine_10m
+from tests.bench.publish import publish_10k
 from tests.bench.refresh import refresh_1m
 from tests.bench.row import Row
 from tests.bench.unchanged import plan_unchanged
@@ -31,6 +33,8 @@ BENCHMARKS: dict[str, Callable[[], list[Row]]] = {
         refresh_1m,
         upsert_heads,
         mine_10m,
+        publish_10k,
+        feed_3m,
     )
 }
 OUT = Path("build/bench.json")

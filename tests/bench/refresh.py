@@ -20,7 +20,7 @@ from mmsearch_core.records.ids import Build, ProductId, TargetId, digest
 from mmsearch_core.records.run import Target
 from tests import inventory
 from tests.bench.row import Row, peak_memory_mb
-from tests.line import fake_runtime
+from tests.line import fake_runtime, sell
 
 PICTURES, A_PRODUCT, FILES = 1_000_000, 5, 4
 ADDED, CHANGED, REMOVED, RETITLED = 500, 400, 300, 20
@@ -74,7 +74,7 @@ def _fill(folder: Path, pictures: int) -> None:
     ledger = _ledger(folder)
     ledger.add_target(Target(target_id=T, collection="c", collection_uuid="u", recipes={}, status="live"))
     products = pictures // A_PRODUCT
-    ledger.put_products(_product(number) for number in range(products))
+    sell(ledger, (_product(number) for number in range(products)))
     for start in range(0, pictures, 10_000):
         rows = [_live(number) for number in range(start, min(pictures, start + 10_000))]
         with ledger._database.writing() as connection:

@@ -11,7 +11,7 @@ from pathlib import Path
 
 from mmsearch_core.adapters.s3_store import S3Store
 from mmsearch_core.records.asset import Asset, ObjectRef, Product, asset_id
-from mmsearch_core.records.commit import Writing
+from mmsearch_core.records.commit import Made, Writing
 from mmsearch_core.records.ids import ProductId
 from mmsearch_core.records.run import Target
 from mmsearch_core.stages.upsert import build_of
@@ -19,6 +19,7 @@ from mmsearch_core.wiring import Runtime
 from tasks import compare
 from tests.bench.row import Row, peak_memory_of_task
 from tests.bench.row import compare as side_by_side
+from tests.line import sell
 from tests.servers import running
 
 KEYS, A_PRODUCT, UPLOADERS = 20_000, 5, 16
@@ -66,15 +67,16 @@ def upload(runtime: Runtime) -> list[Product]:
 def remember(runtime: Runtime, products: list[Product]) -> None:
     """The ledger, by its own methods, as if all of it were indexed."""
     target, ledger = runtime.build_target(), runtime.ledger
-    ledger.put_products(products)
+    sell(ledger, products)
     texts = {product.product_id: product.text_digest for product in products}
     token = ledger.take_lease(f"index:{target.target_id}", holder="bench", seconds=3600)
     listing = runtime.catalog.list("pictures/")
     while found := list(islice(listing, WRITINGS)):
         writings = [writing(ref, texts, target) for ref in found]
         builds = {each.asset.asset_id: each.build for each in writings}
+        made = {asset: Made(build=build, rows=1, content="") for asset, build in builds.items()}
         assert ledger.begin(target.target_id, writings, token=token) == set(builds)
-        ledger.commit(target.target_id, builds, token=token)
+        ledger.commit(target.target_id, made, token=token)
         ledger.settle(target.target_id, builds, token=token)
     ledger.give_lease(f"index:{target.target_id}", holder="bench")
 

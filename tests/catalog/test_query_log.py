@@ -83,7 +83,8 @@ def test_a_line_that_is_no_event_is_counted_and_stops_nothing(bad: bytes) -> Non
 
 
 def test_odd_lines_that_are_events_are_read() -> None:
-    """Numbers as sessions, times with and without zone, more fields, a byte order mark, a carriage return."""
+    """Numbers as sessions, times with and without zone, more fields, a byte order mark, a carriage
+    return."""
     event = read_line(b"\xef\xbb\xbf" + said(session="42", time='"2026-11-20T10:00:00"', more="[[{}]]") + b"\r")
     assert event is not None
     assert (event.session, event.time) == ("42", datetime(2026, 11, 20, 10, tzinfo=UTC))
@@ -104,7 +105,8 @@ def test_an_object_without_lines_is_no_error() -> None:
 
 
 def test_a_line_of_any_length_is_one_line() -> None:
-    """Over blocks of the stream, at the end of it and between good ones; empty ones do not count."""
+    """Over blocks of the stream, at the end of it and between good ones; empty ones do not
+    count."""
     long = b"x" * (3 * 1024 * 1024)
     assert list(lines(io.BytesIO(b"\n".join([b"a", long, b"b", b" ", b"", long])))) == [b"a", None, b"b", None]
     assert list(lines(io.BytesIO(b"x" * LONGEST_LINE))) == [b"x" * LONGEST_LINE]
@@ -144,7 +146,8 @@ def test_the_day_that_a_key_names(key: str, day: datetime | None) -> None:
 
 
 def test_objects_older_than_the_window_are_not_read() -> None:
-    """By the day in the key, or else by when the object was last changed; the window ends with the youngest."""
+    """By the day in the key, or else by when the object was last changed; the window ends with the
+    youngest."""
 
     def ref(key: str, days_ago: float) -> ObjectRef:
         moment = NOW - timedelta(days=days_ago)
@@ -212,7 +215,8 @@ def test_sums_that_left_the_window_go(tmp_path: Path) -> None:
 
 
 def test_an_object_that_changes_or_goes_while_it_is_read(tmp_path: Path) -> None:
-    """The new version is read under its own name; what is gone is nothing; what never rests is tried later."""
+    """The new version is read under its own name; what is gone is nothing; what never rests is
+    tried later."""
 
     class Late(MemoryStore):
         def list(self, prefix: str = "") -> object:  # type: ignore[override]

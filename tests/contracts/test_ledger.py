@@ -1,15 +1,17 @@
 """What every ledger promises, held against MemoryLedger, a SQLite file and PostgreSQL."""
 
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
 
 from mmsearch_core.adapters.sql_ledger import SqlLedger
-from mmsearch_core.errors import Busy
+from mmsearch_core.errors import Busy, FeedReplaced
 from mmsearch_core.ports import LOST, Ledger
 from mmsearch_core.records.asset import Asset, ObjectRef, Product, Removal, asset_id
-from mmsearch_core.records.commit import KNOWN_COLUMNS, Writing
+from mmsearch_core.records.commit import KNOWN_COLUMNS, Made, Writing
+from mmsearch_core.records.feed import FeedState
 from mmsearch_core.records.ids import BatchId, Build, ProductId, RecipeId, TargetId
 from mmsearch_core.records.run import Failure, Target
 from mmsearch_core.testing.memory_ledger import MemoryLedger
@@ -17,6 +19,7 @@ from tests.conftest import ENGINES
 
 NOW = datetime(2026, 11, 23, 2, tzinfo=UTC)
 T = TargetId("t")
+FEED = "b/products.jsonl"
 TARGET = Target(target_id=T, collection="c", collection_uuid="u1", recipes={"decode": RecipeId("r")}, status="building")
 
 
@@ -43,13 +46,17 @@ def writing(name: str, build: str, *, seconds: float = 0) -> Writing:
     return Writing(asset=asset(name), build=Build(build), product_text="text", observed_at=observed)
 
 
+def made(build: str, rows: int = 1, content: str = "00000000000000ff", failure: Failure | None = None) -> Made:
+    return Made(build=Build(build), rows=rows, content=content, failure=failure)
+
+
 def token(ledger: Ledger) -> int:
     return ledger.take_lease(f"index:{T}", holder="me", seconds=60)
 
 
 def make_live(ledger: Ledger, name: str, build: str, *, seconds: float = 0) -> None:
     ledger.begin(T, [writing(name, build, seconds=seconds)], token=token(ledger))
-    assert ledger.commit(T, {asset(name).asset_id: Build(build)}, token=token(ledger)) == {asset(name).asset_id}
+    assert ledger.commit(T, {asset(name).asset_id: made(build)}, token=token(ledger)) == {asset(name).asset_id}
     ledger.settle(T, {asset(name).asset_id: Build(build)}, token=token(ledger))
 
 
@@ -60,7 +67,7 @@ def test_a_build_is_writing_until_committed_and_the_old_one_stays_live(ledger: L
     ledger.begin(T, [writing("a", "b2", seconds=1)], token=token(ledger))
     known = ledger.look_up(T, [name])[name]
     assert (known.state, known.live_build) == ("writing", "b1")
-    ledger.commit(T, {name: Build("b2")}, token=token(ledger))
+    ledger.commit(T, {name: made("b2")}, token=token(ledger))
     known = ledger.look_up(T, [name])[name]
     assert (known.state, known.live_build) == ("writing", "b2"), "rows of b1 lie there yet"
     ledger.settle(T, {name: Build("b2")}, token=token(ledger))
@@ -73,7 +80,7 @@ def test_a_build_that_was_superseded_does_not_become_live(ledger: Ledger) -> Non
     name = asset("a").asset_id
     ledger.begin(T, [writing("a", "b1")], token=token(ledger))
     ledger.begin(T, [writing("a", "b2", seconds=1)], token=token(ledger))
-    assert ledger.commit(T, {name: Build("b1")}, token=token(ledger)) == set()
+    assert ledger.commit(T, {name: made("b1")}, token=token(ledger)) == set()
     assert ledger.look_up(T, [name])[name].state == "writing"
 
 
@@ -120,6 +127,98 @@ def test_failures_are_kept_with_reason_and_count(ledger: Ledger) -> None:
     assert ledger.failures(T, limit=5) == [("pictures/p/a.jpg", failure)]
     make_live(ledger, "a", "b9", seconds=9)
     assert ledger.failures(T, limit=5) == []
+
+
+def test_attempts_are_of_one_version_of_the_source(ledger: Ledger) -> None:
+    """Other bytes were not tried yet."""
+    failure = Failure(record_id="a", stage="decode", kind="UnreadableMedia", message="no")
+    for number, version in enumerate(("v1", "v1", "v2")):
+        look = replace(writing("a", f"b{number}", seconds=number), asset=asset("a", version))
+        ledger.begin(T, [look], token=token(ledger))
+        ledger.fail(T, {look.asset.asset_id: (look, failure)}, token=token(ledger))
+        attempts = ledger.look_up(T, [look.asset.asset_id])[look.asset.asset_id].attempts
+        assert attempts == {0: 1, 1: 2, 2: 1}[number]
+
+
+def test_a_live_asset_keeps_what_failed_of_it(ledger: Ledger) -> None:
+    """It is searched, and it is a failure that can be tried again; once nothing fails, nothing is left of it."""
+    name = asset("a").asset_id
+    failure = Failure(record_id=name, stage="describe", kind="UnusableAnswer", message="Nothing was said.")
+    for attempt in (1, 1, 2):  # the second is a retry of the first
+        look = writing("a", "b1", seconds=attempt)
+        ledger.begin(T, [look], token=token(ledger))
+        assert ledger.failures(T, limit=5) == []
+        assert ledger.commit(T, {name: made("b1", failure=failure)}, token=token(ledger)) == {name}
+        ledger.settle(T, {name: Build("b1")}, token=token(ledger))
+        known = ledger.look_up(T, [name])[name]
+        assert (known.state, known.live_build, known.failure_kind) == ("live", "b1", "UnusableAnswer")
+        assert known.attempts == attempt
+    counts = ledger.counts(T)
+    assert (counts["live"], counts["failed"], counts["incomplete"]) == (1, 0, 1)
+    assert ledger.failures(T, limit=5) == [("pictures/p/a.jpg", failure)]
+    assert ledger.redrivable(T, attempts=3, limit=5) == [("pictures/p/a.jpg", failure)]
+    make_live(ledger, "a", "b1", seconds=9)
+    known = ledger.look_up(T, [name])[name]
+    assert (known.failure_kind, known.attempts, ledger.counts(T)["incomplete"]) == (None, 0, 0)
+    assert ledger.failures(T, limit=5) == ledger.redrivable(T, attempts=3, limit=5) == []
+
+
+def test_failures_take_turns_and_parked_ones_take_nobodys(ledger: Ledger) -> None:
+    """First what was never re-driven, then what was longest ago, whatever clocks said."""
+    for number, kind in enumerate(("UnreadableMedia", "UnreadableMedia", "UnusableAnswer", "MediaTooLarge")):
+        for attempt in range(3 if kind == "MediaTooLarge" else 1):
+            look = writing(str(number), f"b{attempt}", seconds=attempt)
+            failure = Failure(record_id=look.asset.asset_id, stage="decode", kind=kind, message="no")
+            ledger.begin(T, [look], token=token(ledger))
+            ledger.fail(T, {look.asset.asset_id: (look, failure)}, token=token(ledger))
+
+    def turn(*kinds: str, limit: int = 9) -> list[str]:
+        return [key[11] for key, _ in ledger.redrivable(T, attempts=3, kinds=kinds, limit=limit)]
+
+    assert sorted(turn()) == ["0", "1", "2"]
+    assert turn("UnusableAnswer") == ["2"]
+    assert ledger.parked(T, attempts=3) == {("decode", "MediaTooLarge"): 1}
+    assert ledger.parked(T, attempts=3, kinds=["UnusableAnswer"]) == {}
+    for first in ("1", "0"):
+        ledger.set_redriven(T, [asset(first).asset_id])
+    assert turn() == ["2", "1", "0"]
+    ledger.set_redriven(T, [asset("2").asset_id])
+    assert turn(limit=2) == ["1", "0"]
+
+
+def test_what_is_live_of_each_asset_is_told_as_columns(ledger: Ledger) -> None:
+    """How many rows it has and what they say, of all assets or of some; a failure leaves none."""
+    for name, rows in (("a", 1), ("b", 3), ("c", 2)):
+        ledger.begin(T, [writing(name, "b1")], token=token(ledger))
+        ledger.commit(T, {asset(name).asset_id: made("b1", rows, f"{rows:016x}")}, token=token(ledger))
+    ledger.settle(T, {asset("a").asset_id: Build("b1")}, token=token(ledger))
+    look = writing("c", "b2", seconds=1)
+    failure = Failure(record_id="c", stage="decode", kind="UnreadableMedia", message="no")
+    ledger.begin(T, [look], token=token(ledger))
+    ledger.fail(T, {look.asset.asset_id: (look, failure)}, token=token(ledger))
+    rows = [row for batch in ledger.built_columns(T) for row in batch.to_pylist()]
+    assert {row.pop("asset_id"): tuple(row.values()) for row in rows} == {
+        asset("a").asset_id: ("live", "b1", 1, "0000000000000001"),
+        asset("b").asset_id: ("writing", "b1", 3, "0000000000000003"),
+        asset("c").asset_id: ("failed", None, 0, ""),
+    }
+    some = [asset("b").asset_id, asset("nobody").asset_id]
+    (batch,) = ledger.built_columns(T, some)
+    assert batch.column("asset_id").to_pylist() == some[:1]
+    assert list(ledger.built_columns(T, [])) == []
+
+
+def test_tokens_rise_over_those_that_rows_carry(ledger: Ledger) -> None:
+    """A ledger that is new or was restored knows nothing of them. Who holds a lesser one has lost its lease."""
+    mine = token(ledger)
+    ledger.raise_token(f"index:{T}", mine)
+    assert token(ledger) == mine, "nothing is greater"
+    ledger.raise_token(f"index:{T}", mine + 6)
+    with pytest.raises(Busy):
+        ledger.begin(T, [writing("a", "b1")], token=mine)
+    assert token(ledger) == mine + 7
+    ledger.raise_token("index:new", 6)
+    assert ledger.take_lease("index:new", holder="me", seconds=60) == 7
 
 
 def test_what_is_forgotten_is_not_known(ledger: Ledger) -> None:
@@ -180,18 +279,99 @@ def test_one_target_is_live_and_one_that_was_can_be_gone_back_to_until_it_is_ret
     assert (ledger.look_up(T, [asset("a").asset_id]), ledger.add_target(TARGET).status) == ({}, "building")
 
 
-def test_the_feed_is_recorded_and_changes_are_counted(ledger: Ledger) -> None:
-    product = Product(product_id=ProductId("p"), title={"en": "Lumen", "zh": "流明"}, facts={"brand": "L"}, price=1.5)
-    assert ledger.put_products([product]) == 1
-    assert ledger.put_products([product]) == 0
-    assert ledger.products([ProductId("p"), ProductId("q")]) == {"p": product}
-    texts = list(ledger.product_texts())
-    dearer = Product(**{**{f: getattr(product, f) for f in product.__slots__}, "price": 2.5})
-    assert ledger.put_products([dearer]) == 1  # a price is a fact and not text
-    assert list(ledger.product_texts()) == texts == [[("p", product.text_digest)]]
-    other = Product(**{**{f: getattr(product, f) for f in product.__slots__}, "product_id": ProductId("q")})
-    assert ledger.put_products([other]) == 2, "one came and one went"
-    assert ledger.products([ProductId("p"), ProductId("q")]) == {"q": other}
+def product(name: str, title: str = "Lumen", price: float = 1.5) -> Product:
+    return Product(product_id=ProductId(name), title={"en": title, "zh": "流明"}, facts={"brand": "L"}, price=price)
+
+
+def begin(ledger: Ledger, version: str, *, feed: str = FEED) -> FeedState:
+    """A state of the feed that begins to be taken over whatever is recorded."""
+    before = ledger.feed_state(feed)
+    return ledger.begin_feed(feed, version=version, modified_at=NOW, instead_of=before)
+
+
+def test_products_are_recorded_and_forgotten(ledger: Ledger) -> None:
+    """More of them than fit one transaction or one statement."""
+    many = [product(f"p{number:04}") for number in range(6000)]
+    state = begin(ledger, "v1")
+    ledger.put_products(state, iter(many), gone=iter(()))
+    assert ledger.products([ProductId("p0000"), ProductId("q")]) == {"p0000": many[0]}
+    dearer = product("p0001", price=2.5)
+    ledger.put_products(state, [dearer], gone=[one.product_id for one in many[2:]])
+    texts = [text for batch in ledger.product_texts() for text in batch]
+    assert texts == [("p0000", many[0].text_digest), ("p0001", many[1].text_digest)]
+    columns = [row for batch in ledger.product_columns() for row in batch.to_pylist()]
+    names = ("product_id", "text_digest", "facts_digest")
+    expected = [{name: getattr(one, name) for name in names} for one in (many[0], dearer)]
+    assert sorted(columns, key=lambda row: row["product_id"]) == expected
+
+
+def test_no_products_are_no_columns(ledger: Ledger) -> None:
+    assert list(ledger.product_columns()) == []
+
+
+def test_a_state_of_the_feed_is_whole_only_when_it_was_ended(ledger: Ledger) -> None:
+    """Whoever dies before leaves one that is not, and the next goes on with it."""
+    assert ledger.feed_state(FEED) is None
+    state = begin(ledger, "v1")
+    assert ledger.feed_state(FEED) == state
+    assert (state.version, state.modified_at, state.whole) == ("v1", NOW, False)
+    again = begin(ledger, "v1")
+    assert again == state, "the same state is taken by several at once"
+    ledger.end_feed(state)
+    ended = ledger.feed_state(FEED)
+    assert ended is not None
+    assert (ended.version, ended.whole) == ("v1", True)
+
+
+def test_of_an_older_state_nothing_more_is_written_once_another_was_begun(ledger: Ledger) -> None:
+    """Neither products nor removals nor its end, though it says the same moment."""
+    old = begin(ledger, "v1")
+    ledger.put_products(old, [product("p", "Old")], gone=[])
+    new = begin(ledger, "v2")
+    with pytest.raises(FeedReplaced):
+        ledger.put_products(old, [product("p", "Older")], gone=[])
+    with pytest.raises(FeedReplaced):
+        ledger.put_products(old, [], gone=[ProductId("p")])
+    ledger.end_feed(old)
+    assert ledger.products([ProductId("p")]) == {"p": product("p", "Old")}
+    assert ledger.feed_state(FEED) == new
+    back = begin(ledger, "v1")
+    assert back.token > new.token > old.token
+    with pytest.raises(FeedReplaced):
+        ledger.put_products(old, [product("p", "Older")], gone=[])
+
+
+def test_a_state_is_begun_only_over_the_one_that_its_reader_saw(ledger: Ledger) -> None:
+    """Two that looked before either began: the second has to look again."""
+    begin(ledger, "v1")
+    seen = ledger.feed_state(FEED)
+    ledger.begin_feed(FEED, version="v3", modified_at=NOW, instead_of=seen)
+    for outdated in (seen, None):
+        with pytest.raises(FeedReplaced):
+            ledger.begin_feed(FEED, version="v2", modified_at=NOW, instead_of=outdated)
+    assert begin(ledger, "v2").version == "v2"
+
+
+def test_the_products_are_of_one_feed_at_a_time(ledger: Ledger) -> None:
+    """A catalog that moved to another feed and back: the first is taken anew, although it is what it was."""
+    first = begin(ledger, "v1")
+    ledger.end_feed(first)
+    begin(ledger, "v1", feed="b/other.jsonl")
+    assert ledger.feed_state(FEED) is None
+    with pytest.raises(FeedReplaced):
+        ledger.put_products(first, [product("p")], gone=[])
+
+
+def test_assets_are_found_by_their_products(ledger: Ledger) -> None:
+    make_live(ledger, "a", "b1")
+    ledger.wait_for_product(T, [asset("w")])
+    found = ledger.assets_of_products(T, [ProductId("other"), ProductId("p")])
+    assert sorted((one.key, one.state) for one in found) == [
+        ("pictures/p/a.jpg", "live"),
+        ("pictures/p/w.jpg", "waiting_for_product"),
+    ]
+    assert ledger.assets_of_products(T, [ProductId("other")]) == []
+    assert ledger.assets_of_products(TargetId("t2"), [ProductId("p")]) == []
 
 
 def test_a_picture_that_waits_is_known_as_waiting(ledger: Ledger) -> None:
@@ -268,4 +448,4 @@ def test_many_assets_are_looked_up_in_pieces(ledger: Ledger) -> None:
     assert len(ledger.begin(T, writings, token=token(ledger))) == 1200
     names = [w.asset.asset_id for w in writings]
     assert len(ledger.look_up(T, names)) == 1200
-    assert len(ledger.commit(T, dict.fromkeys(names, Build("b1")), token=token(ledger))) == 1200
+    assert len(ledger.commit(T, dict.fromkeys(names, made("b1")), token=token(ledger))) == 1200

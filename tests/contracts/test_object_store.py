@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
 
 import pytest
 from pydantic import SecretStr
@@ -13,6 +14,7 @@ from pydantic import SecretStr
 from mmsearch_core.adapters.s3_store import S3Store
 from mmsearch_core.errors import BadSettings, MMSearchError, PreconditionFailed, StoreAway
 from mmsearch_core.ports import ObjectStore
+from mmsearch_core.records.asset import ObjectRef
 from mmsearch_core.settings import Store
 from mmsearch_core.testing.memory_store import MemoryStore
 
@@ -140,6 +142,25 @@ def test_of_many_writers_exactly_one_wins(store: ObjectStore) -> None:
         assert sum(threads.map(write, range(16))) == 1
 
 
+@pytest.mark.parametrize("size", [0, 5, 16 * 2**20 + 1])
+def test_an_object_is_downloaded_as_it_is(store: ObjectStore, tmp_path: Path, size: int) -> None:
+    """Also one that takes several requests, and one of no bytes."""
+    data = bytes(range(256)) * (size // 256) + b"x" * (size % 256)
+    store.put("a/b c", data)
+    found = store.download("a/b c", tmp_path / "file")
+    assert found == store.head("a/b c")
+    assert (tmp_path / "file").read_bytes() == data
+
+
+def test_of_what_is_not_there_or_not_as_expected_nothing_is_downloaded(store: ObjectStore, tmp_path: Path) -> None:
+    etag = store.put("k", b"1")
+    assert store.download("nothing", tmp_path / "file") is None
+    assert not (tmp_path / "file").exists()
+    store.put("k", b"2")
+    with pytest.raises(PreconditionFailed):
+        store.download("k", tmp_path / "file", if_match=etag)
+
+
 def test_a_listing_may_be_longer_than_a_page(store: ObjectStore) -> None:
     """S3 gives a thousand keys at a time."""
     with ThreadPoolExecutor(16) as threads:
@@ -241,6 +262,23 @@ def web_server(page: bytes) -> Iterator[str]:
             yield f"http://127.0.0.1:{server.server_port}"
         finally:
             server.shutdown()
+
+
+class TestReplaced:
+    def test_an_object_that_is_replaced_while_it_is_downloaded_is_no_mixture(self, servers, tmp_path) -> None:  # type: ignore[no-untyped-def]
+        """Half of one and half of another would pass for a feed."""
+
+        class Replaced(S3Store):
+            def _range(self, of: ObjectRef, start: int) -> bytes:
+                if start:
+                    self.put(of.key, b"y" * of.size)
+                return super()._range(of, start)
+
+        bucket = Replaced(bucket="replaced", settings=servers.settings.store)
+        bucket.create()
+        bucket.put("k", b"x" * (16 * 2**20 + 1))
+        with pytest.raises(PreconditionFailed):
+            bucket.download("k", tmp_path / "file")
 
 
 def test_every_error_of_botocore_is_ours() -> None:

@@ -5,16 +5,18 @@ import threading
 import time
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
 
 import numpy as np
 import pytest
 
+from mmsearch_core.adapters import milvus_index
 from mmsearch_core.adapters.milvus_index import LONGEST, MilvusIndex, queries_per_call
 from mmsearch_core.errors import IndexAway, StageMissing
 from mmsearch_core.ports import VectorIndex
 from mmsearch_core.records.embedding import Vector
-from mmsearch_core.records.ids import AssetId, Build, PassageId, PixelsId, ProductId, SegmentId, digest
-from mmsearch_core.records.row import IndexRow, row_id
+from mmsearch_core.records.ids import AssetId, Build, PassageId, PixelsId, ProductId, RowId, SegmentId, digest
+from mmsearch_core.records.row import ROW_COLUMNS, IndexRow, row_id
 from mmsearch_core.records.segment import Page, Where, Whole
 from mmsearch_core.testing.memory_index import MemoryIndex
 from tests.conftest import Servers
@@ -96,6 +98,14 @@ def test_chinese_is_found_inside_a_phrase(index: VectorIndex, collection: str) -
     assert [m.asset_id for m in index.search_text(collection, "en", ["BAG"], 5)[0]] == [digest("y")]
 
 
+@pytest.mark.parametrize("limit", [3200, 16_384])
+def test_whoever_asks_for_more_rows_than_there_are_gets_all(index: VectorIndex, collection: str, limit: int) -> None:
+    """So that a search that goes deeper knows when there is no more."""
+    index.upsert(collection, [row(name, unit(1, 0, 0, 0), "dress") for name in "xyz"])
+    assert len(index.search(collection, "clip", [unit(1, 0, 0, 0)], limit)[0]) == 3
+    assert len(index.search_text(collection, "en", ["dress"], limit)[0]) == 3
+
+
 def test_a_text_without_words_finds_nothing(index: VectorIndex, collection: str) -> None:
     """And does not disturb the other texts of the call."""
     index.upsert(collection, [row("x", None, "red dress")])
@@ -117,21 +127,75 @@ def test_builds_lie_side_by_side_until_the_old_one_is_retired(index: VectorIndex
     index.upsert(collection, [row(name, unit(1, 0, 0, 0), build="b1") for name in "xyz"])
     index.upsert(collection, [row(name, unit(1, 0, 0, 0), build="b2") for name in "xy"])
     assert len(list(index.builds(collection))) == 5
-    keep = {AssetId(digest("x")): Build("b2"), AssetId(digest("z")): None}
+    keep = {AssetId(digest("x")): [row("x", None, build="b2").row_id], AssetId(digest("z")): ()}
     assert index.retire(collection, keep) == 2
     left = {(asset, build) for _, asset, build in index.builds(collection)}
     assert left == {(digest("x"), "b2"), (digest("y"), "b1"), (digest("y"), "b2")}
+
+
+def test_rows_under_an_assets_name_that_are_not_its_own_are_retired(index: VectorIndex, collection: str) -> None:
+    """Of the same build, too: a copy under another id."""
+    good = row("x", unit(1, 0, 0, 0))
+    index.upsert(collection, [good, replace(good, row_id=RowId(digest("copy")))])
+    assert index.retire(collection, {good.asset_id: [good.row_id]}) == 1
+    assert [name for name, *_ in index.builds(collection)] == [good.row_id]
+
+
+def test_every_row_says_what_it_was_when_it_was_written(index: VectorIndex, collection: str) -> None:
+    """As columns for all rows, with whose and what build it is, and under which token it was written."""
+    assert sum(batch.num_rows for batch in index.row_columns(collection)) == 0
+    rows = [row("x", unit(1, 2, 3, 4), "red\n红"), row("y", None, "words"), row("z", unit(0, 0, 0, 1))]
+    index.upsert(collection, rows[:2], writer=3)
+    index.upsert(collection, rows[2:], writer=4)
+    batches = list(index.row_columns(collection))
+    assert all(batch.schema == ROW_COLUMNS for batch in batches)
+    said = {line["row_id"]: line for batch in batches for line in batch.to_pylist()}
+    for it, writer in zip(rows, (3, 3, 4), strict=True):
+        expected = {"row_id": it.row_id, "asset_id": it.asset_id, "build": it.build, "content": it.content}
+        assert said[it.row_id] == {**expected, "writer": writer}
+
+
+def test_a_row_that_is_read_back_is_the_row_that_was_written(index: VectorIndex, collection: str) -> None:
+    """To the last bit: else its digest would differ. Of some assets, or of a part of the ids."""
+    rng = np.random.default_rng(1)
+    rows = [row(str(number), unit(*rng.normal(size=4)), f"text {number}") for number in range(30)]
+    rows += [row("page", None, "文" * 30_000, where=Page(number=2))]  # more text than an index keeps
+    index.upsert(collection, rows, writer=7)
+    found = list(index.rows_of(collection, [it.asset_id for it in rows[::2]]))
+    assert {it.row.row_id: it.content for it in found} == {it.row_id: it.content for it in rows[::2]}
+    assert not any(it.altered for it in found)
+    assert {it.writer for it in found} == {7}
+    written = {it.row_id: it for it in rows}
+    for it in found:
+        assert it.row.content == it.content
+        clip, was = it.row.vectors["clip"], written[it.row.row_id].vectors["clip"]
+        assert (clip is None) == (was is None)
+        assert clip is None or was is None or clip.tobytes() == was.tobytes()
+    halves = [list(index.rows_between(collection, first, last)) for first, last in (("0", "8"), ("8", "g"))]
+    ids = [{it.row.row_id for it in half} for half in halves]
+    assert ids == [{n for n in written if n < "8"}, {n for n in written if n >= "8"}]
+    assert list(index.rows_of(collection, [])) == []
+
+
+def test_the_greatest_writer_is_known(index: VectorIndex, collection: str) -> None:
+    """Whatever writers came after it."""
+    assert index.greatest_writer(collection) == 0
+    for writer, greatest in ((1, 1), (70, 70), (5, 70), (1_000_003, 1_000_003)):
+        index.upsert(collection, [row(str(writer), unit(1, 0, 0, 0))], writer=writer)
+        assert index.greatest_writer(collection) == greatest
 
 
 def test_a_writer_that_lost_its_lease_takes_nothing_from_its_successor(index: VectorIndex, collection: str) -> None:
     """The token lies in the rows, so that no pause between a check and a delete can matter."""
     index.upsert(collection, [row("x", unit(1, 0, 0, 0), build="b1")], writer=1)
     index.upsert(collection, [row("x", unit(1, 0, 0, 0), build="b2")], writer=2)
-    assert index.retire(collection, {AssetId(digest("x")): None}, writer=1) == 1
+    assert index.retire(collection, {AssetId(digest("x")): ()}, writer=1) == 1
     assert [build for _, _, build in index.builds(collection)] == ["b2"]
     index.upsert(collection, [row("x", unit(1, 0, 0, 0), build="b2")], writer=3)
-    assert index.retire(collection, {AssetId(digest("x")): Build("b1")}, writer=2) == 0
-    assert index.retire(collection, {AssetId(digest("x")): Build("b1")}, writer=3) == 1
+    (name,) = [name for name, *_ in index.builds(collection)]
+    assert index.retire(collection, {AssetId(digest("x")): ()}, writer=2) == 0
+    assert index.remove_rows(collection, [RowId(name)], writer=2) == []
+    assert index.remove_rows(collection, [RowId(name)], writer=3) == [name]
 
 
 def test_rows_for_a_lost_collection_are_refused_by_name(index: VectorIndex) -> None:
@@ -178,7 +242,10 @@ def test_more_rows_than_a_call_takes(index: VectorIndex, collection: str) -> Non
     index.upsert(collection, rows)
     assert len(list(index.builds(collection))) == 1300
     assert len(index.search(collection, "clip", [unit(1, 0, 0, 0)] * 150, 3)) == 150
-    assert index.retire(collection, dict.fromkeys((r.asset_id for r in rows), None)) == 1300
+    assert sum(batch.num_rows for batch in index.row_columns(collection)) == 1300
+    assert len(list(index.rows_of(collection, [r.asset_id for r in rows]))) == 1300
+    assert len(index.remove_rows(collection, [r.row_id for r in rows[:700]])) == 700
+    assert index.retire(collection, dict.fromkeys((r.asset_id for r in rows), ())) == 600
     assert list(index.builds(collection)) == []
 
 
@@ -261,3 +328,26 @@ def test_a_server_that_is_away_is_said_so_soon() -> None:
     """Exit 75."""
     with pytest.raises(IndexAway, match="does not answer"):
         MilvusIndex("http://127.0.0.1:9").uuid("c")
+
+
+@pytest.mark.integration
+def test_an_index_of_the_last_schema_is_searched_and_swept(servers: Servers, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Until the next one is built. Its rows say nothing of what they were."""
+    name, uri = f"c_{time.time_ns()}", servers.settings.index.uri
+    made_before = MilvusIndex(uri)
+    upsert = made_before._client.upsert
+    with monkeypatch.context() as patch:
+        patch.setattr(milvus_index, "SCHEMA", "mmsearch-2")
+        patch.setattr(milvus_index, "CONTENT", {})
+        made = made_before.create(name, {"clip": 4, "sbert": 3})
+    without = [{k: v for k, v in milvus_index._to_fields(row("x", unit(1, 0, 0, 0))).items() if k != "content"}]
+    upsert(name, [{**fields, "writer": 2} for fields in without])
+    index = MilvusIndex(uri)
+    assert index.uuid(name) == made
+    assert index.search(name, "clip", [unit(1, 0, 0, 0)], 1)[0][0].asset_id == digest("x")
+    (batch,) = index.row_columns(name)
+    assert (batch.column("content").to_pylist(), batch.column("writer").to_pylist()) == ([""], [2])
+    (stored,) = index.rows_of(name, [AssetId(digest("x"))])
+    assert not stored.altered
+    assert index.remove_rows(name, [stored.row.row_id], writer=2)
+    index.drop(name)

@@ -3,19 +3,24 @@
 import threading
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from functools import partial
-from typing import TypeVar
+from typing import Any, TypeVar
 
 import pytest
+from sqlalchemy import Connection, Table, create_engine, text
 
 from mmsearch_core.adapters.sql_ledger import SqlLedger
-from mmsearch_core.errors import Busy
+from mmsearch_core.errors import Busy, FeedReplaced
 from mmsearch_core.records.asset import Product
 from mmsearch_core.records.commit import Writing
+from mmsearch_core.records.feed import FeedState
 from mmsearch_core.records.ids import BatchId, Build, ProductId, TargetId
-from tests.contracts.test_ledger import TARGET, T, asset
+from mmsearch_core.records.run import Failure
+from tests.contracts.test_ledger import TARGET, T, asset, begin, made, product
 from tests.line import fake_runtime, feed, index_batch, picture
+from tests.postgres import Postgres
 
 NOW = datetime(2026, 11, 23, 2, tzinfo=UTC)
 LEASE = f"index:{T}"
@@ -73,8 +78,8 @@ def test_a_writer_whose_lease_was_taken_over_writes_nothing(url: str) -> None:
     )
     assert isinstance(late, Busy)
     assert good == {asset("a").asset_id}
-    assert SqlLedger(url).commit(T, {asset("a").asset_id: Build("late")}, token=new) == set()
-    assert SqlLedger(url).commit(T, {asset("a").asset_id: Build("good")}, token=new) == {asset("a").asset_id}
+    assert SqlLedger(url).commit(T, {asset("a").asset_id: made("late")}, token=new) == set()
+    assert SqlLedger(url).commit(T, {asset("a").asset_id: made("good")}, token=new) == {asset("a").asset_id}
 
 
 def test_a_lease_is_not_taken_over_in_the_middle_of_a_write(url: str) -> None:
@@ -113,18 +118,137 @@ def test_the_newer_observation_wins_in_whatever_order_they_come(url: str) -> Non
             for s in (base + 1, base + 2, base + 3)
         ]
         at_once(url, works)
-        newest = Build(f"b{base + 3}")
-        assert SqlLedger(url).commit(T, {asset("a").asset_id: newest}, token=token) == {asset("a").asset_id}
+        newest = f"b{base + 3}"
+        assert SqlLedger(url).commit(T, {asset("a").asset_id: made(newest)}, token=token) == {asset("a").asset_id}
 
 
-def test_two_feeds_and_two_batches_at_once_are_harmless(url: str) -> None:
+def test_writers_of_the_same_assets_in_opposite_orders_do_not_wait_for_each_other(url: str) -> None:
+    """Everything that writes many assets at once, each given them in another order: all take effect."""
+    names = [asset(str(number)) for number in range(600)]
+    token = SqlLedger(url).take_lease(LEASE, holder="me", seconds=600)
+    failure = Failure(record_id="a", stage="decode", kind="UnreadableMedia", message="no")
+    writings = [replace(writing("b", 1), asset=name) for name in names]
+    ids = [name.asset_id for name in names]
+    works: list[Callable[[SqlLedger], object]] = [
+        lambda ledger: [ledger.begin(T, writings, token=token) for _ in range(3)],
+        lambda ledger: [ledger.doubt(T, names[::-1]) for _ in range(3)],
+        lambda ledger: [ledger.wait_for_product(T, names[300:] + names[:300]) for _ in range(3)],
+        lambda ledger: ledger.commit(T, dict.fromkeys(ids[::-1], made("b")), token=token),
+        lambda ledger: ledger.settle(T, dict.fromkeys(ids[::-1], Build("b")), token=token),
+        lambda ledger: ledger.fail(T, dict.fromkeys(ids[:99], (writings[0], failure)), token=token),
+        lambda ledger: ledger.set_redriven(T, ids[::-1]),
+        lambda ledger: ledger.forget(T, ids[200:100:-1], token=token),
+    ]
+    at_once(url, works)
+    assert set(SqlLedger(url).look_up(T, ids)) >= set(ids[:100] + ids[201:])
+
+
+@pytest.mark.integration
+def test_a_transaction_that_was_given_up_is_done_again(postgres: Postgres) -> None:
+    """Somebody else's statement locks two assets in the opposite order: the database ends one of the two."""
+    url = postgres.database()
+    ledger = SqlLedger(url)
+    ledger.add_target(TARGET)
+    first, last = sorted((asset("a"), asset("b")), key=lambda one: one.asset_id)
+    ledger.doubt(T, [first, last])
+    engine = create_engine(url)
+    lock = text("UPDATE assets SET product_id = 'x' WHERE asset_id = :name")
+    held, halfway, tried = threading.Event(), threading.Event(), list[int]()
+    upsert = ledger._database.upsert
+
+    def slow(connection: Connection, table: Table, rows: Any, **options: Any) -> None:
+        tried.append(len(rows))
+        upsert(connection, table, rows[:1], **options)
+        halfway.set()
+        upsert(connection, table, rows[1:], **options)
+
+    def stranger() -> None:
+        with engine.begin() as connection:
+            connection.execute(text("SET LOCAL deadlock_timeout = '20s'"))  # the other one is given up
+            connection.execute(lock, {"name": last.asset_id})
+            held.set()
+            halfway.wait()
+            connection.execute(lock, {"name": first.asset_id})
+
+    ledger._database.upsert = slow  # type: ignore[method-assign]
+    thread = threading.Thread(target=stranger)
+    thread.start()
+    held.wait()
+    ledger.doubt(T, [first, last])
+    thread.join()
+    assert tried == [2, 2]
+
+
+def test_a_picture_that_was_just_made_live_is_not_put_back_to_wait_for_its_product(url: str) -> None:
+    """One process's plan saw no product; another's writes the picture at the same moment."""
+    ledger, name = SqlLedger(url), asset("a").asset_id
+    for number in range(20):
+        token = ledger.take_lease(LEASE, holder="me", seconds=60)
+        ledger.forget(T, [name], token=token)
+
+        def make_live(mine: SqlLedger, token: int = token, number: int = number) -> None:
+            mine.begin(T, [writing("b", number)], token=token)
+            mine.commit(T, {name: made("b")}, token=token)
+            mine.settle(T, {name: Build("b")}, token=token)
+
+        at_once(url, [make_live, lambda mine: mine.wait_for_product(T, [asset("a")])])
+        assert ledger.look_up(T, [name])[name].state == "live"
+
+
+def test_one_feed_read_twice_at_once_and_one_batch_are_harmless(url: str) -> None:
     """The same products in opposite orders: neither waits for the other for ever, and both count."""
-    products = [Product(product_id=ProductId(f"p{n:03}"), title={"en": str(n)}, facts={}) for n in range(800)]
-    at_once(url, [lambda ledger: ledger.put_products(products), lambda ledger: ledger.put_products(products[::-1])])
-    assert len(SqlLedger(url).products([product.product_id for product in products])) == 800
+    products = [product(f"p{number:03}") for number in range(800)]
+    state = begin(SqlLedger(url), "v1")
+
+    def put(ledger: SqlLedger, found: list[Product]) -> None:
+        ledger.put_products(state, found, gone=[ProductId("gone")])
+
+    at_once(url, [partial(put, found=products), partial(put, found=products[::-1])])
+    assert len(SqlLedger(url).products([one.product_id for one in products])) == 800
     at_once(url, [lambda ledger: ledger.open_batch(BatchId("b"), target=T, source="test")] * 4)
     assert SqlLedger(url).open_batches(T) == 1
     assert at_once(url, [lambda ledger: ledger.add_target(TARGET)] * 4) == [TARGET] * 4
+
+
+def test_of_feeds_that_are_begun_at_once_one_is(url: str) -> None:
+    """Whoever comes second looks again, for a ledger that knows no feed and for one that knows another."""
+    for seen in (None, begin(SqlLedger(url), "v0", feed="b/f1")):
+        feed = seen.feed if seen else "b/f2"
+
+        def take(ledger: SqlLedger, version: str, feed: str = feed, seen: FeedState | None = seen) -> str:
+            try:
+                return ledger.begin_feed(feed, version=version, modified_at=NOW, instead_of=seen).version
+            except FeedReplaced:
+                return "late"
+
+        answers = at_once(url, [partial(take, version=f"v{number}") for number in range(1, 5)])
+        assert sorted(answers)[:3] == ["late"] * 3, answers
+
+
+def test_another_feed_is_not_begun_in_the_middle_of_a_write(url: str) -> None:
+    """The write looks at the state first and commits last; whoever begins in between waits for it."""
+    ledger = SqlLedger(url)
+    state = begin(ledger, "v1")
+    order: list[str] = []
+    inside, checked = threading.Event(), ledger._database.upsert
+
+    def slow(*args: object, **options: object) -> None:
+        inside.set()
+        beginner.join(timeout=1)
+        order.append("write")
+        checked(*args, **options)  # type: ignore[arg-type]
+
+    def begin_another() -> None:
+        inside.wait()
+        begin(SqlLedger(url), "v2")
+        order.append("begin")
+
+    beginner = threading.Thread(target=begin_another)
+    beginner.start()
+    ledger._database.upsert = slow  # type: ignore[method-assign]
+    ledger.put_products(state, [product("p")], gone=[])
+    beginner.join()
+    assert order == ["write", "begin"]
 
 
 def test_two_refreshes_at_once_are_harmless(url: str) -> None:

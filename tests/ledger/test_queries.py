@@ -9,13 +9,12 @@ import pytest
 from sqlalchemy import Engine, event
 
 from mmsearch_core.adapters.sql_ledger import SqlLedger
-from mmsearch_core.records.asset import Product
 from mmsearch_core.records.commit import Writing
 from mmsearch_core.records.ids import BatchId, Build, ProductId, TargetId
 from mmsearch_core.records.run import Failure
-from tests.contracts.test_ledger import TARGET, T, asset
+from tests.contracts.test_ledger import TARGET, T, asset, begin, made, product
 
-SMALL = ("targets",)  # a handful of rows
+SMALL = ("targets", "feeds")  # a handful of rows
 NAMES = [asset(str(number)).asset_id for number in range(3)]
 WRITINGS = [
     Writing(asset=asset(str(number)), build=Build("b"), product_text="t", observed_at=datetime.now(UTC))
@@ -33,7 +32,9 @@ ACTIONS: dict[str, Callable[[SqlLedger], object]] = {
     "take_lease": token,
     "give_lease": lambda ledger: ledger.give_lease(LEASE, holder="me"),
     "begin": lambda ledger: ledger.begin(T, WRITINGS, token=token(ledger)),
-    "commit": lambda ledger: ledger.commit(T, dict.fromkeys(NAMES, Build("b")), token=token(ledger)),
+    "commit": lambda ledger: ledger.commit(
+        T, {NAMES[0]: made("b"), NAMES[1]: made("b", failure=FAILURE)}, token=token(ledger)
+    ),
     "settle": lambda ledger: ledger.settle(T, dict.fromkeys(NAMES, Build("b")), token=token(ledger)),
     "doubt": lambda ledger: ledger.doubt(T, [writing.asset for writing in WRITINGS]),
     "fail": lambda ledger: ledger.fail(T, {NAMES[0]: (WRITINGS[0], FAILURE)}, token=token(ledger)),
@@ -41,7 +42,9 @@ ACTIONS: dict[str, Callable[[SqlLedger], object]] = {
     "known": lambda ledger: list(ledger.known(T, prefix="pictures/")),
     "counts": lambda ledger: ledger.counts(T)["live"],
     "wait_for_product": lambda ledger: ledger.wait_for_product(T, [asset("9")]),
-    "put_products": lambda ledger: ledger.put_products([Product(product_id=ProductId("p"), title={}, facts={})]),
+    "put_products": lambda ledger: ledger.put_products(begin(ledger, "v"), [product("p")], gone=[ProductId("q")]),
+    "end_feed": lambda ledger: ledger.end_feed(begin(ledger, "v")),
+    "assets_of_products": lambda ledger: ledger.assets_of_products(T, [ProductId("p")]),
     "products": lambda ledger: ledger.products([ProductId("p")]),
     "product_texts": lambda ledger: list(ledger.product_texts()),
     "open_batch": lambda ledger: ledger.open_batch(BatchId("b"), target=T, source="test"),
@@ -50,6 +53,11 @@ ACTIONS: dict[str, Callable[[SqlLedger], object]] = {
     "unfinished_batches": lambda ledger: ledger.unfinished_batches(T),
     "batch_status": lambda ledger: ledger.batch_status(BatchId("b")),
     "close_batch": lambda ledger: ledger.close_batch(BatchId("b"), status="done", counts={}),
+    "redrivable": lambda ledger: ledger.redrivable(T, attempts=3, kinds=["UnreadableMedia"], limit=10),
+    "set_redriven": lambda ledger: ledger.set_redriven(T, NAMES),
+    "parked": lambda ledger: ledger.parked(T, attempts=3),
+    "built_columns": lambda ledger: list(ledger.built_columns(T, NAMES)),
+    "raise_token": lambda ledger: ledger.raise_token(LEASE, 5),
     "failures": lambda ledger: ledger.failures(T, limit=10),
     "commit_number": lambda ledger: ledger.commit_number(TargetId("t")),
     "forget": lambda ledger: ledger.forget(T, NAMES, token=token(ledger)),
@@ -109,7 +117,7 @@ def test_no_statement_reads_a_whole_table(ledger: SqlLedger, action: str) -> Non
 def test_a_whole_read_is_noticed(ledger: SqlLedger) -> None:
     """Else the test above could not fail."""
     engine = ledger._database._engine
-    assert any(map(whole, plan(engine, "SELECT * FROM assets WHERE product_id = 'p'", ())))
+    assert any(map(whole, plan(engine, "SELECT * FROM assets WHERE source_version = 'v'", ())))
 
 
 def test_a_batch_is_a_few_statements_however_large(ledger: SqlLedger) -> None:
@@ -121,6 +129,6 @@ def test_a_batch_is_a_few_statements_however_large(ledger: SqlLedger) -> None:
     held = token(ledger)
     with asked(ledger._database._engine) as statements:
         ledger.begin(T, writings, token=held)
-        ledger.commit(T, {writing.asset.asset_id: Build("b") for writing in writings}, token=held)
+        ledger.commit(T, {writing.asset.asset_id: made("b") for writing in writings}, token=held)
         ledger.look_up(T, [writing.asset.asset_id for writing in writings])
     assert len(statements) < 20

@@ -1,10 +1,13 @@
 """Of several batches of a night the worst is shown first, and the others are named with their state."""
 
+import json
 from datetime import UTC, datetime, timedelta
+from pathlib import Path
 from typing import Any
 
 import pytest
 
+from mmsearch_core import cli
 from mmsearch_core.codec import to_json
 from mmsearch_core.errors import StageMissing
 from mmsearch_core.pages.run_page import ClosedBatch, Verdict, latest, of_one_night, page_key
@@ -101,6 +104,27 @@ def test_a_failed_batch_is_not_hidden_by_a_good_one(shop: Any, failed_first: boo
     assert shown is not None
     assert {it.verdict for it in shown.batches} == {"good"}
     assert f"../{second}/report.html" in page(runtime, first)
+
+
+def test_the_commands_show_the_worst_and_name_all(
+    shop: Any, monkeypatch: pytest.MonkeyPatch, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    runtime, first, second = shop
+    fail(runtime, first)
+    index_batch(runtime, second)
+    monkeypatch.setattr(cli, "Runtime", lambda _: runtime)
+    capsys.readouterr()
+    cli.page(to=tmp_path / "page.html", line="index", batch="")
+    told = capsys.readouterr().out.splitlines()
+    assert told[1] == "It is of the worst of 2 batches:"
+    assert told[2].startswith(f"  {first} bad: Not done: runs/{first}/shards/00000 has no report of decode")
+    assert told[3] == f"  {second} good: Good: 1 asset indexed."
+    assert (tmp_path / "page.html").read_text() == page(runtime, first)
+    cli.status(as_json=True)
+    shown = json.loads(capsys.readouterr().out)
+    assert shown["pages"]["index"]["verdict"] == "bad"
+    assert [it["batch"] for it in shown["pages"]["index"]["batches"]] == [first, second]
+    assert [it["open_batches"] for it in shown["index"]["targets"]] == [1]
 
 
 def test_two_batches_that_are_closed_at_once_are_both_named(shop: Any, monkeypatch: pytest.MonkeyPatch) -> None:

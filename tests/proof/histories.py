@@ -15,12 +15,22 @@ PRODUCTS = st.sampled_from(["p1", "p2", "p3", "p4"])
 DATA = st.sampled_from(CONTENTS)
 WHICH = st.integers(0, 7)
 SHARDS = {"size": 3, "failed_share": 0, "failed_at_least": 0}  # small, and with each broken file over the budget
+BROKEN_LINES: tuple[dict[str, object], ...] = ({"price": "9,50"}, {"in_stock": 5})
+WRONG = st.sampled_from(BROKEN_LINES)
+CALLS = (
+    "feed_state",
+    "product_columns",
+    "begin_feed",
+    "put_products",
+    "end_feed",
+)  # of the ledger, by who takes a feed
+GUARDED = {"removed_share": 0.2, "removed_at_least": 0}
 
 
 class History(RuleBasedStateMachine):
     """Subclasses say on which parts."""
 
-    make: Callable[[], Runtime] = staticmethod(lambda: fake_runtime(shards=SHARDS))
+    make: Callable[[], Runtime] = staticmethod(lambda: fake_runtime(shards=SHARDS, catalog=GUARDED))
 
     def __init__(self) -> None:
         super().__init__()
@@ -57,7 +67,32 @@ class History(RuleBasedStateMachine):
     @precondition(lambda self: len(self.shop.feed) > 1)
     @rule(product=PRODUCTS)
     def drop_product(self, product: str) -> None:
-        self.shop.drop_product(product)
+        if self.others_readable(product):
+            self.shop.drop_product(product)
+
+    @rule(product=PRODUCTS, wrong=WRONG)
+    def break_line(self, product: str, wrong: dict[str, object]) -> None:
+        if self.others_readable(product):
+            self.shop.break_line(product, **wrong)
+
+    @rule(share=st.floats(0, 1))
+    def cut_feed(self, share: float) -> None:
+        self.shop.cut_feed(share)
+
+    @rule()
+    def tell_of_feed(self) -> None:
+        """By an event; what it hands out lies."""
+        self.shop.drain()
+
+    @rule(product=PRODUCTS, title=st.sampled_from(["", "Deluxe", "Basic"]), call=st.sampled_from(CALLS))
+    def read_an_old_feed_late(self, product: str, title: str, call: str) -> None:
+        self.shop.set_product(product, title="Old")
+        self.shop.compare_late(call, lambda: self.shop.set_product(product, title=title))
+
+    def others_readable(self, product: str) -> bool:
+        """A feed of which no line can be read is refused, as another test says."""
+        others = [line for name, line in self.shop.feed.items() if name != product]
+        return any(not any(line.items() >= wrong.items() for wrong in BROKEN_LINES) for line in others)
 
     @rule()
     def compare(self) -> None:

@@ -1,12 +1,13 @@
 """What the bucket and the feed imply, worked out from their bytes alone: no ledger, no stage, no id of the core."""
 
 import json
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from hashlib import sha256
 from typing import Any
 
-from mmsearch_core.ports import ObjectStore
+from mmsearch_core.ports import Ledger, ObjectStore
 from mmsearch_core.testing.fake_models import COLORS
 from mmsearch_core.wiring import Runtime
 from tests.line import picture
@@ -14,6 +15,7 @@ from tests.line import picture
 PICTURES = {picture(color, shade=shade): color for color in COLORS for shade in (0, 25)}
 BROKEN = (b"\xff\xd8\xff no picture", b"")
 CONTENTS = (*PICTURES, *BROKEN)
+NAME = re.compile(rb'\{"product_id": "(p\d)"')
 BUILDING = ("decode", "describe", "embed_image", "embed_text")
 
 
@@ -27,9 +29,33 @@ class Truth:
     products: Mapping[str, tuple[Any, bool, str]]
 
 
-def implied(catalog: ObjectStore, recipes: Mapping[str, str]) -> Truth:
-    """What has to be there once everything has settled."""
-    feed = {line["product_id"]: line for line in map(json.loads, (catalog.get("products.jsonl") or b"").splitlines())}
+def sold_by(
+    feed: bytes, before: Mapping[str, Any], *, share: float, at_least: int, approved: int
+) -> Mapping[str, Any] | None:
+    """What the shop sells once it is told by this feed, by product; None where the feed is not to be believed. Of what
+    a line names and does not say, what was sold ``before`` stays."""
+    lines = [line for line in feed.split(b"\n") if line]
+    said = {line["product_id"]: line for line in map(_line, lines) if line}
+    names = [NAME.match(line) for line in lines]
+    named = {found.group(1).decode() for found in names if found}
+    unnamed, gone = names.count(None), len(set(before) - named)
+    if not said or (unnamed > at_least and unnamed > share * len(lines)):
+        return None
+    if gone > max(at_least, approved) and gone > share * len(before):
+        return None
+    return {name: line for name, line in before.items() if name in named} | said
+
+
+def _line(line: bytes) -> dict[str, Any] | None:
+    try:
+        said: dict[str, Any] = json.loads(line)
+    except ValueError:
+        return None
+    return said if isinstance(said["price"], float | int) and isinstance(said["in_stock"], bool) else None
+
+
+def implied(catalog: ObjectStore, recipes: Mapping[str, str], feed: Mapping[str, Any]) -> Truth:
+    """What has to be there once everything has settled; ``feed`` is what is sold, by product."""
     rows, states = set(), {}
     for found in catalog.list("pictures/"):
         data = catalog.get(found.key) or b""
@@ -42,15 +68,24 @@ def implied(catalog: ObjectStore, recipes: Mapping[str, str]) -> Truth:
         else:
             states[found.key] = ("live", version)
             rows.add(_row(catalog.bucket, found.key, version, PICTURES[data], product["title"]["en"], recipes))
-    products = {name: (line["price"], line["in_stock"], line["title"]["en"]) for name, line in feed.items()}
-    return Truth(rows=frozenset(rows), states=states, products=products)
+    return Truth(rows=frozenset(rows), states=states, products=facts(feed))
+
+
+def facts(feed: Mapping[str, Any]) -> dict[str, tuple[Any, bool, str]]:
+    """Price, stock and title of what is sold."""
+    return {name: (line["price"], line["in_stock"], line["title"]["en"]) for name, line in feed.items()}
+
+
+def products(ledger: Ledger) -> dict[str, tuple[Any, bool, str]]:
+    """The same, as the ledger has it."""
+    sold = ledger.products([name for batch in ledger.product_texts() for name, _ in batch])
+    return {name: (it.price, bool(it.in_stock), it.title["en"]) for name, it in sold.items()}
 
 
 def found(runtime: Runtime) -> Truth:
     """What is there."""
     target, ledger = runtime.target(), runtime.ledger
     known = [asset for batch in ledger.known(target.target_id) for asset in batch]
-    products = ledger.products([name for batch in ledger.product_texts() for name, _ in batch])
     texts = {(match.asset_id, match.build): match.text for match in every_row(runtime, target.collection)}
     rows = {(row, asset, build, texts[asset, build]) for row, asset, build in runtime.index.builds(target.collection)}
     live = {(asset.asset_id, asset.live_build) for asset in known if asset.live_build}
@@ -58,7 +93,7 @@ def found(runtime: Runtime) -> Truth:
     return Truth(
         rows=frozenset(rows),
         states={it.key: (it.state, it.source_version if it.state in ("live", "failed") else "") for it in known},
-        products={name: (it.price, bool(it.in_stock), it.title["en"]) for name, it in products.items()},
+        products=products(ledger),
     )
 
 

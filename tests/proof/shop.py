@@ -6,17 +6,30 @@ from contextlib import suppress
 from dataclasses import dataclass, field
 from typing import Any
 
+import pytest
+
 from mmsearch_core.catalog.manifest import Manifest, manifest_key
 from mmsearch_core.codec import to_json
-from mmsearch_core.errors import StageMissing, TryLater
+from mmsearch_core.errors import FeedBroken, StageMissing, TooManyRemovals, TryLater
 from mmsearch_core.records.ids import BatchId
+from mmsearch_core.records.message import Message
+from mmsearch_core.testing.memory_feed import MemoryFeed
 from mmsearch_core.wiring import Runtime
 from tasks import close, compare, drain, plan, redrive
 from tests.line import INDEX, at_another_milvus, do
-from tests.proof.oracle import every_row, found, implied
+from tests.proof.oracle import every_row, facts, found, implied, products, sold_by
 
+FEED = "products.jsonl"
+APPROVED = 1000  # removals, by a person who knows what the shop did
 ROUNDS = 4  # refreshes within which everything has to have settled
 LATE = (TryLater, StageMissing)  # what a batch may say that the world has overtaken
+
+
+class Impatient(MemoryFeed):
+    """Nothing more comes, so nobody waits for it."""
+
+    def receive(self, limit: int, *, wait: float) -> list[Message]:
+        return super().receive(limit, wait=0)
 
 
 @dataclass
@@ -29,12 +42,27 @@ class Work:
     planned: bool = False
 
 
+class Slept:
+    """A ledger whose process sleeps before its first call of this name, while something happens."""
+
+    def __init__(self, ledger: Any, call: str, happens: Callable[[], None]) -> None:
+        self._ledger, self._call, self._happens, self.woke = ledger, call, happens, False
+
+    def __getattr__(self, name: str) -> Any:
+        if name == self._call and not self.woke:
+            self.woke = True
+            self._happens()
+        return getattr(self._ledger, name)
+
+
 class Shop:
-    """``steady`` are the assets that were live when all had last settled and that nothing has touched since."""
+    """``steady`` are the assets that were live when all had last settled and that nothing has touched since;
+    ``feed`` is what the shop wrote last, and ``sold`` what has to be known of it, by product."""
 
     def __init__(self, runtime: Runtime) -> None:
         self.runtime = runtime
         self.feed: dict[str, dict[str, Any]] = {}
+        self.sold: Mapping[str, Any] = {}
         self.steady: set[str] = set()
         self.open: list[Work] = []
         self.runs = 0
@@ -61,17 +89,67 @@ class Shop:
         self._disturb(product)
         self._write_feed({name: line for name, line in self.feed.items() if name != product})
 
+    def break_line(self, product: str, **wrong: Any) -> None:
+        """An exporter's mistake in the line of one product: what is known of it stays."""
+        line = self.feed.get(product) or {"product_id": product, "title": {"en": "Broken"}, "price": 1.5}
+        self._write_feed({**self.feed, product: {**line, "in_stock": True, **wrong}})
+
+    def cut_feed(self, share: float) -> None:
+        """An upload of the feed that breaks off. Where too much is missing, neither the night nor an event believes it;
+        then the whole feed comes."""
+        whole = self._feed()
+        self.runtime.catalog.put(FEED, whole[: int(share * len(whole))])
+        if self._sold(0) is None:
+            with pytest.raises((FeedBroken, TooManyRemovals)):
+                compare.work(self.runtime, f"half-{self.runs}")
+            self.drain()
+        self.runtime.catalog.put(FEED, whole)
+
     def lose_collection(self) -> None:
         self.steady.clear()
         self.runtime.index.drop(self.runtime.named_target().collection)
 
     def compare(self, run: str | None = None) -> list[Work]:
-        """Hand out what a comparison finds; the same run again is a retry."""
+        """Hand out what a comparison finds; the same run again is a retry. A person has approved what is gone."""
         self.runs += run is None
-        batches = compare.work(self.runtime, run or f"run-{self.runs}")["batches"]
-        new = [Work(batch) for batch in batches]
-        self.open += new
-        return new
+        sold = self._sold(APPROVED)
+        assert sold is not None
+        self.sold = sold
+        batches = compare.work(self.runtime, run or f"run-{self.runs}", approve_removals=APPROVED)["batches"]
+        return self._take_up(batches)
+
+    def compare_late(self, call: str, happens: Callable[[], None]) -> list[Work]:
+        """A comparison that has looked at the feed and sleeps before this call of the ledger, while something happens
+        and another comparison begins and ends."""
+
+        def meanwhile() -> None:
+            happens()
+            self.compare()
+
+        late = Runtime(self.runtime.settings)
+        slept = Slept(self.runtime.ledger, call, meanwhile)
+        vars(late).update({name: part for name, part in vars(self.runtime).items() if name != "stores"}, ledger=slept)
+        self.runs += 1
+        batches = compare.work(late, f"late-{self.runs}", approve_removals=APPROVED)["batches"]
+        if not slept.woke:
+            meanwhile()
+        assert products(self.runtime.ledger) == facts(self.sold)
+        return self._take_up(batches)
+
+    def drain(self) -> list[Work]:
+        """An event of the feed; nobody has approved anything."""
+        self.runs += 1
+        sold = self._sold(0)
+        self.sold = self.sold if sold is None else sold
+        changes = Impatient()
+        s3 = {"bucket": {"name": self.runtime.catalog.bucket}, "object": {"key": FEED}}
+        changes.send(json.dumps({"Records": [{"eventName": "ObjectCreated:Put", "s3": s3}]}))
+        vars(self.runtime)["changes"] = changes
+        report = drain.work(self.runtime, f"drain-{self.runs}")
+        assert ("refused" in report["feed"]) == (sold is None)
+        assert changes.waiting() == 0
+        assert products(self.runtime.ledger) == facts(self.sold)
+        return self._take_up(report["batches"])
 
     def hint(self, keys: Sequence[str]) -> None:
         """Hand out a batch as events do: keys in any order, doubled, of objects that may not be there."""
@@ -137,9 +215,9 @@ class Shop:
                 self.finish(work)
         else:
             raise AssertionError(
-                f"still dirty after {ROUNDS} refreshes: {compare.work(self.runtime, 'late')['counts']}"
+                f"still dirty after {ROUNDS} refreshes: {compare.work(self.runtime, 'late', APPROVED)['counts']}"
             )
-        truth = implied(self.runtime.catalog, self.runtime.index_recipes)
+        truth = implied(self.runtime.catalog, self.runtime.index_recipes, self.sold)
         assert found(self.runtime) == truth
         self.steady = {key for key, (state, _) in truth.states.items() if state == "live"}
         self.look()
@@ -159,10 +237,29 @@ class Shop:
         assert self.steady <= set(seen), f"holes: {self.steady - set(seen)}"
         assert len(seen) == len(set(seen)), "an asset is seen in two builds"
 
+    def _take_up(self, batches: Sequence[str]) -> list[Work]:
+        new = [Work(batch) for batch in batches]
+        self.open += new
+        return new
+
+    def _feed(self) -> bytes:
+        return self.runtime.catalog.get(FEED) or b""
+
+    def _sold(self, approved: int) -> Mapping[str, Any] | None:
+        """What is sold once the feed is read, or None if it has to be refused."""
+        limits = self.runtime.settings.catalog
+        return sold_by(
+            self._feed(),
+            self.sold,
+            share=limits.removed_share,
+            at_least=limits.removed_at_least,
+            approved=approved,
+        )
+
     def _disturb(self, product: str) -> None:
         self.steady = {key for key in self.steady if key.split("/")[1] != product}
 
     def _write_feed(self, feed: Mapping[str, dict[str, Any]]) -> None:
         self.feed = dict(feed)
         lines = [json.dumps(line) for line in self.feed.values()]
-        self.runtime.catalog.put("products.jsonl", "\n".join(lines).encode())
+        self.runtime.catalog.put(FEED, "\n".join(lines).encode())

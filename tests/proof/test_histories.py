@@ -9,8 +9,8 @@ from hypothesis.stateful import run_state_machine_as_test
 
 from mmsearch_core.wiring import Runtime
 from tests.conftest import Servers
-from tests.proof.histories import SHARDS, History
-from tests.proof.real import fresh, settings_for
+from tests.proof.histories import GUARDED, SHARDS, History
+from tests.proof.real import BUCKETS, fresh, settings_for
 
 # the same histories every time; the soak takes others. Shortening a failing one is for people: drop `phases`
 FIXED = settings(
@@ -37,7 +37,9 @@ def on_real_parts(servers: Servers, folder: Path) -> type[History]:
     numbers = itertools.count()
 
     def make() -> Runtime:
-        return fresh(settings_for(servers.settings, folder, f"history{next(numbers)}", shards=SHARDS))
+        catalog = BUCKETS["catalog"] | GUARDED
+        name = f"history{next(numbers)}"
+        return fresh(settings_for(servers.settings, folder, name, shards=SHARDS, catalog=catalog))
 
     class RealHistory(History):
         def teardown(self) -> None:

@@ -3,7 +3,7 @@
 import pytest
 
 from mmsearch_core.codec import dump
-from mmsearch_core.errors import BadSettings, StageMissing, TryLater
+from mmsearch_core.errors import FeedBroken, StageMissing, TryLater
 from mmsearch_core.records.asset import Change
 from mmsearch_core.shards import Shard
 from tasks import close, compare, plan
@@ -42,7 +42,7 @@ def test_a_product_that_leaves_the_feed_takes_its_rows_along_once(shop: Shop) ->
 def test_a_feed_without_products_empties_nothing(shop: Shop) -> None:
     """An upload that broke off."""
     shop.runtime.catalog.put("products.jsonl", b"\n")
-    with pytest.raises(BadSettings, match="names no product"):
+    with pytest.raises(FeedBroken, match="names no product"):
         compare.work(shop.runtime, "night")
     shop.look()
 

@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from mmsearch_core.catalog.feed import read_feed
+from mmsearch_core.catalog.take_feed import take_feed
 from mmsearch_core.demo.catalog import write_sample
 from mmsearch_core.demo.environment import ROOT
 from mmsearch_core.demo.upload import client, create_buckets, upload
@@ -24,7 +24,8 @@ def shop(running: Any, tmp_path_factory: pytest.TempPathFactory) -> Any:
     create_buckets(s3, settings.catalog.bucket, settings.work.bucket)
     assert upload(s3, sample / "catalog", settings.catalog.bucket, "", Path(sample / "catalog.json"))
     runtime = Runtime(settings)
-    runtime.ledger.put_products(read_feed(runtime.catalog, settings.catalog.feed)[0])
+    runtime.build_target()  # a backfill fills an index that a refresh has begun
+    take_feed(runtime.catalog, runtime.ledger, settings.catalog, folder=tmp_path_factory.mktemp("feed"))
     return running
 
 

@@ -2,11 +2,12 @@
 
 import json
 from datetime import UTC, date, datetime, timedelta
+from pathlib import Path
 from typing import Any
 
 import pytest
 
-from mmsearch_core.catalog.feed import read_feed
+from mmsearch_core.catalog.take_feed import take_feed
 from mmsearch_core.errors import BadSettings, StageMissing
 from mmsearch_core.shards import read_plan
 from mmsearch_core.testing.fake_models import FakeVisionLanguageModel
@@ -159,9 +160,9 @@ def test_another_models_index_is_begun_only_beside_one_that_is_there(shop: Runti
         select.work(fake_runtime(), request(vlm=OTHER_MODEL))
 
 
-def test_a_backfill_alone_does_not_switch_what_is_searched(shop: Runtime) -> None:
+def test_a_backfill_alone_does_not_switch_what_is_searched(shop: Runtime, tmp_path: Path) -> None:
     """It may be a part of what is to be there; a comparison sees all."""
-    shop.ledger.put_products(read_feed(shop.catalog, "products.jsonl")[0])
+    take_feed(shop.catalog, shop.ledger, shop.settings.catalog, folder=tmp_path)
     (report,) = backfill(shop, prefix="p1/")
     assert report["assets"]["live"] == 2
     assert shop.index.resolve("mmsearch") is None

@@ -7,7 +7,7 @@ from urllib.parse import quote_plus
 import pytest
 
 from mmsearch_core.catalog.manifest import read_manifest
-from mmsearch_core.errors import BadSettings, StageMissing
+from mmsearch_core.errors import FeedBroken, StageMissing
 from mmsearch_core.records.ids import BatchId
 from mmsearch_core.testing.memory_store import MemoryStore
 from mmsearch_core.wiring import Runtime
@@ -82,7 +82,7 @@ def test_that_a_collection_was_lost_is_said_though_the_comparison_has_to_be_trie
     shop.index.drop(shop.target().collection)
     whole = shop.catalog.get("products.jsonl") or b""
     shop.catalog.put("products.jsonl", b"")
-    with pytest.raises(BadSettings, match="names no product"):
+    with pytest.raises(FeedBroken, match="no product"):
         compare.work(shop, "night")
     shop.catalog.put("products.jsonl", whole)
     assert compare.work(shop, "night")["rebuilt"]

@@ -3,6 +3,7 @@
 import itertools
 import json
 from collections.abc import Callable
+from datetime import UTC, datetime
 from typing import Any
 from urllib.parse import quote_plus
 
@@ -10,14 +11,16 @@ import pytest
 
 from mmsearch_core.catalog.manifest import Manifest, manifest_key
 from mmsearch_core.codec import from_json
-from mmsearch_core.errors import QueueAway
+from mmsearch_core.errors import QueueAway, StopEverything
 from mmsearch_core.ports import ChangeFeed
+from mmsearch_core.records.asset import Asset, ObjectRef, asset_id
+from mmsearch_core.records.ids import ProductId
 from mmsearch_core.records.message import Message
 from mmsearch_core.stages.drain import DRAINED, gather
 from mmsearch_core.testing.memory_feed import MemoryFeed
 from mmsearch_core.testing.memory_store import MemoryStore
 from mmsearch_core.wiring import Runtime
-from tasks import _doorbell, drain
+from tasks import _doorbell, compare, drain
 from tests.line import fake_runtime, feed, index, index_batch, picture
 
 QUIET = {"queue": {"quiet_seconds": 1, "longest_seconds": 30}}
@@ -176,14 +179,125 @@ def test_a_picture_before_its_feed_line_is_indexed_when_the_line_comes(shop: Run
     assert index_batch(shop, batch)["assets"]["live"] == 1
 
 
-def test_a_feed_that_is_gone_holds_up_no_picture(shop: Runtime) -> None:
-    """It fails the nightly comparison, where a person sees it."""
+@pytest.mark.parametrize(
+    ("data", "why"),
+    [
+        (None, "not there"),
+        (b"", "names no product"),
+        (b'{"product_id": "p1", "title": "Other"}', "approve_removals=1"),
+    ],
+)
+def test_a_feed_that_is_refused_holds_up_no_picture(data: bytes | None, why: str) -> None:
+    """Gone, half written, or cut off: nothing of it is taken, nobody rings for it again, and it is reported. It fails
+    the nightly comparison, where a person sees it."""
+    shop = shop_with(Impatient(), catalog={"removed_share": 0.2, "removed_at_least": 0})
     index(shop)
     shop.catalog.delete("products.jsonl")
-    add(shop, "pictures/p1/1.jpg")
+    if data is not None:
+        shop.catalog.put("products.jsonl", data)
+    add(shop, "pictures/p1/1.jpg", "pictures/p2/1.jpg")
     tell(shop, "products.jsonl")
-    (batch,) = drain.work(shop, "run-1")["batches"]
-    assert index_batch(shop, batch)["assets"]["live"] == 1
+    report = drain.work(shop, "run-1")
+    assert why in report["feed"]["refused"]
+    assert shop.changes.waiting() == 0
+    assert index_batch(shop, report["batches"][0])["assets"]["live"] == 2
+    assert sold(shop) == {"p1": "Red dress", "p2": "Blue shirt"}
+    with pytest.raises(StopEverything, match=why):
+        compare.work(shop, "night")
+
+
+def sold(runtime: Runtime) -> dict[str, str]:
+    """Titles by product, as the ledger has them."""
+    names = [name for batch in runtime.ledger.product_texts() for name, _ in batch]
+    return {name: product.title["en"] for name, product in runtime.ledger.products(names).items()}
+
+
+class TestTheFeed:
+    """It is input like any other: taken once, and only what it changes is looked at."""
+
+    @pytest.fixture
+    def shop(self, monkeypatch: pytest.MonkeyPatch) -> Runtime:
+        """Pictures of two products, indexed; the whole ledger is read no more."""
+        shop = shop_with(Impatient())
+        for key in ("pictures/p1/1.jpg", "pictures/p1/2.jpg", "pictures/p2/1.jpg"):
+            shop.catalog.put(key, picture("red"))
+        index(shop)
+
+        def never(*_: Any, **__: Any) -> Any:
+            raise AssertionError("the whole ledger was read")
+
+        monkeypatch.setattr(shop.ledger, "known", never)
+        return shop
+
+    def drained(self, shop: Runtime, run: str) -> tuple[set[str], dict[str, Any]]:
+        tell(shop, "products.jsonl")
+        report = drain.work(shop, run)
+        return {key for batch in report["batches"] for key in keys_of(shop, batch)}, report["feed"]
+
+    def test_other_prices_look_nothing_up(self, shop: Runtime, monkeypatch: pytest.MonkeyPatch) -> None:
+        lines = (shop.catalog.get("products.jsonl") or b"").replace(b"9.5", b"5")
+        shop.catalog.put("products.jsonl", lines)
+        monkeypatch.setattr(shop.ledger, "assets_of_products", shop.ledger.known)
+        keys, said = self.drained(shop, "run-1")
+        assert (keys, said["products_changed"]) == (set(), 2)
+        prices = {product.price for product in shop.ledger.products([ProductId("p1"), ProductId("p2")]).values()}
+        assert prices == {5}
+
+    def test_a_feed_that_was_taken_is_not_read(self, shop: Runtime, monkeypatch: pytest.MonkeyPatch) -> None:
+        monkeypatch.setattr(shop.catalog, "download", shop.ledger.known)
+        assert self.drained(shop, "run-1")[0] == set()
+
+    def test_pictures_of_another_title_and_of_a_product_that_is_gone(self, shop: Runtime) -> None:
+        """In the batch that the feed's event makes, each once, and not those of another prefix."""
+        elsewhere = Asset(
+            asset_id=asset_id("catalog", "old/p1/9.jpg"),
+            product_id=ProductId("p1"),
+            kind="picture",
+            source=ObjectRef(bucket="catalog", key="old/p1/9.jpg", etag="x", size=1, last_modified=datetime.now(UTC)),
+        )
+        shop.ledger.wait_for_product(shop.target().target_id, [elsewhere])
+        feed(shop, {"p1": "Red gown"})
+        add(shop, "pictures/p1/2.jpg", color="blue")
+        keys, said = self.drained(shop, "run-1")
+        assert keys == {"pictures/p1/1.jpg", "pictures/p1/2.jpg", "pictures/p2/1.jpg"}
+        assert (said["products_changed"], said["products_gone"]) == (2, 1)
+        index_batch(shop, drain.work(shop, "run-1")["batches"][0])
+        assert live(shop) == 2
+
+    def test_a_line_that_cannot_be_read_changes_nothing_and_is_told(self, shop: Runtime) -> None:
+        lines = (shop.catalog.get("products.jsonl") or b"").replace(b"9.5", b'"9,5"', 1)
+        shop.catalog.put("products.jsonl", lines)
+        keys, said = self.drained(shop, "run-1")
+        assert (keys, said["products_kept"], len(said["problems"])) == (set(), 1, 1)
+        assert sold(shop) == {"p1": "Red dress", "p2": "Blue shirt"}
+
+    @pytest.mark.parametrize("moment", ["put_products", "open_batch", "end_feed"])
+    def test_a_death_on_the_way_loses_no_picture(
+        self, shop: Runtime, monkeypatch: pytest.MonkeyPatch, moment: str
+    ) -> None:
+        """Before anything is written, after it was and before it was handed out, and after that."""
+        monkeypatch.undo()
+        shop.changes.hidden_seconds = 0  # type: ignore[attr-defined]
+        feed(shop, {"p1": "Red gown", "p2": "Blue shirt"})
+        tell(shop, "products.jsonl")
+
+        def die(*_: Any, **__: Any) -> None:
+            raise KeyboardInterrupt
+
+        with monkeypatch.context() as patched:
+            patched.setattr(shop.ledger, moment, die)
+            with pytest.raises(KeyboardInterrupt):
+                drain.work(shop, "run-1")
+        found = set()
+        for run in ("run-1", "run-2"):
+            for batch in drain.work(shop, run)["batches"]:
+                found |= keys_of(shop, batch)
+                index_batch(shop, batch)
+        assert found == {"pictures/p1/1.jpg", "pictures/p1/2.jpg"}
+        assert compare.work(shop, "night")["batches"] == []
+        state = shop.ledger.feed_state("catalog/products.jsonl")
+        assert state is not None
+        assert state.whole
 
 
 def test_a_burst_is_cut_into_batches_and_the_rest_keeps_waiting() -> None:

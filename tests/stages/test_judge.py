@@ -248,7 +248,8 @@ def test_a_picture_whose_pixels_are_gone_costs_its_pairs_and_is_back_the_next_ni
     found, failures = judged(runtime, "night-1")
     assert len(found) == 2
     assert [failure.kind for failure in failures] == ["PixelsMissing"] * 2
-    assert runtime.ledger.counts(runtime.target().target_id) == {"live": 1, "writing": 1, "failed": 0, "products": 2}
+    counts = runtime.ledger.counts(runtime.target().target_id)
+    assert (counts["live"], counts["writing"], counts["failed"]) == (1, 1, 0)
     assert search(runtime, "night-1")["published"]
     (report,) = index(runtime, "index-2")
     assert report["assets"]["live"] == 1

@@ -33,7 +33,8 @@ GOOD = [line(event) for event in asked("red dress", 3)]
 
 
 def test_hostile_lines_stop_no_night(shop: Runtime) -> None:
-    """Half a surrogate pair, a nesting bomb, control characters, another time: results are published all the same."""
+    """Half a surrogate pair, a nesting bomb, control characters, another time: results are
+    published all the same."""
     surrogate = b'{"time": "2026-11-20T10:00:00Z", "session": "%d", "locale": "en", "query": "shoes \\ud800"}'
     escape = asked("\x1b]0;evil\x07 shoes", 3)
     log(shop, "2026-11-20", *GOOD, *(surrogate % n for n in range(3)), *map(line, escape), b"[" * 200_000)

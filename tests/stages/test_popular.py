@@ -56,7 +56,8 @@ def test_a_log_that_ended_long_ago_still_says_what_was_popular() -> None:
 
 
 def test_an_event_of_the_future_says_nothing_of_the_present() -> None:
-    """One clock that is wrong does not make all other weights nothing; a minute ahead is how clocks are."""
+    """One clock that is wrong does not make all other weights nothing; a minute ahead is how clocks
+    are."""
     events = asked("red dress", 50) + asked("aaa", 2, name="t")
     wrong = asked("hello", 2, days_ago=-26_000) + asked("hello", 2, days_ago=-1)
     found = popular(events + wrong, popular=1)
@@ -67,7 +68,8 @@ def test_an_event_of_the_future_says_nothing_of_the_present() -> None:
 
 
 def test_robots_junk_and_rare_queries_are_left_out() -> None:
-    """A session with over a hundred queries is a robot; addresses and digits are junk; one session is not popular."""
+    """A session with over a hundred queries is a robot; addresses and digits are junk; one session
+    is not popular."""
     robot = [QueryEvent(time=NOW, session="bot", locale="en", query=f"bag {n % 7}") for n in range(200)]
     junk = asked("https://example.com/x", 5, name="j") + asked("12345", 5, name="k") + asked("x" * 200, 5, name="l")
     found = popular(robot + junk + asked("once", 1) + asked("red dress", 2))
@@ -124,7 +126,8 @@ def test_spelling_is_normalised_and_pinned_queries_are_always_in() -> None:
 
 
 def test_pinned_queries_have_a_locale_and_come_once() -> None:
-    """As the settings say, or by the script; in the order of the settings, beside the popular ones."""
+    """As the settings say, or by the script; in the order of the settings, beside the popular
+    ones."""
     pinned = [
         "b hat",
         "B  Hat",

@@ -1,10 +1,14 @@
 """Products that were removed or sold out since the results were published are shown to nobody."""
 
 import json
+from datetime import UTC, datetime
 from typing import Any
 
 import pytest
 
+from mmsearch_core.records.ids import ProductId
+from mmsearch_core.serving.generation import generation_key
+from mmsearch_core.serving.results import Results
 from mmsearch_core.serving.withdrawn import WITHDRAWN, read_withdrawn
 from mmsearch_core.stages import rollback
 from mmsearch_core.stages.withdraw import withdraw
@@ -68,13 +72,19 @@ def test_a_message_of_a_changed_feed_is_enough(published: Runtime) -> None:
     assert products(published, "red dress") == ["p0", "p2", "p3"]
 
 
+def lose_product(runtime: Runtime, name: str) -> None:
+    """As if another process had taken a feed without it."""
+    ledger, feed = runtime.ledger, "catalog/products.jsonl"
+    before = ledger.feed_state(feed)
+    state = ledger.begin_feed(feed, version="without", modified_at=datetime.now(UTC), instead_of=before)
+    ledger.put_products(state, (), gone=[ProductId(name)])
+
+
 def test_what_sold_out_while_the_night_was_judged_is_withdrawn_with_the_flip(published: Runtime) -> None:
     from tasks import publish
 
     batch = judged(published, "two", QUERIES[:-1])
-    published.ledger.put_products(
-        [product for name, product in published.ledger.products([*ALL]).items() if name != "p0"]  # type: ignore[list-item]
-    )
+    lose_product(published, "p0")
     publish.work(published, batch)
     assert products(published, "red dress") == ["p1", "p2", "p3"]
 
@@ -96,6 +106,22 @@ def test_a_generation_of_the_version_before_is_withdrawn_from_as_well(published:
     assert products(published, "red dress") == ["p0", "p1", "p3"]
 
 
+@pytest.mark.parametrize("lost", ["a bucket file", "the manifest", "the schema"])
+def test_the_index_line_goes_on_where_the_results_are_broken_or_of_a_newer_version(
+    published: Runtime, lost: str
+) -> None:
+    make_older(published)
+    manifest = Results(published.work).manifest
+    key = generation_key(manifest.generation)
+    if lost == "the schema":
+        plain = json.loads(published.work.get(key) or b"")
+        published.work.put(key, json.dumps({**plain, "schema": 3}).encode())
+    else:
+        published.work.delete(key if lost == "the manifest" else next(iter(manifest.buckets.values())))
+    write_feed(published, **{**ALL, "p2": False})
+    compare.work(published, "run-2")
+
+
 def test_nothing_is_written_where_it_is_written_already(published: Runtime) -> None:
     write_feed(published, **{**ALL, "p2": False})
     index(published, "run-2")
@@ -109,9 +135,7 @@ def test_nothing_is_written_where_it_is_written_already(published: Runtime) -> N
 @pytest.mark.parametrize("times", [1, 1_000])
 def test_writers_that_meet_end_and_leave_what_the_ledger_says(published: Runtime, times: int) -> None:
     write_feed(published, **{**ALL, "p2": False})
-    published.ledger.put_products(
-        [product for name, product in published.ledger.products([*ALL]).items() if name != "p2"]  # type: ignore[list-item]
-    )
+    lose_product(published, "p2")
 
     def another(*_: Any) -> None:
         published.work.delete(WITHDRAWN)

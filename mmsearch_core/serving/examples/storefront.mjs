@@ -1,13 +1,15 @@
-// Reads published results in a browser or in Node.js 20 and later. Copy this file: it needs no other.
+// Reads published results in a browser or in Node.js 20 and later. Copy this file: it needs no
+// other.
 //
 //   import { Storefront } from "./storefront.mjs";
 //   const results = new Storefront("https://results.shop.example/");
 //   const found = await results.lookUp("Red Dress", "en");
 //   for (const hit of found?.hits ?? []) show(hit.product_id);
 //
-// The address is that of the work bucket, or of whatever serves its folder results/ over HTTP. `lookUp` gives
-// { query, locale, hits } with the best hit first, or null where the query was not precomputed: ask your own search then.
-// Price and stock come from your own systems. In a browser, SHA-256 needs a page that came over HTTPS.
+// The address is that of the work bucket, or of whatever serves its folder results/ over HTTP.
+// `lookUp` gives { query, locale, hits } with the best hit first, or null where the query was not
+// precomputed: ask your own search then. Price and stock come from your own systems. In a browser,
+// SHA-256 needs a page that came over HTTPS.
 
 // The same white space as in storefront.py; \s of another language is another set.
 const SPACES = /[\u0009-\u000d\u001c-\u0020\u0085\u00a0\u1680\u2000-\u200a\u2028\u2029\u202f\u205f\u3000\ufeff]+/gu;
@@ -15,7 +17,7 @@ const SPACES = /[\u0009-\u000d\u001c-\u0020\u0085\u00a0\u1680\u2000-\u200a\u2028
 const FILES = 64; // bucket files that stay in memory
 const ABSENT = [403, 404]; // S3 says 403 of what is not there to whoever may not list the bucket
 
-/** What counts as the same query: NFKC, lower case, NFKC again, white space collapsed and cut off at both ends. */
+/** What counts as the same query: NFKC, lower case, NFKC again, white space collapsed and cut off. */
 export function normalise(text) {
   const lower = text.toWellFormed().normalize("NFKC").toLowerCase();
   return lower.normalize("NFKC").replace(SPACES, " ").replace(/^ | $/g, "");
@@ -33,11 +35,14 @@ export class Storefront {
   #address;
   #seconds;
   #fetch;
-  #opened = null; // the generation, its manifest, the products that were withdrawn, its bucket files by key
+  #opened = null; // the generation, its manifest, withdrawn products, and its bucket files by key
   #opening = null;
   #until = 0;
 
-  /** `seconds`: how long CURRENT and WITHDRAWN.json are not asked for again; `fetch`: another one, for headers or time limits. */
+  /**
+   * `seconds`: how long CURRENT and WITHDRAWN.json are not asked for again;
+   * `fetch`: another one, for headers or time limits.
+   */
   constructor(address, { seconds = 60, fetch = globalThis.fetch } = {}) {
     this.#address = address.endsWith("/") ? address : `${address}/`;
     this.#seconds = seconds;
@@ -72,7 +77,8 @@ export class Storefront {
       if (current === null) throw new Error("Nothing is published yet.");
       const withdrawn = await this.#json("results/WITHDRAWN.json", { cache: "no-cache" });
       const same = this.#opened?.generation === current.generation;
-      const manifest = same ? this.#opened.manifest : await this.#json(`results/${current.generation}/manifest.json`);
+      const folder = `results/${current.generation}`;
+      const manifest = same ? this.#opened.manifest : await this.#json(`${folder}/manifest.json`);
       if (manifest === null) throw new Error(`Generation ${current.generation} has no manifest.`);
       this.#opened = {
         generation: current.generation,

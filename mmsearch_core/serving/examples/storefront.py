@@ -1,4 +1,5 @@
-"""Reads published results in Python 3.11 and later, with the standard library alone. Copy this file: it needs no other.
+"""Reads published results in Python 3.11 and later, with the standard library alone. Copy this
+file: it needs no other.
 
     from storefront import Storefront
     results = Storefront("https://results.shop.example/")
@@ -6,8 +7,8 @@
     for hit in found["hits"] if found else []:
         show(hit["product_id"])
 
-The address is that of the work bucket, or of whatever serves its folder results/ over HTTP. Price and stock come from
-your own systems.
+The address is that of the work bucket, or of whatever serves its folder results/ over HTTP. Price
+and stock come from your own systems.
 """
 
 import json
@@ -29,7 +30,8 @@ ABSENT = (403, 404)  # S3 says 403 of what is not there to whoever may not list 
 
 
 def normalise(text: str) -> str:
-    """What counts as the same query: NFKC, lower case, NFKC again, white space collapsed and cut off at both ends."""
+    """What counts as the same query: NFKC, lower case, NFKC again, white space collapsed and cut
+    off at both ends."""
     lower = unicodedata.normalize("NFKC", well_formed(text)).lower()
     return SPACES.sub(" ", unicodedata.normalize("NFKC", lower)).strip(" ")
 
@@ -58,15 +60,16 @@ class Storefront:
     """The published results under an address, as they are now. One for each thread."""
 
     def __init__(self, address: str, *, seconds: float = 60, timeout: float = 5) -> None:
-        """``seconds``: how long CURRENT and WITHDRAWN.json are not asked for again; ``timeout`` of a request."""
+        """``seconds``: how long CURRENT and WITHDRAWN.json are not asked for again; ``timeout`` of
+        a request."""
         self._address = address.rstrip("/") + "/"
         self._seconds, self._timeout = seconds, timeout
         self._opened: Generation | None = None
         self._until = 0.0
 
     def look_up(self, text: str, locale: str) -> dict[str, Any] | None:
-        """The query, its locale and its hits, the best first; None where the query was not precomputed: ask your own
-        search then."""
+        """The query, its locale and its hits, the best first; None where the query was not
+        precomputed: ask your own search then."""
         key = query_key(text, locale)
         opened = self._current()
         entries = self._entries(key, opened)
