@@ -133,7 +133,7 @@ def test_another_model_fills_another_target_and_what_is_searched_stays(shop: Run
     index(shop)
     searched, recipes = shop.index.resolve("mmsearch"), dict(shop.target().recipes)
     other = shop.with_models({"vlm": OTHER_MODEL})
-    assert other.vlm.name == "some/other-model@main"
+    assert other.vlm.name == OTHER_MODEL
     assert other.clip is shop.clip
     assert other.named_target().recipes["describe"] != recipes["describe"]
     assert shop.target().recipes == recipes
