@@ -13,10 +13,9 @@ from mmsearch_core.shards import read_plan
 from mmsearch_core.testing.fake_models import FakeVisionLanguageModel
 from mmsearch_core.wiring import Runtime
 from tasks import estimate, plan, select
-from tests.line import at_another_milvus, fake_runtime, feed, index, index_batch, picture
+from tests.line import OTHER_MODEL, at_another_milvus, fake_runtime, feed, index, index_batch, picture
 
 TODAY = datetime.now(UTC).date()
-OTHER_MODEL = f"some/other-model@{40 * 'a'}"
 
 
 @pytest.fixture
