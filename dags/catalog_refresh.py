@@ -9,6 +9,9 @@ feed, fail the task, which says how many there are: if they are meant to be gone
 `approve_removals`. Lines of the feed that cannot be read are counted in `report`, the first few with their reason; of
 the products that they name, what was known stays.
 
+In between it holds the rows of the index against the ledger: what was lost or altered counts as changed, rows that
+belong to nobody are deleted, and the report and the page of each batch say how many there were.
+
 `compare` is **skipped** when nothing changed; its counts are in the XCom `report` all the same. `compare_beside` does
 the same for the index of the models in `[beside]`, in the lane of backfills; it is skipped where there are none.
 """

@@ -33,7 +33,7 @@ def audited(compared: Mapping[str, int]) -> str:
     found = [f"{compared[name]} {what}" for name, what in AUDITED.items() if compared.get(name)]
     number = sum(compared.get(name, 0) for name in AUDITED)
     left = compared.get("index_ghosts_left", 0)
-    told = f"{number} differences" + (f" ({', '.join(found)}), mended by this night's batches" if found else "")
+    told = _number(number, "difference") + (f" ({', '.join(found)}), mended by this night's batches" if found else "")
     unasked = f"; {left} rows of assets that the ledger does not know were left: is it the right one?" if left else ""
     return f"{_number(rows, 'row')}, {reread} of them read back: {told}{unasked}"
 

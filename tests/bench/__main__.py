@@ -13,6 +13,7 @@ from pathlib import Path
 from rich.console import Console
 from rich.table import Table
 
+from tests.bench.audit import audit_1m
 from tests.bench.embed_image import embed_image_vs_open_clip, memory_flat
 from tests.bench.feed import feed_3m
 from tests.bench.index_line import index_line
@@ -35,6 +36,7 @@ BENCHMARKS: dict[str, Callable[[], list[Row]]] = {
         mine_10m,
         publish_10k,
         feed_3m,
+        audit_1m,
     )
 }
 OUT = Path("build/bench.json")

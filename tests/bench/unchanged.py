@@ -9,11 +9,15 @@ from datetime import UTC, datetime
 from itertools import islice
 from pathlib import Path
 
+import numpy as np
+
 from mmsearch_core.adapters.s3_store import S3Store
 from mmsearch_core.records.asset import Asset, ObjectRef, Product, asset_id
 from mmsearch_core.records.commit import Made, Writing
-from mmsearch_core.records.ids import ProductId
+from mmsearch_core.records.ids import PassageId, PixelsId, ProductId, RowId, SegmentId
+from mmsearch_core.records.row import IndexRow, content_of
 from mmsearch_core.records.run import Target
+from mmsearch_core.records.segment import Whole
 from mmsearch_core.stages.upsert import build_of
 from mmsearch_core.wiring import Runtime
 from tasks import compare
@@ -69,16 +73,36 @@ def remember(runtime: Runtime, products: list[Product]) -> None:
     target, ledger = runtime.build_target(), runtime.ledger
     sell(ledger, products)
     texts = {product.product_id: product.text_digest for product in products}
+    spaces = {embedder.space: embedder.dimension for embedder in (runtime.clip, runtime.sbert)}
     token = ledger.take_lease(f"index:{target.target_id}", holder="bench", seconds=3600)
     listing = runtime.catalog.list("pictures/")
     while found := list(islice(listing, WRITINGS)):
         writings = [writing(ref, texts, target) for ref in found]
         builds = {each.asset.asset_id: each.build for each in writings}
-        made = {asset: Made(build=build, rows=1, content="") for asset, build in builds.items()}
+        rows = {each.asset.asset_id: row(each, spaces) for each in writings}
+        made = {asset: Made(build=it.build, rows=1, content=content_of([it])) for asset, it in rows.items()}
         assert ledger.begin(target.target_id, writings, token=token) == set(builds)
+        runtime.index.upsert(target.collection, list(rows.values()), writer=token)
         ledger.commit(target.target_id, made, token=token)
         ledger.settle(target.target_id, builds, token=token)
     ledger.give_lease(f"index:{target.target_id}", holder="bench")
+
+
+def row(made: Writing, spaces: Mapping[str, int]) -> IndexRow:
+    """What upsert would write of it."""
+    name = made.asset.asset_id
+    return IndexRow(
+        row_id=RowId(name),
+        passage_id=PassageId(name),
+        segment_id=SegmentId(name),
+        asset_id=name,
+        product_id=made.asset.product_id,
+        build=made.build,
+        where=Whole(),
+        pixels=PixelsId(name),
+        text=f"red dress {name}",
+        vectors={space: np.full(size, size**-0.5, np.float32) for space, size in spaces.items()},
+    )
 
 
 def writing(ref: ObjectRef, texts: Mapping[ProductId, str], target: Target) -> Writing:

@@ -12,6 +12,7 @@ from PIL import Image
 from mmsearch_core.errors import StopEverything, TryLater
 from mmsearch_core.pages.run_page import latest, page_key
 from mmsearch_core.pages.thumbnails import thumbnails_of_strangers
+from mmsearch_core.records.ids import RowId
 from mmsearch_core.shards import plan_key
 from mmsearch_core.wiring import Runtime
 from tasks import close, compare, plan
@@ -175,3 +176,19 @@ def test_a_run_without_work_is_a_good_run(shop: Runtime) -> None:
     assert plan.work(shop, batch)["shards"] == []
     report = close.work(shop, batch)
     assert facts(shop, report["batch"])["headline"] == "Good: nothing had changed."
+
+
+def test_it_says_whether_the_index_was_what_the_ledger_says(shop: Runtime) -> None:
+    (first,) = index(shop)
+    held = "The index was held against the ledger"
+    assert {check["name"]: check["found"] for check in facts(shop, first["batch"])["checks"]}[held] == (
+        "0 rows, 0 of them read back: 0 differences"
+    )
+    collection = shop.target().collection
+    lost, _ = shop.index.builds(collection)
+    shop.index.remove_rows(collection, [RowId(lost[0])], writer=99)
+    (mended,) = index(shop, "run-2")
+    page = Page(shop, mended["batch"])
+    assert "1 row, 1 of them read back: 1 difference (1 lost), mended by this night's batches" in page.text
+    assert facts(shop, mended["batch"])["verdict"] == "good"
+    assert len(list(shop.index.builds(collection))) == 2

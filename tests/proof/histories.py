@@ -1,13 +1,17 @@
 """Random histories of a shop, for hypothesis to write and to shorten."""
 
 from collections.abc import Callable
+from sqlite3 import Connection
 
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, rule
 
+from mmsearch_core.records.asset import asset_id
+from mmsearch_core.records.row import StoredRow
 from mmsearch_core.wiring import Runtime
 from tests.line import INDEX, do, fake_runtime
 from tests.proof.oracle import CONTENTS
+from tests.proof.sabotage import Vandal, backup, put_back, with_row
 from tests.proof.shop import LATE, Shop
 
 KEYS = st.sampled_from([f"pictures/p{product}/{name}.jpg" for product in range(1, 5) for name in "ab"])
@@ -36,6 +40,7 @@ class History(RuleBasedStateMachine):
         super().__init__()
         self.shop = Shop(self.make())
         self.done: list[tuple[str, str]] = []
+        self.saved: tuple[list[StoredRow], Connection] | None = None
 
     def some_key(self, which: int) -> str | None:
         keys = sorted(found.key for found in self.shop.runtime.catalog.list("pictures/"))
@@ -143,6 +148,50 @@ class History(RuleBasedStateMachine):
     @rule()
     def lose_collection(self) -> None:
         self.shop.lose_collection()
+
+    @rule(which=WHICH)
+    def lose_row(self, which: int) -> None:
+        if lost := self._row(which):
+            self._vandal.delete([lost])
+            self._unsteady(lost)
+
+    @rule(which=WHICH, other=WHICH)
+    def alter_row(self, which: int, other: int) -> None:
+        """It says what another says, under its own digest."""
+        altered, like = self._row(which), self._row(other)
+        if altered and like:
+            self._vandal.write([with_row(altered, text=like.row.text, vectors=like.row.vectors)])
+            self._unsteady(altered)
+
+    @rule()
+    def save(self) -> None:
+        """A backup of index and ledger."""
+        self.saved = (self._vandal.rows(), backup(self.shop.runtime.ledger))
+
+    @precondition(lambda self: self.saved)
+    @rule(index=st.booleans(), ledger=st.booleans())
+    def put_back(self, index: bool, ledger: bool) -> None:
+        """Either or both, whatever happened since."""
+        assert self.saved
+        rows, copy = self.saved
+        self.shop.steady.clear()
+        if ledger:
+            put_back(self.shop.runtime.ledger, copy)
+        if index:
+            self._vandal.put_back(rows)
+
+    @property
+    def _vandal(self) -> Vandal:
+        self.shop.runtime.build_target()  # a collection that was lost is made again
+        return Vandal(self.shop.runtime)
+
+    def _row(self, which: int) -> StoredRow | None:
+        rows = self._vandal.rows()
+        return rows[which % len(rows)] if rows else None
+
+    def _unsteady(self, stored: StoredRow) -> None:
+        bucket = self.shop.runtime.catalog.bucket
+        self.shop.steady = {key for key in self.shop.steady if asset_id(bucket, key) != stored.row.asset_id}
 
     @rule()
     def settle(self) -> None:

@@ -90,6 +90,8 @@ def found(runtime: Runtime) -> Truth:
     rows = {(row, asset, build, texts[asset, build]) for row, asset, build in runtime.index.builds(target.collection)}
     live = {(asset.asset_id, asset.live_build) for asset in known if asset.live_build}
     assert {(asset, build) for _, asset, build, _ in rows} == live
+    altered = [it.row.row_id for it in runtime.index.rows_between(target.collection, "0", "g") if it.altered]
+    assert altered == [], "a row does not say what was written"
     return Truth(
         rows=frozenset(rows),
         states={it.key: (it.state, it.source_version if it.state in ("live", "failed") else "") for it in known},

@@ -9,7 +9,7 @@ import pytest
 
 from mmsearch_core.adapters.object_memo import ObjectMemo
 from mmsearch_core.codec import to_json
-from mmsearch_core.errors import BadSettings, Busy
+from mmsearch_core.errors import BadRecord, BadSettings, Busy, UnusableAnswer
 from mmsearch_core.records.ids import AssetId, Build, GenerationId, RowId
 from mmsearch_core.serving.generation import CURRENT, Current, read_current
 from mmsearch_core.serving.results import Results
@@ -291,6 +291,77 @@ def test_failures_are_driven_by_reason_and_heal(shop: Runtime) -> None:
     shop.decoder = _Healed(shop.decoder)  # type: ignore[misc]
     (batch,) = redrive.work(shop, request(reasons=["UnsupportedMedia"]))["batches"]
     assert index_batch(shop, batch)["assets"] == {"live": 1, "failed": 0, "removed": 0, "unsettled": 0}
+
+
+def test_what_is_live_without_its_description_or_vector_is_tried_again(shop: Runtime) -> None:
+    """It is searched by what there is, and listed with what failed; once that succeeds, it is as if it never had."""
+    target = shop.target()
+    shop.catalog.put("pictures/p1/2.jpg", picture("green"))
+    shop.catalog.put("pictures/p2/2.jpg", picture("black"))
+    good = {name: vars(shop)[name] for name in ("vlm", "clip")}
+    vars(shop).update(vlm=_Failing(shop.vlm, "answer"), clip=_Failing(shop.clip, "embed"))
+    (closed,) = index(shop, "run-2")
+    assert (closed["assets"]["live"], closed["assets"]["failed"]) == (2, 0)
+    assert shop.ledger.counts(target.target_id)["incomplete"] == 2
+    assert {failure.stage for _, failure in shop.ledger.failures(target.target_id, limit=9)} == {"describe"}
+    assert index(shop, "run-3") == [], "a comparison finds nothing changed"
+
+    vars(shop).update(vlm=good["vlm"])  # only the vectors fail now
+    (batch,) = redrive.work(shop, request(run="one"))["batches"]
+    assert index_batch(shop, batch)["assets"]["live"] == 2
+    assert {failure.stage for _, failure in shop.ledger.failures(target.target_id, limit=9)} == {"embed_image"}
+
+    vars(shop).update(clip=good["clip"])
+    report = redrive.work(shop, request(run="two"))
+    assert (report["driven"], report["parked"]) == ({"embed_image: UnusableAnswer": 2}, {})
+    assert index_batch(shop, report["batches"][0])["assets"]["live"] == 2
+    assert shop.ledger.failures(target.target_id, limit=9) == []
+    assert redrive.work(shop, request(run="three"))["batches"] == []
+    rows = shop.index._rows[target.collection].values()  # type: ignore[attr-defined]
+    assert len(rows) == 4
+    assert all("dress" in row.text and row.vectors["clip"] is not None for row in rows)
+
+
+def test_a_description_that_keeps_failing_is_parked_and_stays_searched(shop: Runtime) -> None:
+    shop.catalog.put("pictures/p1/2.jpg", picture("green"))
+    vars(shop)["vlm"] = _Failing(shop.vlm, "answer")
+    index(shop, "run-2")
+    for week in ("one", "two"):
+        (batch,) = redrive.work(shop, request(run=week))["batches"]
+        assert index_batch(shop, batch)["assets"]["live"] == 1
+    report = redrive.work(shop, request(run="three"))
+    assert (report["batches"], report["parked"]) == ([], {"describe: UnusableAnswer": 1})
+    shop.catalog.put("pictures/p1/2.jpg", picture("green", shade=25))
+    assert index(shop, "run-3")[0]["assets"]["live"] == 1
+    assert redrive.work(shop, request(run="four"))["driven"] == {"describe: UnusableAnswer": 1}
+
+
+def test_every_failure_has_its_turn(shop: Runtime) -> None:
+    """Also those that are older than a whole week's share."""
+    settings = shop.settings.housekeeping.model_copy(update={"redriven": 2})
+    shop.settings = shop.settings.model_copy(update={"housekeeping": settings})
+    for number in range(5):
+        shop.catalog.put(f"pictures/p1/broken{number}.jpg", b"no picture %d" % number)
+        index(shop, f"run {number}")
+    for week in range(5):
+        for batch in redrive.work(shop, request(run=f"week {week}"))["batches"]:
+            index_batch(shop, batch)
+    known = [one for piece in shop.ledger.known(shop.target().target_id) for one in piece]
+    assert {one.attempts for one in known if "broken" in one.key} == {3}
+
+
+class _Failing:
+    """A model that fails at everything."""
+
+    def __init__(self, model: Any, method: str) -> None:
+        self._model, self._method = model, method
+
+    def __getattr__(self, name: str) -> Any:
+        return self._fail if name == self._method else getattr(self._model, name)
+
+    @staticmethod
+    def _fail(items: Any) -> list[BadRecord]:
+        return [UnusableAnswer("It said nothing.") for _ in items]
 
 
 @pytest.mark.parametrize("stage", [expire, sweep, redrive])

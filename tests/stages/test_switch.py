@@ -2,13 +2,15 @@
 
 from collections import Counter
 from collections.abc import Mapping
+from dataclasses import replace
 from typing import Any
 
 import pytest
 
 from mmsearch_core.records.ids import TargetId
+from mmsearch_core.records.run import Recipe
 from mmsearch_core.settings import Settings
-from mmsearch_core.stages import compare
+from mmsearch_core.stages import compare, upsert
 from mmsearch_core.stages.switch import Measured, hindrance, paired_randomization, remember
 from mmsearch_core.testing.fake_models import FakeEmbedder
 from mmsearch_core.wiring import Runtime
@@ -162,3 +164,26 @@ def test_a_comparison_for_other_models_switches_nothing(shop: Runtime) -> None:
     other = shop.with_models(NEXT)
     compare.run(run_id="x", target=other.target(), stores=shop.stores, settings=shop.settings, models=NEXT)
     assert searched(shop) == shop.target().collection
+
+
+def test_an_index_of_another_shape_takes_the_place_of_the_old_one_unmeasured(
+    shop: Runtime, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It is built from what was said before, without a model call, and searches go to the old one until it is whole."""
+    old = shop.target()
+    measure(shop, old.target_id, 0.6)
+    before = calls(shop)
+    monkeypatch.setattr(upsert, "recipe", lambda: Recipe(stage="upsert", version=99, settings={}))
+    vars(shop).pop("index_recipes")
+    (batch,) = compare_task.work(shop, "after the upgrade")["batches"]
+    assert searched(shop) == old.collection
+    assert shop.live_target() == replace(old, status="live")
+    assert [found[0].asset_id for found in shop.index.search(old.collection, "clip", shop.clip.embed(["red"]), 1)]  # type: ignore[arg-type]
+    index_batch(shop, batch)
+    assert searched(shop) == shop.target().collection != old.collection
+    assert calls(shop) == before + Counter({"clip": 1}), "for the search"
+    assert rows(shop)[old.collection] == rows(shop)[searched(shop)]
+
+
+def calls(runtime: Runtime) -> Counter[str]:
+    return Counter({name: vars(runtime)[name].calls for name in ("vlm", "clip", "sbert")})
