@@ -167,7 +167,8 @@ class LedgerSettings(Section):
 
 
 class Models(Section):
-    """Each is a hub id or a folder. The defaults are the small models that travel with mmsearch."""
+    """Each is a hub id, with or without ``@revision``, or a folder; ``clip`` may also name an architecture and its
+    weights as open_clip lists them. The defaults are the small models that travel with mmsearch."""
 
     vlm: str = str(MODELS / "qwen3vl")
     vlm_revision: str | None = None
@@ -175,7 +176,7 @@ class Models(Section):
     sbert: str = str(MODELS / "sbert")
     sbert_revision: str | None = None
     device: str = "cpu"
-    dtype: Literal["float32", "bfloat16", "float16"] = "float32"
+    dtype: Literal["float32", "bfloat16", "float16"] = "float32"  # of vlm; CLIP and SBERT make vectors in float32
     max_new_tokens: int = Field(default=512, gt=0)
     batch: int = Field(default=16, gt=0)
 

@@ -21,6 +21,7 @@ from mmsearch_core.testing.memory_store import MemoryStore
 from mmsearch_core.wiring import Runtime
 from tasks import close, compare, mine, plan, publish
 
+OTHER_MODEL = f"some/other-model@{40 * 'a'}"  # a commit, so that no hub is asked
 INDEX = ("decode", "describe", "embed_text", "embed_image", "upsert")
 SEARCH = ("standardize", "retrieve", "judge")
 

@@ -4,7 +4,6 @@ from pathlib import Path
 
 import pytest
 
-from mmsearch_core.adapters.model_name import model_name
 from mmsearch_core.errors import BadSettings
 from mmsearch_core.settings import load_settings
 
@@ -50,16 +49,3 @@ def test_a_config_that_is_not_there_is_named(monkeypatch: pytest.MonkeyPatch) ->
     monkeypatch.setenv("MMSEARCH_CONFIG", "/no/such.toml")
     with pytest.raises(BadSettings, match="MMSEARCH_CONFIG"):
         load_settings()
-
-
-def test_a_model_is_named_by_its_contents_or_its_revision(tmp_path: Path) -> None:
-    """The same weights in another folder are the same model."""
-    for name in ("a", "b"):
-        (tmp_path / name).mkdir()
-        (tmp_path / name / "model.safetensors").write_bytes(b"weights")
-    assert model_name("models.vlm", str(tmp_path / "a")) == model_name("models.vlm", str(tmp_path / "b"))
-    (tmp_path / "b" / "model.safetensors").write_bytes(b"other")
-    assert model_name("models.vlm", str(tmp_path / "a")) != model_name("models.vlm", str(tmp_path / "b"))
-    assert model_name("models.vlm", "Qwen/Qwen3-VL-4B-Instruct", "abc") == "Qwen/Qwen3-VL-4B-Instruct@abc"
-    with pytest.raises(BadSettings, match=r"models\.vlm"):
-        model_name("models.vlm", "/no/such/folder")

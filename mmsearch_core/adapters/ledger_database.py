@@ -120,6 +120,8 @@ class LedgerDatabase:
             raise BadSettings(
                 f"ledger.url is not a database that can be opened ({redacted(str(error))}): correct it."
             ) from error
+        except ValueError:  # of a port that is no number; its text may hold a part of a password
+            raise BadSettings("ledger.url is not the address of a database: correct it.") from None
         if engine.dialect.name == "sqlite":
             _configure_sqlite(engine)
         return engine

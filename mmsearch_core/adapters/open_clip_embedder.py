@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 
 from mmsearch_core.adapters.engine_errors import one_by_one_if_need_be, while_loading
-from mmsearch_core.adapters.model_name import model_name
+from mmsearch_core.adapters.open_clip_source import CONFIG, find_clip, load_clip
 from mmsearch_core.ahead import ahead
 from mmsearch_core.answers import sound
 from mmsearch_core.errors import BadRecord, BadSettings, UnreadableMedia
@@ -27,12 +27,13 @@ class OpenClipEmbedder:
 
     def __init__(self, settings: Models) -> None:
         self._settings = settings
-        self.name = model_name("models.clip", settings.clip)
+        self._source = find_clip(settings.clip)
+        self.name = self._source.name
 
     @cached_property
     def dimension(self) -> int:
-        config = Path(self._settings.clip.removeprefix("local-dir:")) / "open_clip_config.json"
-        if config.is_file():
+        config = Path(self._source.place) / CONFIG
+        if self._source.kind == "folder" and config.is_file():
             return int(json.loads(config.read_text())["model_cfg"]["embed_dim"])
         return int(self.embed(["size"])[0].shape[0])  # type: ignore[union-attr]
 
@@ -84,13 +85,8 @@ class OpenClipEmbedder:
 
     @cached_property
     def _parts(self) -> tuple[Any, Any, Any]:
-        import open_clip
-
         try:
-            model, _, preprocess = open_clip.create_model_and_transforms(
-                self._settings.clip, device=self._settings.device
-            )
-            tokenizer = open_clip.get_tokenizer(self._settings.clip)
+            return load_clip(self._source, self._settings.device)
         except (OSError, RuntimeError, ValueError, AssertionError, MemoryError) as error:
             if away := while_loading(error, "models.clip"):
                 raise away from error
@@ -98,4 +94,3 @@ class OpenClipEmbedder:
             raise BadSettings(
                 f"models.clip ({self._settings.clip}) cannot be loaded ({reason}): correct it."
             ) from error
-        return model.eval(), preprocess, tokenizer

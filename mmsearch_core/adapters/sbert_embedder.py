@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 
 from mmsearch_core.adapters.engine_errors import one_by_one_if_need_be, while_loading
-from mmsearch_core.adapters.model_name import model_name
+from mmsearch_core.adapters.model_name import find_model
 from mmsearch_core.answers import sound
 from mmsearch_core.errors import BadRecord, BadSettings, UnsupportedMedia
 from mmsearch_core.records.embedding import Vector
@@ -23,7 +23,8 @@ class SbertEmbedder:
 
     def __init__(self, settings: Models) -> None:
         self._settings = settings
-        self.name = model_name("models.sbert", settings.sbert, settings.sbert_revision)
+        self._source = find_model("models.sbert", settings.sbert, settings.sbert_revision)
+        self.name = self._source.name
 
     @cached_property
     def dimension(self) -> int:
@@ -58,11 +59,12 @@ class SbertEmbedder:
         logging.disable_progress_bar()  # a task's log is no terminal
         try:
             return SentenceTransformer(
-                self._settings.sbert,
-                revision=self._settings.sbert_revision,
+                self._source.place,
+                revision=self._source.commit,
                 device=self._settings.device,
                 trust_remote_code=False,
-                model_kwargs={"use_safetensors": True},
+                # whatever the weights are saved in, vectors are made in one precision: the recipe names no other
+                model_kwargs={"use_safetensors": True, "dtype": "float32"},
             )
         except (OSError, ValueError, RuntimeError, AssertionError, MemoryError) as error:
             if away := while_loading(error, "models.sbert"):

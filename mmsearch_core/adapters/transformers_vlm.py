@@ -8,7 +8,7 @@ from functools import cached_property
 from typing import Any, TypeVar
 
 from mmsearch_core.adapters.engine_errors import on_device, one_by_one_if_need_be, while_loading
-from mmsearch_core.adapters.model_name import model_name
+from mmsearch_core.adapters.model_name import find_model
 from mmsearch_core.errors import BadRecord, BadSettings
 from mmsearch_core.records.question import Question
 from mmsearch_core.settings import Models
@@ -20,11 +20,16 @@ MARKS = re.compile(r"<\|[^|<>]*\|>")
 
 
 class TransformersVLM:
-    """Loads on the first question; greedy, so equal questions have equal answers."""
+    """Loads on the first question; greedy, so equal questions have equal answers.
+
+    Its name says all that decides an answer: weights and precision (float32 where it says nothing). ``max_new_tokens``
+    decides none: an answer that is cut off fits no schema, is a failure, and is never remembered.
+    """
 
     def __init__(self, settings: Models) -> None:
         self._settings = settings
-        self.name = model_name("models.vlm", settings.vlm, settings.vlm_revision)
+        self._source = find_model("models.vlm", settings.vlm, settings.vlm_revision)
+        self.name = self._source.name + ("" if settings.dtype == "float32" else f" {settings.dtype}")
 
     def answer(self, questions: Sequence[Question]) -> list[str | BadRecord]:
         """Generate under each question's JSON schema."""
@@ -123,7 +128,7 @@ class TransformersVLM:
 
     def _load(self, loader: Callable[..., Any], **options: Any) -> Any:
         try:
-            return loader(self._settings.vlm, revision=self._settings.vlm_revision, trust_remote_code=False, **options)
+            return loader(self._source.place, revision=self._source.commit, trust_remote_code=False, **options)
         except (OSError, ValueError, RuntimeError, MemoryError) as error:
             if away := while_loading(error, "models.vlm"):
                 raise away from error

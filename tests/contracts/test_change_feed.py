@@ -148,6 +148,8 @@ def test_every_error_of_botocore_is_ours() -> None:
             assert isinstance(feed._unanswered(error), MMSearchError), kind
     expected = {
         ("RequestThrottled", 403): QueueAway,
+        ("ExpiredToken", 403): QueueAway,
+        ("TooManyRequestsException", 429): QueueAway,
         ("InternalFailure", 500): QueueAway,
         ("AccessDenied", 403): BadSettings,
         ("AWS.SimpleQueueService.NonExistentQueue", 400): BadSettings,
@@ -156,3 +158,15 @@ def test_every_error_of_botocore_is_ours() -> None:
     for (code, status), ours in expected.items():
         response = {"Error": {"Code": code}, "ResponseMetadata": {"HTTPStatusCode": status}}
         assert type(feed._named(exceptions.ClientError(response, "ReceiveMessage"))) is ours  # type: ignore[arg-type]
+
+
+def test_credentials_in_the_queues_address_are_not_shown() -> None:
+    """Whatever goes wrong."""
+    from botocore import exceptions
+
+    feed = feed_of("http://me:secret@127.0.0.1:9/0/q")
+    with pytest.raises(QueueAway) as away:
+        feed.waiting()
+    response = {"Error": {"Code": "QueueDoesNotExist"}, "ResponseMetadata": {"HTTPStatusCode": 400}}
+    absent = feed._named(exceptions.ClientError(response, "ReceiveMessage"))  # type: ignore[arg-type]
+    assert "secret" not in f"{away.value} {absent}"

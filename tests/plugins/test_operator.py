@@ -85,7 +85,10 @@ def run(*arguments: str, **options: Any) -> tuple[Any, dict[str, Any]]:
 
 def gone(pid: int) -> bool:
     """Whether a process has ended; a zombie has."""
-    return not psutil.pid_exists(pid) or psutil.Process(pid).status() == psutil.STATUS_ZOMBIE
+    try:
+        return psutil.Process(pid).status() == psutil.STATUS_ZOMBIE
+    except psutil.NoSuchProcess:
+        return True
 
 
 def pids(path: Path) -> list[int]:

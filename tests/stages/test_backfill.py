@@ -13,7 +13,7 @@ from mmsearch_core.shards import read_plan
 from mmsearch_core.testing.fake_models import FakeVisionLanguageModel
 from mmsearch_core.wiring import Runtime
 from tasks import estimate, plan, select
-from tests.line import at_another_milvus, fake_runtime, feed, index, index_batch, picture
+from tests.line import OTHER_MODEL, at_another_milvus, fake_runtime, feed, index, index_batch, picture
 
 TODAY = datetime.now(UTC).date()
 
@@ -68,7 +68,7 @@ def test_an_estimate_counts_what_the_memo_does_not_save_and_touches_nothing(shop
     new = estimate.work(shop, request(budget_minutes=0))
     assert new["calls"] == {"describe": 3, "embed_text": 3, "embed_image": 3}
     assert (new["to_do"], new["ask"]) == (3, True)
-    other = estimate.work(shop, request(vlm="some/other-model"))
+    other = estimate.work(shop, request(vlm=OTHER_MODEL))
     assert shop.index.uuid(other["collection"]) is None
     assert [target.collection for target in shop.ledger.targets()] == [new["collection"]]
     index(shop)
@@ -131,15 +131,15 @@ def test_a_stage_to_redo_is_asked_again_and_what_it_says_now_is_remembered(shop:
 def test_another_model_fills_another_target_and_what_is_searched_stays(shop: Runtime) -> None:
     index(shop)
     searched, recipes = shop.index.resolve("mmsearch"), dict(shop.target().recipes)
-    other = shop.with_models({"vlm": "some/other-model"})
-    assert other.vlm.name == "some/other-model@main"
+    other = shop.with_models({"vlm": OTHER_MODEL})
+    assert other.vlm.name == OTHER_MODEL
     assert other.clip is shop.clip
     assert other.named_target().recipes["describe"] != recipes["describe"]
     assert shop.target().recipes == recipes
-    said = estimate.work(shop, request(vlm="some/other-model"))
+    said = estimate.work(shop, request(vlm=OTHER_MODEL))
     assert said["calls"] == {"describe": 3, "embed_text": 3, "embed_image": 0}
-    batch = select.work(shop, request(vlm="some/other-model"))["batches"][0]
-    assert shop.for_batch(batch).settings.models.vlm == "some/other-model"
+    batch = select.work(shop, request(vlm=OTHER_MODEL))["batches"][0]
+    assert shop.for_batch(batch).settings.models.vlm == OTHER_MODEL
     assert len(plan.work(shop, batch)["shards"]) == 1
     frozen = read_plan(shop.work, batch)
     assert (frozen.collection, frozen.partial) == (other.target().collection, True)
@@ -151,12 +151,12 @@ def test_another_models_index_is_begun_only_beside_one_that_is_there(shop: Runti
     """Else the address is wrong, and a half-empty index would lie in somebody else's Milvus."""
     index(shop)
     wrong = at_another_milvus(shop)
-    for fields in ({}, {"vlm": "some/other-model"}):
+    for fields in ({}, {"vlm": OTHER_MODEL}):
         with pytest.raises(StageMissing, match=r"missing from .*correct index\.uri, or run catalog_refresh"):
             select.work(wrong, request(**fields))
     assert len(shop.ledger.targets()) == 1
     with pytest.raises(StageMissing, match="run catalog_refresh first"):
-        select.work(fake_runtime(), request(vlm="some/other-model"))
+        select.work(fake_runtime(), request(vlm=OTHER_MODEL))
 
 
 def test_a_backfill_alone_does_not_switch_what_is_searched(shop: Runtime, tmp_path: Path) -> None:

@@ -11,7 +11,7 @@ from mmsearch_core.records.ids import BatchId
 from mmsearch_core.testing.memory_store import MemoryStore
 from mmsearch_core.wiring import Runtime
 from tasks import compare, plan
-from tests.line import INDEX, do, fake_runtime, feed, index, index_batch, picture
+from tests.line import INDEX, OTHER_MODEL, do, fake_runtime, feed, index, index_batch, picture
 
 TITLES = {f"p{number}": f"Lumen {number}" for number in range(10)}
 
@@ -78,7 +78,7 @@ def test_the_index_of_other_models_beside_takes_the_same_feed_at_once() -> None:
     """Both comparisons of a night begin together; the second finds the feed taken and its pictures all the same."""
     runtime = shop()
     feed(runtime, TITLES | {"p0": "Deluxe"})
-    other = runtime.with_models({"vlm": "some/other-model"})
+    other = runtime.with_models({"vlm": OTHER_MODEL})
     night, beside = compare.work(runtime, "night"), compare.work(other, "night")
     assert (night["counts"]["product_changed"], night["counts"]["products_changed"]) == (1, 1)
     assert (beside["counts"]["added"], beside["counts"]["products_changed"]) == (10, 0)
