@@ -1,7 +1,8 @@
 """Random histories of a shop, for hypothesis to write and to shorten."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from sqlite3 import Connection
+from typing import Any
 
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, rule
@@ -40,7 +41,7 @@ class History(RuleBasedStateMachine):
         super().__init__()
         self.shop = Shop(self.make())
         self.done: list[tuple[str, str]] = []
-        self.saved: tuple[list[StoredRow], Connection] | None = None
+        self.saved: tuple[list[StoredRow], Connection, Mapping[str, Any]] | None = None
 
     def some_key(self, which: int) -> str | None:
         keys = sorted(found.key for found in self.shop.runtime.catalog.list("pictures/"))
@@ -166,17 +167,18 @@ class History(RuleBasedStateMachine):
     @rule()
     def save(self) -> None:
         """A backup of index and ledger."""
-        self.saved = (self._vandal.rows(), backup(self.shop.runtime.ledger))
+        self.saved = (self._vandal.rows(), backup(self.shop.runtime.ledger), self.shop.sold)
 
     @precondition(lambda self: self.saved)
     @rule(index=st.booleans(), ledger=st.booleans())
     def put_back(self, index: bool, ledger: bool) -> None:
         """Either or both, whatever happened since."""
         assert self.saved
-        rows, copy = self.saved
+        rows, copy, sold = self.saved
         self.shop.steady.clear()
         if ledger:
             put_back(self.shop.runtime.ledger, copy)
+            self.shop.sold = sold
         if index:
             self._vandal.put_back(rows)
 
