@@ -319,7 +319,7 @@ def _pieces(rows: Sequence[IndexRow]) -> Iterator[list[IndexRow]]:
     piece: list[IndexRow] = []
     size = 0
     for row in rows:
-        length = min(LONGEST, len(row.text.encode()))
+        length = len(row.indexed_text.encode())
         if piece and (len(piece) == ROWS or size + length > TEXT_BYTES):
             yield piece
             piece, size = [], 0

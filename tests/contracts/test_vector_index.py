@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 
 from mmsearch_core.adapters import milvus_index
-from mmsearch_core.adapters.milvus_index import LONGEST, TEXT_BYTES, MilvusIndex, _pieces, queries_per_call
+from mmsearch_core.adapters.milvus_index import TEXT_BYTES, MilvusIndex, _pieces, queries_per_call
 from mmsearch_core.errors import IndexAway, StageMissing
 from mmsearch_core.ports import VectorIndex
 from mmsearch_core.records.embedding import Vector
@@ -243,7 +243,7 @@ def test_rows_of_long_texts_go_in_smaller_pieces() -> None:
     mixed = novels[:60] + plain[:600] + novels[60:]
     pieces = list(_pieces(mixed))
     assert [one for piece in pieces for one in piece] == mixed
-    assert all(sum(min(LONGEST, len(one.text.encode())) for one in piece) <= TEXT_BYTES for piece in pieces)
+    assert all(sum(min(LONGEST_TEXT, len(one.text.encode())) for one in piece) <= TEXT_BYTES for piece in pieces)
     assert list(_pieces([])) == []
 
 
