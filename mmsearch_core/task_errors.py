@@ -13,16 +13,15 @@ import structlog
 
 from mmsearch_core.codec import from_json, to_json
 from mmsearch_core.ports import ObjectStore
+from mmsearch_core.safe_text import printable, redacted
 
 LONGEST = 500  # characters of a sentence
 LEAST_SECRET = 4  # characters: a shorter one would blank out half of any text
 
-# what may stand in a message of any library: user:password@ in an address, and values of such parameters
-_LOGIN = re.compile(r"://[^/@\s]+@")
+# what may stand in a message of any library, beside what is in its addresses
 _PARAMETER = re.compile(
     r"(?i)\b([\w-]*(?:secret|password|token|signature|credential|api[_-]?key)[\w-]*)(\W{0,3}[=:]\W?)\S+"
 )
-_UNSEEN = re.compile(r"[\x00-\x1f\x7f-\x9f\u200b-\u200f\u2028-\u202e\u2066-\u2069\ud800-\udfff]+")
 
 log = structlog.get_logger()
 
@@ -73,6 +72,6 @@ def cleaned(text: str, secrets: Sequence[str] = ()) -> str:
     """One line of at most ``LONGEST`` characters, without what cannot be seen and without secrets."""
     for secret in sorted(secrets, key=len, reverse=True):
         text = text.replace(secret, "***") if len(secret) >= LEAST_SECRET else text
-    text = _PARAMETER.sub(r"\1\2***", _LOGIN.sub("://***@", text))
-    text = " ".join(_UNSEEN.sub(" ", text).split())
+    text = _PARAMETER.sub(r"\1\2***", redacted(text))
+    text = printable(" ".join(text.split()))
     return text if len(text) <= LONGEST else f"{text[: LONGEST - 1]}…"

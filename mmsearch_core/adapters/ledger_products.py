@@ -42,7 +42,8 @@ class LedgerProducts:
             recorded = _to_state(row) if row["token"] else None
             if recorded != instead_of:
                 raise FeedReplaced(f"Another state of the feed {feed} was taken meanwhile: try again.")
-            token = row["token"] + (row["version"] != version)
+            resumed = row["version"] == version and not row["whole"]
+            token = row["token"] if resumed else row["token"] + 1
             values = {"version": version, "modified_at": modified_at.astimezone(UTC), "token": token, "whole": False}
             connection.execute(update(feeds).where(mine).values(**values))
             connection.execute(delete(feeds).where(feeds.c.feed != feed))  # the products are no longer of those

@@ -23,7 +23,8 @@ from mmsearch_core.records.segment import Where, Whole, parse_where
 SCHEMA = "mmsearch-3"
 READABLE = (SCHEMA, "mmsearch-2")  # an index of the last schema is searched until the next one is built: no "content"
 SECONDS = 15.0  # for one call; a server that is away must not hang a task
-ROWS = 500  # rows a write: 64 MB a call is Milvus's limit
+ROWS = 500  # rows per write: 64 MB a call is Milvus's limit
+TEXT_BYTES = 400_000  # per write: Lite finds the Chinese words of a call's texts within the call's time
 QUERIES = 64  # queries per search call, at most
 ASSETS = 200  # assets a delete expression
 ANSWER_BYTES = 48_000_000  # of a search call: Milvus sends 64 MB at most
@@ -119,9 +120,9 @@ class MilvusIndex:
 
     def upsert(self, collection: str, rows: Sequence[IndexRow], *, writer: int = 0) -> None:
         with self._named_errors():
-            for start in range(0, len(rows), ROWS):
-                data = [{**_to_fields(row), "writer": writer} for row in rows[start : start + ROWS]]
-                spaces = list(rows[start].vectors)
+            for piece in _pieces(rows):
+                data = [{**_to_fields(row), "writer": writer} for row in piece]
+                spaces = list(piece[0].vectors)
                 if all(any(fields[space] is not None for fields in data) for space in spaces):
                     self._client.upsert(collection, data, timeout=4 * SECONDS)
                 else:
@@ -311,6 +312,21 @@ class MilvusIndex:
             yield
         except (grpc.RpcError, grpc.FutureTimeoutError, MilvusException) as error:
             raise milvus_error(error, uri=self._uri) from error
+
+
+def _pieces(rows: Sequence[IndexRow]) -> Iterator[list[IndexRow]]:
+    """The rows in pieces that fit a call."""
+    piece: list[IndexRow] = []
+    size = 0
+    for row in rows:
+        length = len(row.indexed_text.encode())
+        if piece and (len(piece) == ROWS or size + length > TEXT_BYTES):
+            yield piece
+            piece, size = [], 0
+        piece.append(row)
+        size += length
+    if piece:
+        yield piece
 
 
 def _schema(dimensions: Mapping[str, int]) -> Any:

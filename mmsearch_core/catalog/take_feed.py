@@ -59,7 +59,10 @@ def _take(catalog: ObjectStore, ledger: Ledger, settings: Catalog, folder: Path,
     there = _look(catalog, settings.feed)
     version = f"{READER}:{there.version}"
     if before and before.whole and before.version == version:
-        return TakenFeed(state=before, counts={"products_changed": 0})
+        # said anew, so that whoever read another state in between may not write it any more
+        state = ledger.begin_feed(name, version=version, modified_at=there.last_modified, instead_of=before)
+        ledger.end_feed(state)
+        return TakenFeed(state=state, counts={"products_changed": 0})
     spool = FeedSpool(folder)
     spooled = _read(catalog, there, spool)
     _check_readable(spooled, name, settings)

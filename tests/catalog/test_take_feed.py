@@ -247,6 +247,27 @@ class TestReplaced:
         shop.take()
         assert shop.titles() == MANY
 
+    @pytest.mark.parametrize("moment", ["product_columns", "begin_feed", "put_products"])
+    def test_an_upload_that_is_undone_while_somebody_reads_it_leaves_no_trace(self, shop: Shop, moment: str) -> None:
+        """Whoever looks meanwhile finds the very bytes that the ledger has, within the same second even."""
+        shop.store.clock = datetime.fromtimestamp(1_800_000_000, UTC)
+        shop.take()
+        shop.write(MANY | {"p00": "Old"})
+        ledger, called = shop.ledger, list[str]()
+
+        class Slow:
+            def __getattr__(self, name: str) -> Any:
+                if name == moment and name not in called:
+                    called.append(name)
+                    shop.ledger = ledger
+                    shop.write(MANY)
+                    shop.take()
+                return getattr(ledger, name)
+
+        shop.ledger = Slow()  # type: ignore[assignment]
+        shop.take()
+        assert (called, shop.titles()) == ([moment], MANY)
+
     def test_who_is_always_too_late_is_told_so(self, shop: Shop) -> None:
         """The same command works when the feed stays for as long as it takes to read it."""
         numbers = iter(range(1000))

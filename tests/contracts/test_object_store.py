@@ -264,7 +264,10 @@ def web_server(page: bytes) -> Iterator[str]:
             server.shutdown()
 
 
+@pytest.mark.integration
 class TestReplaced:
+    """Between two requests of one download."""
+
     def test_an_object_that_is_replaced_while_it_is_downloaded_is_no_mixture(self, servers, tmp_path) -> None:  # type: ignore[no-untyped-def]
         """Half of one and half of another would pass for a feed."""
 

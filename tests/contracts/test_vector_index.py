@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 
 from mmsearch_core.adapters import milvus_index
-from mmsearch_core.adapters.milvus_index import MilvusIndex, queries_per_call
+from mmsearch_core.adapters.milvus_index import TEXT_BYTES, MilvusIndex, _pieces, queries_per_call
 from mmsearch_core.errors import IndexAway, StageMissing
 from mmsearch_core.ports import VectorIndex
 from mmsearch_core.records.embedding import Vector
@@ -226,13 +226,25 @@ def test_an_alias_is_switched(index: VectorIndex, collection: str) -> None:
 
 def test_a_text_of_any_length_is_found_by_its_beginning(index: VectorIndex, collection: str) -> None:
     """A whole call of rows with a seller's novel as their title, in letters of several bytes."""
-    novel = "striped dress 条纹连衣裙 " + "词" * 50_000
-    rows = [row(str(number), unit(1, 0, 0, 0), novel) for number in range(40)]
+    novel = "striped dress " + "红色条纹连衣裙夏季新款 " * 3_000
+    rows = [row(str(number), unit(1, 0, 0, 0), novel) for number in range(10)]
     index.upsert(collection, rows)
-    found = index.search(collection, "clip", [unit(1, 0, 0, 0)] * 30, 40)
-    assert {len(matches) for matches in found} == {40}
+    found = index.search(collection, "clip", [unit(1, 0, 0, 0)] * 30, 10)
+    assert {len(matches) for matches in found} == {10}
     assert found[0][0].text.startswith("striped dress")
-    assert len(index.search_text(collection, "en", ["striped"], 50)[0]) == 40
+    assert len(index.search_text(collection, "en", ["striped"], 50)[0]) == 10
+
+
+def test_rows_of_long_texts_go_in_smaller_pieces() -> None:
+    """In order, each once."""
+    plain = [row(str(number), None, "red dress") for number in range(1200)]
+    assert [len(piece) for piece in _pieces(plain)] == [500, 500, 200]
+    novels = [row(str(number), None, "词" * 50_000) for number in range(120)]
+    mixed = novels[:60] + plain[:600] + novels[60:]
+    pieces = list(_pieces(mixed))
+    assert [one for piece in pieces for one in piece] == mixed
+    assert all(sum(min(LONGEST_TEXT, len(one.text.encode())) for one in piece) <= TEXT_BYTES for piece in pieces)
+    assert list(_pieces([])) == []
 
 
 def test_more_rows_than_a_call_takes(index: VectorIndex, collection: str) -> None:
