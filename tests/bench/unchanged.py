@@ -45,7 +45,7 @@ def plan_unchanged() -> list[Row]:
         def reference() -> None:
             assert sum(1 for _ in runtime.catalog.list("pictures/")) == KEYS
 
-        work = f"{KEYS} keys, none changed: compare, which reads every row back, against the bare listing; memory of tasks.compare"
+        work = f"{KEYS} keys, none changed: compare, which reads every row back, against a bare listing"
         rows = side_by_side("plan_unchanged", ours, reference, items=KEYS, unit="keys", work=work)
         peak = peak_memory_of_task(Path(folder), "compare", "--run", "memory")
     return [replace(row, peak_memory_mb=peak) for row in rows]
