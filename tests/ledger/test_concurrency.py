@@ -20,6 +20,7 @@ from mmsearch_core.records.ids import BatchId, Build, ProductId, TargetId
 from mmsearch_core.records.run import Failure
 from tests.contracts.test_ledger import TARGET, T, asset, begin, made, product
 from tests.line import fake_runtime, feed, index_batch, picture
+from tests.patience import PATIENCE
 from tests.postgres import Postgres
 
 NOW = datetime(2026, 11, 23, 2, tzinfo=UTC)
@@ -40,12 +41,17 @@ def at_once(url: str, works: list[Callable[[SqlLedger], R]]) -> list[R | Busy]:
 
     def run(work: Callable[[SqlLedger], R]) -> R | Busy:
         ledger = SqlLedger(url)
-        ledger.targets()
-        gate.wait()
         try:
+            ledger.targets()
+            gate.wait(PATIENCE)
             return work(ledger)
         except Busy as error:
             return error
+        except BaseException:
+            gate.abort()  # else the others would wait for one that never comes
+            raise
+        finally:
+            ledger._database._connected.dispose()  # PostgreSQL has a hundred connections for all
 
     with ThreadPoolExecutor(len(works)) as pool:
         return list(pool.map(run, works))
