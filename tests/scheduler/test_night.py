@@ -15,7 +15,7 @@ from mmsearch_core.settings import load_settings
 from mmsearch_core.wiring import Runtime
 
 INDEX_STAGES = ("plan", "decode", "describe", "embed_text", "embed_image", "upsert", "close")
-SEARCH_STAGES = ("mine", "standardize", "retrieve", "judge", "gates", "approve", "publish")
+SEARCH_STAGES = ("await_index", "mine", "standardize", "retrieve", "judge", "gates", "approve", "publish")
 
 
 def mmsearch(*arguments: str) -> Any:
