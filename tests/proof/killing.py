@@ -144,8 +144,8 @@ class World:
 
 
 def plain(value: Any) -> Any:
-    """Without moments and attempts; how many commits it took is an attempt's affair too."""
+    """Without moments and attempts; how many commits it took, and how often the feed was taken, are attempts' affairs."""
     if isinstance(value, dict):
-        left_out = MOMENTS | ATTEMPT | {"commit_number"}
+        left_out = MOMENTS | ATTEMPT | {"commit_number", "token"}
         return {name: plain(inner) for name, inner in value.items() if name not in left_out}
     return [plain(inner) for inner in value] if isinstance(value, list) else value
