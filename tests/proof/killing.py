@@ -144,7 +144,7 @@ class World:
 
 
 def plain(value: Any) -> Any:
-    """Without moments and attempts; how many commits it took, and how often the feed was taken, are attempts' affairs."""
+    """Without moments and attempts; how many commits it took, or how many tries of the feed, is such, too."""
     if isinstance(value, dict):
         left_out = MOMENTS | ATTEMPT | {"commit_number", "token"}
         return {name: plain(inner) for name, inner in value.items() if name not in left_out}
