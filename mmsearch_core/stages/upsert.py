@@ -3,15 +3,15 @@ old rows go. A crash anywhere leaves the old truth or the new, and an asset that
 
 import uuid
 from collections import defaultdict
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from functools import partial
 
 from mmsearch_core.catalog.look import look
 from mmsearch_core.errors import Busy, FailedBefore, SourceChanged
-from mmsearch_core.ports import ObjectStore, Stores
-from mmsearch_core.records.asset import Asset, Change, Product, Removal, Withdrawal
+from mmsearch_core.ports import Stores
+from mmsearch_core.records.asset import Asset, Change, ObjectRef, Product, Removal, Withdrawal
 from mmsearch_core.records.commit import Made, Writing
 from mmsearch_core.records.embedding import Embedding, Vector
 from mmsearch_core.records.ids import AssetId, Build, PassageId, ProductId, RecipeId, RowId, SegmentId, TargetId
@@ -60,7 +60,8 @@ def stage(
     def run(items: Sequence[Work], tally: Tally) -> list[Outcome]:
         plan = plans[0]
         sources = [item.change.source.key for item in items if isinstance(item.change, Asset)]
-        now = look_again(stores.catalog, sources)  # before the lease is taken, for others wait for it
+        # as the plan saw them, by their very names; and before the lease is taken, for others wait for it
+        now = versions_of(sources, stores.catalog.head)
         with Writer(stores, plan.target_id, plan.collection, holder=holder, seconds=lease_seconds) as writer:
             return Commit(stores, plan, writer, now).apply(items, tally)
 
@@ -146,9 +147,8 @@ class Commit:
     def _remove(self, gone: Sequence[Removal | Withdrawal], outcomes: dict[AssetId, Outcome], tally: Tally) -> None:
         sold = self._ledger.products([change.product_id for change in gone if isinstance(change, Withdrawal)])
         # under the lease: nothing tells of an object that came back with the bytes that the ledger knows
-        now = look_again(
-            self._catalog, [change.key for change in gone if isinstance(change, Removal) and not change.moved]
-        )
+        here = [change.key for change in gone if isinstance(change, Removal) and not change.moved]
+        now = versions_of(here, partial(look, self._catalog))
         away = [change for change in gone if not _is_back(change, sold, now)]
         if away:
             names: dict[AssetId, Collection[RowId]] = {change.asset_id: () for change in away}
@@ -208,10 +208,10 @@ class Commit:
         return list(item.rows)
 
 
-def look_again(catalog: ObjectStore, keys: Sequence[str]) -> dict[str, str | None]:
-    """The version of each object as it is now, by key; None where there is none."""
+def versions_of(keys: Sequence[str], look_at: Callable[[str], ObjectRef | None]) -> dict[str, str | None]:
+    """The version of each object as it is now, by key; None where there is none. Looks at many side by side."""
     with ThreadPoolExecutor(LOOKERS) as lookers:
-        found = list(lookers.map(partial(look, catalog), keys))
+        found = list(lookers.map(look_at, keys))
     return {key: ref.version if ref else None for key, ref in zip(keys, found, strict=True)}
 
 

@@ -1,7 +1,9 @@
 """plan: which objects are looked at, what is frozen, and how it is cut."""
 
 import re
+from collections.abc import Iterator
 from dataclasses import replace
+from datetime import UTC, datetime
 from typing import Any
 
 import pytest
@@ -14,13 +16,13 @@ from mmsearch_core.records.ids import BatchId
 from mmsearch_core.shards import read_plan
 from mmsearch_core.stages import close as closing
 from mmsearch_core.stages import plan as stage
-from mmsearch_core.stages import upsert
 from mmsearch_core.stages.pace import KEY, Pace
 from mmsearch_core.testing.memory_store import MemoryStore
 from mmsearch_core.wiring import Runtime
 from tasks import close, compare, plan
 from tests.line import INDEX, at_another_milvus, do, fake_runtime, feed, index, index_batch, picture
 
+NOON = datetime(2026, 11, 26, 12, tzinfo=UTC)
 A, B = "pictures/p1/a.jpg", "pictures/p1/b.jpg"
 
 
@@ -137,13 +139,31 @@ def test_another_name_of_an_object_is_no_object(name: str, monkeypatch: pytest.M
     assert index_batch(shop, hint(shop, "event", name))["plan"] == {"gone_before_indexed": 1}
     assert rows(shop) == 1
     with monkeypatch.context() as older:
-        for module in (upsert, closing):
-            older.setattr(module, "look", lambda catalog, key: catalog.head(key))
+        older.setattr(closing, "look", lambda catalog, key: catalog.head(key))
         index_batch(shop, hint(shop, "older version", name, listed=(name,)))
     assert rows(shop) == 2
     (report,) = index(shop, "second night")
     assert report["assets"]["removed"] == 1
     assert (rows(shop), index(shop, "third night")) == (1, [])
+
+
+def test_two_objects_that_look_alike_to_the_second_are_both_indexed() -> None:
+    """Equal bytes, written in the same second under `a//b` and `a/b`, where both are listed."""
+
+    class ToTheSecond(MemoryStore):
+        def list(self, prefix: str = "") -> Iterator[ObjectRef]:
+            yield from (replace(found, last_modified=NOON) for found in super().list(prefix))
+
+        def head(self, key: str) -> ObjectRef | None:
+            found = super().head(key)
+            return replace(found, last_modified=NOON) if found else None
+
+    shop = shop_on(ToTheSecond("catalog"))
+    for name in ("pictures/p1/x//a.jpg", "pictures/p1/x/a.jpg"):
+        shop.catalog.put(name, picture("red"))
+    (report,) = index(shop, "second night")
+    assert report["assets"]["live"] == 2
+    assert index(shop, "third night") == []
 
 
 def test_where_odd_names_are_objects_of_their_own_they_are_indexed() -> None:
