@@ -195,6 +195,25 @@ class TestRefused:
             assert shop.take().counts["products_gone"] == 3
 
 
+def take_while_another_takes(shop: Shop, moment: str, feed: dict[str, str]) -> list[str]:
+    """Take the feed; before this call of the ledger the feed is replaced, and another process takes that. Returns the
+    call, if it came to that."""
+    ledger, called = shop.ledger, list[str]()
+
+    class Slow:
+        def __getattr__(self, name: str) -> Any:
+            if name == moment and name not in called:
+                called.append(name)
+                shop.ledger = ledger
+                shop.write(feed)
+                shop.take()
+            return getattr(ledger, name)
+
+    shop.ledger = Slow()  # type: ignore[assignment]
+    shop.take()
+    return called
+
+
 class TestReplaced:
     """Who reads an older feed gives way, whatever the clocks say."""
 
@@ -224,19 +243,7 @@ class TestReplaced:
     def test_at_whatever_moment_another_process_takes_a_newer_feed_it_wins(self, shop: Shop, moment: str) -> None:
         shop.write({name: title for name, title in MANY.items() if name != "p39"} | {"p00": "Old", "old": "Old"})
         quick = MANY | {"p00": "New", "new": "New"}
-        ledger, called = shop.ledger, list[str]()
-
-        class Slow:
-            def __getattr__(self, name: str) -> Any:
-                if name == moment and name not in called:
-                    called.append(name)
-                    shop.ledger = ledger
-                    shop.write(quick)
-                    shop.take()
-                return getattr(ledger, name)
-
-        shop.ledger = Slow()  # type: ignore[assignment]
-        shop.take()
+        called = take_while_another_takes(shop, moment, quick)
         assert (called, shop.titles()) == ([moment], quick)
 
     def test_an_upload_that_is_undone_is_undone(self, shop: Shop) -> None:
@@ -253,19 +260,7 @@ class TestReplaced:
         shop.store.clock = datetime.fromtimestamp(1_800_000_000, UTC)
         shop.take()
         shop.write(MANY | {"p00": "Old"})
-        ledger, called = shop.ledger, list[str]()
-
-        class Slow:
-            def __getattr__(self, name: str) -> Any:
-                if name == moment and name not in called:
-                    called.append(name)
-                    shop.ledger = ledger
-                    shop.write(MANY)
-                    shop.take()
-                return getattr(ledger, name)
-
-        shop.ledger = Slow()  # type: ignore[assignment]
-        shop.take()
+        called = take_while_another_takes(shop, moment, MANY)
         assert (called, shop.titles()) == ([moment], MANY)
 
     def test_who_is_always_too_late_is_told_so(self, shop: Shop) -> None:
