@@ -165,9 +165,14 @@ def _stopped(plan: Plan, reports: Reports, work: ObjectStore) -> list[Stopped]:
 
 
 def _missing(reports: Reports) -> dict[str, list[str]]:
-    there = {path: {report.stage for report in found} for path, found in reports.items()}
-    missing = {path: [stage for stage in STAGES if stage not in stages] for path, stages in there.items()}
-    return {path: stages for path, stages in missing.items() if stages}
+    """The stages without a report, by shard; shards of which every stage reported are left out."""
+    missing: dict[str, list[str]] = {}
+    for path, found in reports.items():
+        reported = {report.stage for report in found}
+        absent = [stage for stage in STAGES if stage not in reported]
+        if absent:
+            missing[path] = absent
+    return missing
 
 
 def _error(
