@@ -50,6 +50,10 @@ class Airflow:
         body = {"dag_id": dag_id, "from_date": first, "to_date": last, **options}
         return int(self._request("POST", "backfills", json=body).json()["id"])
 
+    def backfill_ended(self, number: int) -> bool:
+        """Whether Airflow has closed a backfill; until then it refuses another one of the same DAG."""
+        return self.get(f"backfills/{number}")["completed_at"] is not None
+
     def decide(self, dag_id: str, run_id: str, task_id: str, choice: str) -> None:
         """Answer a task that waits for a person."""
         path = f"dags/{dag_id}/dagRuns/{run_id}/taskInstances/{task_id}/-1/hitlDetails"

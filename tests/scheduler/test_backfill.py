@@ -12,6 +12,7 @@ from mmsearch_core.demo.environment import ROOT
 from mmsearch_core.demo.upload import client, create_buckets, upload
 from mmsearch_core.settings import load_settings
 from mmsearch_core.wiring import Runtime
+from tests.patience import until
 
 
 @pytest.fixture(scope="module")
@@ -41,13 +42,14 @@ def backfill(shop: Any, days: int, **options: Any) -> list[dict[str, Any]]:
     uploaded = max(found.last_modified for found in Runtime(load_settings()).catalog.list("pictures/"))
     midnight = uploaded.astimezone(UTC).replace(hour=0, minute=0, second=0, microsecond=0)
     first = midnight - timedelta(days=days - 1)
-    shop.airflow.backfill("catalog_backfill", first.isoformat(), midnight.isoformat(), **options)
+    number = shop.airflow.backfill("catalog_backfill", first.isoformat(), midnight.isoformat(), **options)
 
     def ours(runs: list[Any]) -> list[Any] | None:
         new = [run for run in runs if run["dag_run_id"] not in before]
         return new if len(new) == days else None
 
     runs = shop.follower.until_done("catalog_backfill", ours)
+    until(lambda: shop.airflow.backfill_ended(number), "a backfill that Airflow calls ended", pause=1)
     return sorted(runs, key=lambda run: str(run["start_date"]))
 
 
