@@ -8,6 +8,7 @@ from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from dataclasses import asdict, dataclass
 from datetime import UTC, datetime, timedelta
+from functools import cache
 from typing import Any, Literal
 
 from mmsearch_core.codec import from_json, to_json
@@ -122,6 +123,12 @@ def with_night(page: str, batch: str, batches: Sequence[ClosedBatch]) -> str:
 
 
 def _template(name: str) -> Any:
+    return _environment().get_template(name)
+
+
+@cache
+def _environment() -> Any:
+    """One for the process: it keeps the templates that it has compiled."""
     from jinja2 import Environment, PackageLoader, StrictUndefined
 
     environment = Environment(
@@ -132,7 +139,7 @@ def _template(name: str) -> Any:
         lstrip_blocks=True,
     )
     environment.filters |= {"count": _count, "duration": _duration, "rate": _rate, "word": _word}
-    return environment.get_template(name)
+    return environment
 
 
 def _remember(work: ObjectStore, line: str, closed: ClosedBatch) -> Latest:
