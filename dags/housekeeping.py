@@ -1,9 +1,10 @@
 """### Let go of what nobody reads again, and try again what failed
 
-Every Sunday at 06:00, and by hand. `sweep` takes rows out of the index that the ledger does not know. `expire` takes
-old runs, answers of recipes that nothing uses, generations that stopped being current, and pixels that no row refers
-to; nothing young goes. `redrive` hands failures to `index_backfill` once more; what failed three times is parked, with
-its reason and count in the report, until its object or a recipe changes.
+Every Sunday at 06:00, and by hand. `sweep` takes rows out of the index that the ledger does not
+know. `expire` takes old runs, answers of recipes that nothing uses, generations that stopped being
+current, and pixels that no row refers to; nothing young goes. `redrive` hands failures to
+`index_backfill` once more; what failed three times is parked, with its reason and count in the
+report, until its object or a recipe changes.
 
 With *dry run* each only reports what it would do.
 """
@@ -24,5 +25,7 @@ with DAG(
     request = ["--request", HOUSEKEEPING_REQUEST]
     sweep = StageOperator(stage="sweep", arguments=request, **INDEX)
     expire = StageOperator(stage="expire", arguments=request)
-    redrive = StageOperator(stage="redrive", arguments=request, returns="batches", partitions=backfill_batch)
+    redrive = StageOperator(
+        stage="redrive", arguments=request, returns="batches", partitions=backfill_batch
+    )
     sweep >> expire >> redrive

@@ -1,7 +1,8 @@
 """### Index one batch of a backfill
 
-The same line as `index_catalog`, in a lane of its own: for every partition of the asset `backfill_batch`, one batch at
-a time, behind whatever `index_catalog` has to do. What is searched switches to no other collection by it.
+The same line as `index_catalog`, in a lane of its own: for every partition of the asset
+`backfill_batch`, one batch at a time, behind whatever `index_catalog` has to do. What is searched
+switches to no other collection by it.
 """
 
 from airflow.sdk import DAG, PartitionedAssetTimetable

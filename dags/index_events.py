@@ -1,8 +1,9 @@
 """### Index one batch of what has just changed
 
-The same line as `index_catalog`, in a lane of its own: for every partition of the asset `event_batch`, which
-`catalog_inbox` makes. A night may hand out many batches, and one of them takes hours; whatever was uploaded meanwhile
-does not stand in their queue, and its tasks get the next free slot of every pool.
+The same line as `index_catalog`, in a lane of its own: for every partition of the asset
+`event_batch`, which `catalog_inbox` makes. A night may hand out many batches, and one of them takes
+hours; whatever was uploaded meanwhile does not stand in their queue, and its tasks get the next
+free slot of every pool.
 """
 
 from airflow.sdk import DAG, PartitionedAssetTimetable

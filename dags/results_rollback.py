@@ -1,7 +1,8 @@
 """### Go back to older results
 
-By hand, from the form. `rollback` points `results/CURRENT` at the generation that you name, or at the parent of the
-current one, and holds it: no night publishes until `mmsearch release`. A run that is tried again goes no further back.
+By hand, from the form. `rollback` points `results/CURRENT` at the generation that you name, or at
+the parent of the current one, and holds it: no night publishes until `mmsearch release`. A run that
+is tried again goes no further back.
 """
 
 from airflow.sdk import DAG

@@ -1,6 +1,8 @@
-"""Puts torchvision_hook.py into this interpreter's site-packages, where torch is a CPU build and torchvision is not.
+"""Puts torchvision_hook.py into this interpreter's site-packages, where torch is a CPU build and
+torchvision is not.
 
-Run with the environment's own python. Safe to repeat; takes the hook out again where it is no longer needed.
+Run with the environment's own python. Safe to repeat; takes the hook out again where it is no
+longer needed.
 """
 
 import shutil
@@ -18,7 +20,10 @@ NEEDED = "m.version('torchvision'); assert torch.version.cuda is None"
 
 def imports(code: str) -> bool:
     """Whether ``code`` runs in a fresh interpreter."""
-    return subprocess.run([sys.executable, "-c", code], capture_output=True, check=False).returncode == 0
+    return (
+        subprocess.run([sys.executable, "-c", code], capture_output=True, check=False).returncode
+        == 0
+    )
 
 
 def main() -> None:
@@ -26,14 +31,20 @@ def main() -> None:
     START.unlink(missing_ok=True)
     HOOK.unlink(missing_ok=True)
     if not imports(f"import torch, importlib.metadata as m; {NEEDED}"):
-        print("torchvision hook: not needed (torch has CUDA, or torch or torchvision is not installed)")
+        print(
+            "torchvision hook: not needed (torch has CUDA, or torch or torchvision is not"
+            " installed)"
+        )
     elif imports("import torchvision"):
         print("torchvision hook: not needed (torchvision imports)")
     else:
         shutil.copyfile(HERE / "torchvision_hook.py", HOOK)
         START.write_text("import torchvision_hook; torchvision_hook.install()\n")
         works = imports("import torchvision")
-        print(f"torchvision hook: installed{'' if works else ', yet torchvision still fails'} ({SITE})")
+        print(
+            "torchvision hook:"
+            f" installed{'' if works else ', yet torchvision still fails'} ({SITE})"
+        )
         sys.exit(0 if works else 1)
 
 

@@ -1,8 +1,9 @@
 """Lets a CUDA build of torchvision be imported beside a CPU build of torch.
 
-Its compiled part cannot load there, and ``import torchvision`` dies with "operator torchvision::nms does not exist".
-Declaring the two operators it asks for is enough: nothing of ours calls them. A start-up hook, because engines import
-torchvision in child processes; nothing is imported at interpreter start, only when torchvision is.
+Its compiled part cannot load there, and ``import torchvision`` dies with "operator torchvision::nms
+does not exist". Declaring the two operators it asks for is enough: nothing of ours calls them. A
+start-up hook, because engines import torchvision in child processes; nothing is imported at
+interpreter start, only when torchvision is.
 """
 
 import sys
@@ -14,7 +15,9 @@ OPERATORS = {
     "nms": "(Tensor dets, Tensor scores, float iou_threshold) -> Tensor",
     "qnms": "(Tensor dets, Tensor scores, float iou_threshold) -> Tensor",
 }
-_declared: list[object] = []  # a torch.library.Library takes its operators with it when it is collected
+_declared: list[
+    object
+] = []  # a torch.library.Library takes its operators with it when it is collected
 
 
 def declare() -> None:

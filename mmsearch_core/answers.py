@@ -1,4 +1,5 @@
-"""What a model says, checked before it becomes a record. The shapes are those of the schemas in the prompt files."""
+"""What a model says, checked before it becomes a record. The shapes are those of the schemas in the
+prompt files."""
 
 from typing import Annotated, TypeVar
 
@@ -73,16 +74,19 @@ def to_standard_query(answer: bytes | str, query: PopularQuery) -> StandardQuery
         wording=said.wording,
         keywords=said.keywords,
         constraints=tuple(
-            Constraint(attribute=c.attribute, values=c.values, exclude=c.exclude) for c in said.constraints
+            Constraint(attribute=c.attribute, values=c.values, exclude=c.exclude)
+            for c in said.constraints
         ),
     )
 
 
-OFF_UNIT = 0.02  # that half precision may cost the length of a unit vector; a part of a vector is shorter by far
+# that half precision may cost the length of a unit vector; a part of a vector is shorter by far
+OFF_UNIT = 0.02
 
 
 def sound(vector: Vector) -> Vector | UnusableAnswer:
-    """The vector, or why it is none: a unit vector of shape (dimension,) is finite and as long as 1."""
+    """The vector, or why it is none: a unit vector of shape (dimension,) is finite and as long as
+    1."""
     if vector.ndim != 1 or not vector.size or not np.all(np.isfinite(vector)):
         return UnusableAnswer("The model's vector has entries that are no numbers.")
     length = float(np.linalg.norm(vector.astype(np.float64)))
@@ -97,7 +101,8 @@ def vector_to_bytes(vector: Vector) -> bytes:
 
 
 def to_vector(answer: bytes) -> Vector:
-    """The vector of ``vector_to_bytes``; UnusableAnswer if the bytes are not one whole unit vector."""
+    """The vector of ``vector_to_bytes``; UnusableAnswer if the bytes are not one whole unit
+    vector."""
     if len(answer) % 4:
         raise UnusableAnswer("The bytes are not a whole number of 32-bit floats.")
     vector = sound(np.frombuffer(answer, dtype="<f4").astype(np.float32))
@@ -112,4 +117,6 @@ def _read(kind: type[A], answer: bytes | str) -> A:
     except ValidationError as error:
         first = error.errors()[0]
         place = ".".join(str(part) for part in first["loc"]) or "the answer"
-        raise UnusableAnswer(f"The model's answer does not fit its schema at {place}: {first['msg']}.") from error
+        raise UnusableAnswer(
+            f"The model's answer does not fit its schema at {place}: {first['msg']}."
+        ) from error

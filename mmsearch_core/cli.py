@@ -44,11 +44,14 @@ def _help() -> None:
 @app.command()
 def search(
     text: Annotated[str, typer.Argument(help="What a shopper would type.")] = "",
-    image: Annotated[Path | None, typer.Option(help="Find products similar to this picture.")] = None,
+    image: Annotated[
+        Path | None, typer.Option(help="Find products similar to this picture.")
+    ] = None,
     limit: Annotated[int, typer.Option(min=1, max=50)] = 10,
     as_json: Json = False,
 ) -> None:
-    """Search the live index by words, a picture, or a picture and words ("but blue"); nobody judges the results."""
+    """Search the live index by words, a picture, or a picture and words ("but blue"); nobody judges
+    the results."""
     if not text and not image:
         raise BadSettings("Give words, --image FILE, or both.")
     runtime = Runtime(load_settings())
@@ -56,14 +59,21 @@ def search(
     hits = [_hit(candidate) for candidate in found]
     current = read_current(runtime.work)
     show_hits(
-        {"query": text or str(image), "generation": current.generation if current else None, "hits": hits}, as_json
+        {
+            "query": text or str(image),
+            "generation": current.generation if current else None,
+            "hits": hits,
+        },
+        as_json,
     )
 
 
 @app.command()
 def results(
     query: Annotated[str, typer.Argument(help="A popular query, as shoppers type it.")],
-    locale: Annotated[str, typer.Option(help="en or zh; guessed from the writing where it is not given.")] = "",
+    locale: Annotated[
+        str, typer.Option(help="en or zh; guessed from the writing where it is not given.")
+    ] = "",
     limit: Annotated[int, typer.Option(min=1, max=50)] = 10,
     as_json: Json = False,
 ) -> None:
@@ -71,10 +81,15 @@ def results(
     published = Results(Runtime(load_settings()).work)
     entry = published.look_up(query, locale or guess_locale(query))
     if entry is None:
-        raise StageMissing(f"“{query}” is not among the published queries: try `mmsearch search` for a live answer.")
+        raise StageMissing(
+            f"“{query}” is not among the published queries: try `mmsearch search` for a live"
+            " answer."
+        )
     shown = ("product_id", "relevance", "fused", "verdict", "evidence")
     hits = [{name: hit[name] for name in shown} for hit in entry["hits"][:limit]]
-    show_hits({"query": entry["query"], "generation": published.current.generation, "hits": hits}, as_json)
+    show_hits(
+        {"query": entry["query"], "generation": published.current.generation, "hits": hits}, as_json
+    )
 
 
 @app.command()
@@ -93,7 +108,12 @@ def status(as_json: Json = False) -> None:
             "commit": runtime.ledger.commit_number(target.target_id),
             "open_batches": runtime.ledger.open_batches(target.target_id),
             "failures": [
-                {"key": key, "stage": failure.stage, "kind": failure.kind, "message": failure.message}
+                {
+                    "key": key,
+                    "stage": failure.stage,
+                    "kind": failure.kind,
+                    "message": failure.message,
+                }
                 for key, failure in runtime.ledger.failures(target.target_id, limit=10)
             ],
         }
@@ -116,15 +136,22 @@ def status(as_json: Json = False) -> None:
 
 @app.command()
 def evaluate(
-    folder: Annotated[Path, typer.Argument(help="Folder of judged queries: queries.jsonl and qrels.txt.")],
-    beside: Annotated[bool, typer.Option("--beside", help="Measure the index of the models in [beside].")] = False,
+    folder: Annotated[
+        Path, typer.Argument(help="Folder of judged queries: queries.jsonl and qrels.txt.")
+    ],
+    beside: Annotated[
+        bool, typer.Option("--beside", help="Measure the index of the models in [beside].")
+    ] = False,
     as_json: Json = False,
 ) -> None:
-    """Measure retrieval and judging on queries that people judged, over the index of the models in the settings."""
+    """Measure retrieval and judging on queries that people judged, over the index of the models in
+    the settings."""
     runtime = Runtime(load_settings())
     chosen = runtime.beside() if beside else runtime
     if chosen is None:
-        raise BadSettings("No other models are named beside: name some in [beside], or leave --beside away.")
+        raise BadSettings(
+            "No other models are named beside: name some in [beside], or leave --beside away."
+        )
     report = evaluation.run(read_judged(folder), chosen.line(chosen.target()))
     show_figures(report, as_json, title=str(folder))
 
@@ -135,13 +162,16 @@ def page(
     line: Annotated[str, typer.Option(help="index or search: whose latest page.")] = "index",
     batch: Annotated[str, typer.Option(help="The page of this batch instead.")] = "",
 ) -> None:
-    """Save the page of a run: whether the night was good, and what failed; of several batches that of the worst."""
+    """Save the page of a run: whether the night was good, and what failed; of several batches that
+    of the worst."""
     work = Runtime(load_settings()).work
     newest = latest(work, line)
     named = page_key(batch) if batch else newest.page if newest else ""
     data = work.get(named) if named else None
     if data is None:
-        raise StageMissing(f"There is no page of {batch or f'the {line} line'}: it is written when a run ends.")
+        raise StageMissing(
+            f"There is no page of {batch or f'the {line} line'}: it is written when a run ends."
+        )
     to.write_bytes(data)
     say(str(to))
     if newest and not batch and len(newest.batches) > 1:
@@ -153,8 +183,12 @@ def page(
 @app.command()
 def add(
     files: Annotated[list[Path], typer.Argument(help="Pictures to upload to the catalog bucket.")],
-    product: Annotated[str, typer.Option(help="The product they show; each file's own name where not given.")] = "",
-    title: Annotated[str, typer.Option(help="The product's title, for a product that the feed does not know.")] = "",
+    product: Annotated[
+        str, typer.Option(help="The product they show; each file's own name where not given.")
+    ] = "",
+    title: Annotated[
+        str, typer.Option(help="The product's title, for a product that the feed does not know.")
+    ] = "",
 ) -> None:
     """Upload pictures to the catalog; the next refresh indexes them."""
     missing = [str(file) for file in files if not file.is_file()]
@@ -171,15 +205,23 @@ def add(
 
 
 @app.command()
-def retire(collection: Annotated[str, typer.Argument(help="As `mmsearch status` names it.")]) -> None:
+def retire(
+    collection: Annotated[str, typer.Argument(help="As `mmsearch status` names it.")],
+) -> None:
     """Drop an index that nobody will go back to, never the one that is searched."""
     runtime = Runtime(load_settings())
     target = next((it for it in runtime.ledger.targets() if it.collection == collection), None)
     if target is None:
-        raise BadSettings(f"There is no index {collection}: name one of those that `mmsearch status` shows.")
+        raise BadSettings(
+            f"There is no index {collection}: name one of those that `mmsearch status` shows."
+        )
     if target.status == "live":
         raise BadSettings(f"{collection} is searched: let another take its place first.")
-    here = [it for it in runtime.ledger.targets() if runtime.index.uuid(it.collection) == it.collection_uuid]
+    here = [
+        it
+        for it in runtime.ledger.targets()
+        if runtime.index.uuid(it.collection) == it.collection_uuid
+    ]
     if not here:  # not one that was lost, but another Milvus
         check_present(target, runtime.index, where=redacted(runtime.settings.index.uri))
     runtime.index.drop(collection)
@@ -189,15 +231,17 @@ def retire(collection: Annotated[str, typer.Argument(help="As `mmsearch status` 
 
 @app.command()
 def rollback(
-    generation: Annotated[str, typer.Argument(help="Where to go; the parent of the current one if not given.")] = "",
+    generation: Annotated[
+        str, typer.Argument(help="Where to go; the parent of the current one if not given.")
+    ] = "",
 ) -> None:
     """Make an older generation of results current again, and hold it until `mmsearch release`."""
     runtime = Runtime(load_settings())
     request = going_back.Request(run=f"mmsearch rollback {uuid.uuid4().hex}", generation=generation)
     report = going_back.run(request=request, work=runtime.work, ledger=runtime.ledger)
     say(
-        f"{report['generation']} is current instead of {report['before']}, and held: `mmsearch release` lets the next "
-        "night publish."
+        f"{report['generation']} is current instead of {report['before']}, and held: `mmsearch"
+        " release` lets the next night publish."
     )
 
 
@@ -223,9 +267,13 @@ def upgrade() -> None:
 
 
 def main() -> None:
-    """Run the command; an error of ours is one sentence and its exit code, 75 (try later) or 78 (change something)."""
-    structlog.configure(  # on stderr: what --json prints is JSON alone
-        processors=[structlog.processors.KeyValueRenderer(key_order=["event"])],  # values as repr() shows them
+    """Run the command; an error of ours is one sentence and its exit code, 75 (try later) or 78
+    (change something)."""
+    # on stderr: what --json prints is JSON alone
+    structlog.configure(
+        processors=[
+            structlog.processors.KeyValueRenderer(key_order=["event"])
+        ],  # values as repr() shows them
         logger_factory=structlog.PrintLoggerFactory(sys.stderr),
     )
     try:
@@ -245,7 +293,11 @@ def _search(runtime: Runtime, text: str, image: Path | None) -> Sequence[Candida
     collection = line.target.collection
     words = {language: (text,) for language in ("en", "zh")} if text else {}
     query = StandardQuery(
-        query_key=query_key(text, locale), text=text, locale=locale, wording={"en": text}, keywords=words
+        query_key=query_key(text, locale),
+        text=text,
+        locale=locale,
+        wording={"en": text},
+        keywords=words,
     )
     picture = _normalised(runtime, image) if image else None
     if image and picture:
@@ -266,8 +318,15 @@ def _page(runtime: Runtime, line: str) -> dict[str, Any] | None:
         return None
     made = newest.made_at.isoformat()
     address = f"s3://{runtime.work.bucket}/{newest.page}"
-    batches = [{"batch": it.batch, "verdict": it.verdict, "headline": it.headline} for it in newest.batches]
-    shown = {"page": address, "verdict": newest.verdict, "headline": newest.headline, "made_at": made}
+    batches = [
+        {"batch": it.batch, "verdict": it.verdict, "headline": it.headline} for it in newest.batches
+    ]
+    shown = {
+        "page": address,
+        "verdict": newest.verdict,
+        "headline": newest.headline,
+        "made_at": made,
+    }
     return shown | {"batches": batches}
 
 
@@ -286,7 +345,12 @@ def _hit(candidate: Candidate) -> dict[str, Any]:
         "relevance": None,
         "fused": candidate.fused,
         "verdict": None,
-        "evidence": {"picture": candidate.picture, "where": str(candidate.where), "text": candidate.text, "reason": ""},
+        "evidence": {
+            "picture": candidate.picture,
+            "where": str(candidate.where),
+            "text": candidate.text,
+            "reason": "",
+        },
     }
 
 

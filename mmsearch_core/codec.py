@@ -1,5 +1,5 @@
-"""Records to Parquet and JSON and back. The schema of a file is read off the record's type hints, so an empty file has
-the same columns as a full one."""
+"""Records to Parquet and JSON and back. The schema of a file is read off the record's type hints,
+so an empty file has the same columns as a full one."""
 
 import dataclasses
 import io
@@ -34,14 +34,16 @@ _SCALARS: dict[Any, pa.DataType] = {
 
 
 def dump(records: Sequence[T], record_type: Any) -> bytes:
-    """The records, all of one type or one union of types, as one Parquet file; equal records give equal bytes."""
+    """The records, all of one type or one union of types, as one Parquet file; equal records give
+    equal bytes."""
     buffer = io.BytesIO()
     pq.write_table(to_table(records, record_type), buffer, compression="zstd")
     return buffer.getvalue()
 
 
 def to_table(records: Sequence[T], record_type: Any) -> pa.Table:
-    """The records, all of one type or one union of types, as an Arrow table of the schema ``schema_of``."""
+    """The records, all of one type or one union of types, as an Arrow table of the schema
+    ``schema_of``."""
     rows = [_to_row(record, record_type) for record in records]
     return pa.Table.from_pylist(rows, schema=schema_of(record_type))
 
@@ -49,7 +51,9 @@ def to_table(records: Sequence[T], record_type: Any) -> pa.Table:
 def load(data: bytes, record_type: Any) -> list[Any]:
     """The records of a file written by ``dump``."""
     converter = _parquet_converter()
-    return [converter.structure(row, record_type) for row in pq.read_table(io.BytesIO(data)).to_pylist()]
+    return [
+        converter.structure(row, record_type) for row in pq.read_table(io.BytesIO(data)).to_pylist()
+    ]
 
 
 def to_json(value: Any, value_type: Any = None) -> bytes:
@@ -69,12 +73,16 @@ def from_json(data: bytes, record_type: type[T]) -> T:
 
 
 def _to_row(record: Any, record_type: Any) -> dict[str, Any]:
-    return cast(dict[str, Any], _parquet_converter().unstructure(record, unstructure_as=record_type))
+    return cast(
+        dict[str, Any], _parquet_converter().unstructure(record, unstructure_as=record_type)
+    )
 
 
 @cache
 def _parquet_converter() -> Converter:
-    return _converter(to_plain=lambda moment: moment, from_plain=lambda moment: moment.astimezone(UTC))
+    return _converter(
+        to_plain=lambda moment: moment, from_plain=lambda moment: moment.astimezone(UTC)
+    )
 
 
 @cache
@@ -82,19 +90,30 @@ def _json_converter() -> Converter:
     return _converter(to_plain=datetime.isoformat, from_plain=datetime.fromisoformat)
 
 
-def _converter(*, to_plain: Callable[[datetime], Any], from_plain: Callable[[Any], datetime]) -> Converter:
+def _converter(
+    *, to_plain: Callable[[datetime], Any], from_plain: Callable[[Any], datetime]
+) -> Converter:
     converter = Converter()
     converter.register_unstructure_hook(datetime, to_plain)
     converter.register_structure_hook(datetime, lambda plain, _: from_plain(plain))
-    converter.register_unstructure_hook_func(lambda kind: kind is Vector, lambda vector: vector.tolist())
-    converter.register_structure_hook_func(lambda kind: kind is Vector, lambda v, _: np.asarray(v, dtype=np.float32))
+    converter.register_unstructure_hook_func(
+        lambda kind: kind is Vector, lambda vector: vector.tolist()
+    )
+    converter.register_structure_hook_func(
+        lambda kind: kind is Vector, lambda v, _: np.asarray(v, dtype=np.float32)
+    )
     converter.register_unstructure_hook_func(lambda kind: kind == Where, str)
-    converter.register_structure_hook_func(lambda kind: kind == Where, lambda text, _: parse_where(text))
+    converter.register_structure_hook_func(
+        lambda kind: kind == Where, lambda text, _: parse_where(text)
+    )
     # Parquet gives maps back as lists of pairs, and every column of a union for each of its rows
     converter.register_structure_hook_factory(
         lambda kind: bool(cast(Any, get_origin(kind)) is Mapping),
         lambda kind: (
-            lambda pairs, _: {key: converter.structure(value, get_args(kind)[1]) for key, value in dict(pairs).items()}
+            lambda pairs, _: {
+                key: converter.structure(value, get_args(kind)[1])
+                for key, value in dict(pairs).items()
+            }
         ),
     )
     configure_tagged_union(Change, converter, tag_name="change")
@@ -108,7 +127,9 @@ def schema_of(record_type: Any) -> pa.Schema:
         members = [schema_of(member) for member in get_args(record_type)]
         return pa.unify_schemas([pa.schema([pa.field("change", pa.string())]), *members])
     hints = get_type_hints(record_type)
-    return pa.schema([(field.name, _arrow(hints[field.name])) for field in dataclasses.fields(record_type)])
+    return pa.schema(
+        [(field.name, _arrow(hints[field.name])) for field in dataclasses.fields(record_type)]
+    )
 
 
 def _arrow(hint: Any) -> pa.DataType:

@@ -1,4 +1,5 @@
-"""Child processes that open what strangers sent: their memory is bounded, and they do not outlive who started them."""
+"""Child processes that open what strangers sent: their memory is bounded, and they do not outlive
+who started them."""
 
 import ctypes
 import resource
@@ -9,8 +10,8 @@ PR_SET_PDEATHSIG = 1  # <sys/prctl.h>
 
 
 def confine(memory: int) -> None:
-    """Bound the address space of this process, in bytes, so that what asks for more gets a MemoryError; and go with
-    the process that it was forked from, even out of a loop in C."""
+    """Bound the address space of this process, in bytes, so that what asks for more gets a
+    MemoryError; and go with the process that it was forked from, even out of a loop in C."""
     most = resource.getrlimit(resource.RLIMIT_AS)[1]
     allowed = memory if most == resource.RLIM_INFINITY else min(memory, most)
     resource.setrlimit(resource.RLIMIT_AS, (allowed, allowed))

@@ -1,4 +1,5 @@
-"""What commands print: tables for people, JSON for programs. All that comes from outside goes through ``safe_text``."""
+"""What commands print: tables for people, JSON for programs. All that comes from outside goes
+through ``safe_text``."""
 
 import sys
 from collections.abc import Mapping
@@ -32,11 +33,21 @@ def show_hits(found: Mapping[str, Any], as_json: bool) -> None:
     if as_json:
         show_json(found)
         return
-    table = Table("", "product", "relevance", "fused", "verdict", "seen", title=cell(found["query"]))
+    table = Table(
+        "", "product", "relevance", "fused", "verdict", "seen", title=cell(found["query"])
+    )
     for place, hit in enumerate(found["hits"], start=1):
         seen = hit["evidence"]["text"].splitlines()
-        scores = ["–" if hit[name] is None else f"{hit[name]:.3f}" for name in ("relevance", "fused")]
-        cells = (str(place), hit["product_id"], *scores, hit["verdict"] or "–", seen[0] if seen else "")
+        scores = [
+            "–" if hit[name] is None else f"{hit[name]:.3f}" for name in ("relevance", "fused")
+        ]
+        cells = (
+            str(place),
+            hit["product_id"],
+            *scores,
+            hit["verdict"] or "–",
+            seen[0] if seen else "",
+        )
         table.add_row(*map(cell, cells))
     Console().print(table)
 

@@ -13,7 +13,7 @@ MMSearchError
 │   └── KilledTheWorker  whoever touched this record died, more than once
 ├── TryLater             exit 75: the scheduler retries
 │   ├── StoreAway  EngineAway  IndexAway  LedgerAway  QueueAway
-│   │              └── EngineBroke  it broke while it worked on records, maybe because of one of them
+│   │              └── EngineBroke  it broke on records, maybe because of one of them
 │   ├── Busy             somebody else holds the lease
 │   ├── IndexIncomplete  a comparison's batches are not all done
 │   ├── FeedReplaced     another state of the feed was taken meanwhile
@@ -23,12 +23,11 @@ MMSearchError
     ├── SchemaMismatch   the ledger or a collection is of another version
     ├── ModelMismatch    a stage's recipe is not the plan's
     ├── ListingBroken    an inventory of the bucket is not whole, or not the newest
-    ├── TooManyRemovals  more is gone from the bucket than one run may remove unasked
-    ├── HeldForApproval  results differ so much from the published ones that a person has to approve them
+    ├── HeldForApproval  results differ so much that a person has to approve them
     ├── FeedBroken       the feed is not there, or too little of it can be read
     ├── TooManyRemovals  more is gone from the bucket or the feed than one run may remove unasked
     └── StageMissing     the stage before has not run
-PreconditionFailed       a conditional write lost; part of the store's contract, always handled by the caller
+PreconditionFailed       a conditional write lost: part of the store's contract, handled by callers
 """
 
 
@@ -89,8 +88,9 @@ class EngineAway(TryLater):
 
 
 class EngineBroke(EngineAway):
-    """The model engine broke while it worked on records: out of memory, or a GPU that has to be set up anew. It counts
-    as a death of the process, so that a record that does this every time is found."""
+    """The model engine broke while it worked on records: out of memory, or a GPU that has to be set
+    up anew. It counts as a death of the process, so that a record that does this every time is
+    found."""
 
 
 class IndexAway(TryLater):
@@ -110,7 +110,7 @@ class Busy(TryLater):
 
 
 class FeedReplaced(TryLater):
-    """Another state of the feed was taken meanwhile: of the older one, nothing more may be written."""
+    """Another state of the feed was taken meanwhile: nothing of the older one may be written."""
 
 
 class TooManyFailures(TryLater):

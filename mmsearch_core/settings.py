@@ -1,5 +1,6 @@
-"""The knobs. Environment variables (``MMSEARCH_CATALOG__BUCKET=…``) win over one TOML file (``mmsearch.toml``, or the
-file that ``MMSEARCH_CONFIG`` names); everything is checked before any work starts."""
+"""The knobs. Environment variables (``MMSEARCH_CATALOG__BUCKET=…``) win over one TOML file
+(``mmsearch.toml``, or the file that ``MMSEARCH_CONFIG`` names); everything is checked before any
+work starts."""
 
 import os
 import re
@@ -16,7 +17,12 @@ from pydantic import (
     field_validator,
     model_validator,
 )
-from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict, TomlConfigSettingsSource
+from pydantic_settings import (
+    BaseSettings,
+    PydanticBaseSettingsSource,
+    SettingsConfigDict,
+    TomlConfigSettingsSource,
+)
 
 from mmsearch_core.errors import BadSettings
 from mmsearch_core.records.query import is_locale, normalise, usable_query
@@ -49,11 +55,14 @@ class Catalog(Section):
     bucket: str = "catalog"
     pictures: str = "pictures/"
     feed: str = "products.jsonl"
-    # the first group of this pattern, matched against a key, is the product that the picture belongs to
+    # the first group of this pattern, matched against a key, is the product that the picture
+    # belongs to
     product_pattern: str = r"^pictures/([^/]+)/"
-    # instead of listing the bucket: a manifest.json of S3 Inventory, or the prefix under which the newest one is taken
+    # instead of listing the bucket: a manifest.json of S3 Inventory, or the prefix under which the
+    # newest one is taken
     inventory: str | None = Field(default=None, pattern=r"^s3://[^/]+/")
-    removed_share: Share = 0.2  # of the pictures or products may go in one run; more has to be approved
+    # of the pictures or products may go in one run; more has to be approved
+    removed_share: Share = 0.2
     removed_at_least: int = Field(default=100, ge=0)  # so many may be removed whatever their share
 
 
@@ -76,14 +85,15 @@ class Work(Section):
 
 
 class Queue(Section):
-    """The SQS queue that the catalog bucket notifies of its changes. Without keys, boto3's own chain is asked."""
+    """The SQS queue that the catalog bucket notifies of its changes. Without keys, boto3's own
+    chain is asked."""
 
-    url: str | None = Field(
-        default=None, pattern=r"^https?://[^/]+/.+"
-    )  # as AWS gives it; None: nightly runs alone see changes
+    # as AWS gives it; None: nightly runs alone see changes
+    url: str | None = Field(default=None, pattern=r"^https?://[^/]+/.+")
     access_key: str | None = None
     secret_key: SecretStr | None = None
-    quiet_seconds: int = Field(default=5, ge=1, le=20)  # a batch ends when no message came for so long,
+    # a batch ends when no message came for so long,
+    quiet_seconds: int = Field(default=5, ge=1, le=20)
     longest_seconds: int = Field(default=60, ge=1, le=3600)  # or this long after it began,
     max_batch: int = Field(default=2000, gt=0)  # or with so many messages
     poll_seconds: float = Field(default=5, gt=0)  # how often the doorbell looks
@@ -92,8 +102,8 @@ class Queue(Section):
 
 
 class PinnedQuery(Section):
-    """A query that is precomputed every night, asked or not. Without a locale, a text with Chinese characters is
-    Chinese and any other English."""
+    """A query that is precomputed every night, asked or not. Without a locale, a text with Chinese
+    characters is Chinese and any other English."""
 
     text: str
     locale: str = ""
@@ -119,15 +129,17 @@ class PinnedQuery(Section):
 
 
 class QueryLog(Section):
-    """Where the shop's query log lies, as JSON lines (time, session, locale, query), plain or gzip'd."""
+    """Where the shop's query log lies, as JSON lines (time, session, locale, query), plain or
+    gzip'd."""
 
     bucket: str = "catalog"
     prefix: str = "queries/"
     half_life_days: float = Field(default=7, gt=0, le=3650)
-    # events that are older than this before the newest one do not count, and objects of such days are not read;
-    # None: six half-lives, after which an event has 1/64 of its weight
+    # events that are older than this before the newest one do not count, and objects of such days
+    # are not read; None: six half-lives, after which an event has 1/64 of its weight
     window_days: float | None = Field(default=None, gt=0, le=36_500)
-    # where the key of an object names the day of its events (year, month, day); "": keys name no days
+    # where the key of an object names the day of its events (year, month, day); "": keys name no
+    # days
     day_pattern: str = r"(20\d\d)[-/_.]?(\d\d)[-/_.]?(\d\d)"
     popular: int = Field(default=200, gt=0)  # how many queries are precomputed
     min_sessions: int = Field(default=2, gt=0)
@@ -156,8 +168,10 @@ class Index(Section):
     uri: str = "http://127.0.0.1:19530"
     token: SecretStr | None = None
     alias: str = Field(default="mmsearch", pattern=r"^[A-Za-z_][A-Za-z0-9_]*$")
-    reread: int = Field(default=50_000, ge=0)  # rows that are read back and held against their digests in a night
-    switch: Literal["measured", "at_once"] = "measured"  # an index that was measured gives way to one that is no worse
+    # rows that are read back and held against their digests in a night
+    reread: int = Field(default=50_000, ge=0)
+    # an index that was measured gives way to one that is no worse
+    switch: Literal["measured", "at_once"] = "measured"
 
 
 class LedgerSettings(Section):
@@ -167,8 +181,9 @@ class LedgerSettings(Section):
 
 
 class Models(Section):
-    """Each is a hub id, with or without ``@revision``, or a folder; ``clip`` may also name an architecture and its
-    weights as open_clip lists them. The defaults are the small models that travel with mmsearch."""
+    """Each is a hub id, with or without ``@revision``, or a folder; ``clip`` may also name an
+    architecture and its weights as open_clip lists them. The defaults are the small models that
+    travel with mmsearch."""
 
     vlm: str = str(MODELS / "qwen3vl")
     vlm_revision: str | None = None
@@ -176,14 +191,15 @@ class Models(Section):
     sbert: str = str(MODELS / "sbert")
     sbert_revision: str | None = None
     device: str = "cpu"
-    dtype: Literal["float32", "bfloat16", "float16"] = "float32"  # of vlm; CLIP and SBERT make vectors in float32
+    # of vlm; CLIP and SBERT make vectors in float32
+    dtype: Literal["float32", "bfloat16", "float16"] = "float32"
     max_new_tokens: int = Field(default=512, gt=0)
     batch: int = Field(default=16, gt=0)
 
 
 class Beside(Section):
-    """Models, where they differ from ``models``, whose index is kept current beside the one that is searched: the next
-    ones, or the last."""
+    """Models, where they differ from ``models``, whose index is kept current beside the one that is
+    searched: the next ones, or the last."""
 
     vlm: str = ""
     clip: str = ""
@@ -198,22 +214,27 @@ class Beside(Section):
 class Shards(Section):
     """How work is cut and when a shard doubts its environment."""
 
-    # records per shard; 0: as many as take five to ten minutes, by what was measured in earlier batches
+    # records per shard; 0: as many as take five to ten minutes, by what was measured in earlier
+    # batches
     size: int = Field(default=0, ge=0, le=MOST_RECORDS)
     most: int = Field(default=200, gt=0, le=MOST_SHARDS)  # shards a batch
-    failed_share: Share = 0.2  # with more failures than that a stage does a known good item, to tell whose fault it is
-    failed_at_least: int = Field(default=10, ge=0)  # so many failures are borne whatever their share
+    # with more failures than that a stage does a known good item, to tell whose fault it is
+    failed_share: Share = 0.2
+    # so many failures are borne whatever their share
+    failed_at_least: int = Field(default=10, ge=0)
     lease_seconds: float = Field(default=30, gt=0)
 
 
 class Backfill(Section):
-    """How a backfill is cut, and what it may cost before a person is asked. What a call takes is measured in the latest
-    run; before there is one, these guesses count."""
+    """How a backfill is cut, and what it may cost before a person is asked. What a call takes is
+    measured in the latest run; before there is one, these guesses count."""
 
-    shards: int = Field(default=20, gt=0, le=MOST_SHARDS)  # a batch: small, so that events are soon between two
+    # a batch: small, so that events are soon between two
+    shards: int = Field(default=20, gt=0, le=MOST_SHARDS)
     budget_minutes: float = Field(default=60, ge=0)
     gpus: int = Field(default=1, gt=0)
-    call_seconds: tuple[float, float, float] = (1.0, 0.01, 0.02)  # describe, embed_text, embed_image
+    # describe, embed_text, embed_image
+    call_seconds: tuple[float, float, float] = (1.0, 0.01, 0.02)
     other_seconds: float = Field(default=0.05, ge=0)  # an asset, for all that is no model
 
 
@@ -232,7 +253,8 @@ class Search(Section):
     """Retrieval and what is published."""
 
     per_leg: int = Field(default=200, gt=0, le=MOST_ROWS)  # rows that each leg is asked for first,
-    deepest: int = Field(default=3200, gt=0, le=MOST_ROWS)  # and at most, where too many of them cannot be shown
+    # and at most, where too many of them cannot be shown
+    deepest: int = Field(default=3200, gt=0, le=MOST_ROWS)
     candidates: int = Field(default=50, gt=0)
     hits: int = Field(default=50, gt=0)
     min_hits: int = Field(default=10, ge=0)  # a storefront's first row, and what nDCG@10 looks at
@@ -242,8 +264,10 @@ class Search(Section):
     gone: Share = 0.3  # of the lists that are published may have none tonight
     emptied: Share = 0.05  # of the lists in both nights may have lost all their hits
     churn: Share = 0.3  # mean of 1 - rank-biased overlap, over the lists with hits in both nights
-    changes_at_least: int = Field(default=5, ge=0)  # so many lists may go, empty or change, whatever their share
-    # a night waits so long, from its start, for the index to be whole; then it goes on with what is there, and says so
+    # so many lists may go, empty or change, whatever their share
+    changes_at_least: int = Field(default=5, ge=0)
+    # a night waits so long, from its start, for the index to be whole; then it goes on with what is
+    # there, and says so
     await_minutes: float = Field(default=120, ge=0, le=240)
     buckets: int = Field(default=256, ge=1, le=4096)
 
@@ -280,14 +304,20 @@ class Settings(BaseSettings):
         settings_cls: type[BaseSettings],
         init_settings: PydanticBaseSettingsSource,
         env_settings: PydanticBaseSettingsSource,
-        dotenv_settings: PydanticBaseSettingsSource,  # noqa: ARG003
-        file_secret_settings: PydanticBaseSettingsSource,  # noqa: ARG003
+        dotenv_settings: PydanticBaseSettingsSource,  # noqa: ARG003 of the protocol
+        file_secret_settings: PydanticBaseSettingsSource,  # noqa: ARG003 of the protocol
     ) -> tuple[PydanticBaseSettingsSource, ...]:
         """Arguments, then the environment, then the TOML file."""
         named = os.environ.get("MMSEARCH_CONFIG")
         if named and not Path(named).is_file():
-            raise BadSettings(f"MMSEARCH_CONFIG names {named}, which is not a file: correct or unset it.")
-        return init_settings, env_settings, TomlConfigSettingsSource(settings_cls, Path(named or "mmsearch.toml"))
+            raise BadSettings(
+                f"MMSEARCH_CONFIG names {named}, which is not a file: correct or unset it."
+            )
+        return (
+            init_settings,
+            env_settings,
+            TomlConfigSettingsSource(settings_cls, Path(named or "mmsearch.toml")),
+        )
 
 
 def load_settings() -> Settings:
@@ -302,4 +332,6 @@ def load_settings() -> Settings:
             f"Setting {name} is wrong ({first['msg']}): correct it in mmsearch.toml or {variable}."
         ) from error
     except ValueError as error:
-        raise BadSettings(f"The settings cannot be read ({error}): correct mmsearch.toml.") from error
+        raise BadSettings(
+            f"The settings cannot be read ({error}): correct mmsearch.toml."
+        ) from error

@@ -1,7 +1,9 @@
-"""Who works on a stage of a shard: one object, held by conditional writes, that also remembers who died on what.
+"""Who works on a stage of a shard: one object, held by conditional writes, that also remembers who
+died on what.
 
-What it remembers lasts until the stage is done well: an attempt that was stopped by something else (the store was away
-for a moment, another stage is missing) knows as much about who died as the attempts before it.
+What it remembers lasts until the stage is done well: an attempt that was stopped by something else
+(the store was away for a moment, another stage is missing) knows as much about who died as the
+attempts before it.
 """
 
 import socket
@@ -17,12 +19,15 @@ from mmsearch_core.errors import Busy, EngineBroke, PreconditionFailed
 from mmsearch_core.ports import ObjectStore
 
 DEATHS_BEFORE_CAUTION = 2
-AHEAD = 2  # leases; one that ends later was taken by a clock that was ahead, and would hold for as long as that was
+# leases; one that ends later was taken by a clock that was ahead, and would hold for as long as
+# that was
+AHEAD = 2
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class LeaseNote:
-    """What the lease object says. ``expires`` is in seconds since the epoch; without a ``holder`` it was given back."""
+    """What the lease object says. ``expires`` is in seconds since the epoch; without a ``holder``
+    it was given back."""
 
     holder: str
     expires: float
@@ -44,12 +49,14 @@ class LeaseNote:
 
 
 class ShardLease:
-    """A context manager. Entering waits until a dead holder's lease has run out; leaving gives the lease back.
+    """A context manager. Entering waits until a dead holder's lease has run out; leaving gives the
+    lease back.
 
-    A process that dies leaves its note behind, which is how the next one knows. After two deaths records are done one
-    by one, each named in the note before it is touched; whoever is named when a process dies again is quarantined. As
-    a death counts too an engine that broke in the process, and a process that was told to end (SIGTERM), since whoever
-    hangs on a record ends so. ``about`` names the work: deaths on other work do not count.
+    A process that dies leaves its note behind, which is how the next one knows. After two deaths
+    records are done one by one, each named in the note before it is touched; whoever is named when
+    a process dies again is quarantined. As a death counts too an engine that broke in the process,
+    and a process that was told to end (SIGTERM), since whoever hangs on a record ends so. ``about``
+    names the work: deaths on other work do not count.
     """
 
     def __init__(self, store: ObjectStore, key: str, *, seconds: float, about: str = "") -> None:
@@ -65,17 +72,24 @@ class ShardLease:
         deadline = time.monotonic() + 1.5 * self._seconds
         while not self._take():
             if time.monotonic() > deadline:
-                raise Busy(f"Another process works on {self._key.removesuffix('.json')}: wait until it is done.")
+                raise Busy(
+                    f"Another process works on {self._key.removesuffix('.json')}: wait until it is"
+                    " done."
+                )
             time.sleep(min(1.0, self._seconds / 10))
         threading.Thread(target=self._renew, daemon=True).start()
         return self
 
-    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, _: TracebackType | None) -> None:
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, _: TracebackType | None
+    ) -> None:
         self._left.set()
         with self._lock:
             if self._lost:
                 return
-            with suppress(PreconditionFailed):  # taken over after it ran out: no longer ours to give back
+            with suppress(
+                PreconditionFailed
+            ):  # taken over after it ran out: no longer ours to give back
                 self._store.put(self._key, to_json(self._left_behind(error)), if_match=self._etag)
 
     @property
@@ -92,7 +106,8 @@ class ShardLease:
         self._write(replace(self.note, in_flight=record_id))
 
     def _left_behind(self, error: BaseException | None) -> LeaseNote:
-        """The note of a lease that is given back: nothing is to be remembered once the work is done."""
+        """The note of a lease that is given back: nothing is to be remembered once the work is
+        done."""
         if error is None:
             return LeaseNote(holder="", expires=0)
         died = isinstance(error, EngineBroke | SystemExit)
@@ -118,16 +133,21 @@ class ShardLease:
             return False
         return True
 
-    def _put(self, note: LeaseNote, *, if_none_match: bool = False, if_match: str | None = None) -> None:
+    def _put(
+        self, note: LeaseNote, *, if_none_match: bool = False, if_match: str | None = None
+    ) -> None:
         note = replace(note, expires=time.time() + self._seconds)
         data = to_json(note)
         try:
-            self._etag = self._store.put(self._key, data, if_none_match=if_none_match, if_match=if_match)
+            self._etag = self._store.put(
+                self._key, data, if_none_match=if_none_match, if_match=if_match
+            )
         except PreconditionFailed:
             there = self._store.head(self._key)
             if there is None or self._store.get(self._key, if_match=there.etag) != data:
                 raise
-            self._etag = there.etag  # it was written, only the answer was lost and the client tried again
+            # it was written, only the answer was lost and the client tried again
+            self._etag = there.etag
         self.note = note
 
     def _write(self, note: LeaseNote) -> None:
@@ -146,5 +166,5 @@ class ShardLease:
                 self._write(self.note)
             except Busy:
                 return
-            except Exception:  # noqa: S112 - a store that is away for a moment shows itself in the work, not here
+            except Exception:  # noqa: S112 it shows itself in the work
                 continue

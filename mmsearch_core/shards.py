@@ -1,5 +1,6 @@
-"""The one loop. A stage of a shard is: skip if my report with my fingerprint is there; else do it, write the outputs,
-write the report last. Retry, crash, backfill and re-run are then the same thing."""
+"""The one loop. A stage of a shard is: skip if my report with my fingerprint is there; else do it,
+write the outputs, write the report last. Retry, crash, backfill and re-run are then the same
+thing."""
 
 import time
 from collections import Counter
@@ -29,7 +30,8 @@ In = TypeVar("In")
 Outcome = Sequence[Any] | BadRecord  # the records made of one input, or why there are none
 Tally = Counter[str]  # what a stage wants counted: calls_made, calls_saved, rows_written, …
 
-# what says nothing of the environment: the object changed meanwhile, or an earlier stage had failed on it
+# what says nothing of the environment: the object changed meanwhile, or an earlier stage had failed
+# on it
 NOT_COUNTED = (SourceChanged.__name__, FailedBefore.__name__)
 
 log = structlog.get_logger()
@@ -46,8 +48,8 @@ def shard_path(batch: str, number: int) -> str:
 
 
 def shard_size(records: int, *, least: int, most_shards: int) -> int:
-    """Records per shard: ``least``, or more where that would make more than ``most_shards`` shards, each of which is a
-    mapped task of Airflow for every stage."""
+    """Records per shard: ``least``, or more where that would make more than ``most_shards`` shards,
+    each of which is a mapped task of Airflow for every stage."""
     return max(least, -(-records // most_shards))
 
 
@@ -86,7 +88,9 @@ class Shard:
         if name not in self._files:
             found = self.store.get(f"{self.path}/{name}.parquet")
             if found is None:
-                raise StageMissing(f"{self.path}/{name}.parquet is missing: run the stage that writes it first.")
+                raise StageMissing(
+                    f"{self.path}/{name}.parquet is missing: run the stage that writes it first."
+                )
             self._files[name] = found
         return self._files[name]
 
@@ -113,11 +117,12 @@ class Shard:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Stage(Generic[In]):
-    """What a stage is, apart from the loop. ``reads`` names each input file and the stage that writes it; ``writes``
-    names each output file and its record type, a different one each; ``work`` answers a batch with one outcome an item,
-    in order; ``finish`` is called once, when all are answered. ``canary`` does a known good item in the same way, not
-    through the memo, and answers why it failed or None: it is asked when so many records failed that the cause may be
-    the environment."""
+    """What a stage is, apart from the loop. ``reads`` names each input file and the stage that
+    writes it; ``writes`` names each output file and its record type, a different one each; ``work``
+    answers a batch with one outcome an item, in order; ``finish`` is called once, when all are
+    answered. ``canary`` does a known good item in the same way, not through the memo, and answers
+    why it failed or None: it is asked when so many records failed that the cause may be the
+    environment."""
 
     recipe: Recipe
     reads: Mapping[str, str]
@@ -135,8 +140,11 @@ class Stage(Generic[In]):
         return self.recipe.stage
 
 
-def run_stage(stage: Stage[Any], path: str, *, store: ObjectStore, settings: Shards) -> tuple[ShardReport, bool]:
-    """Do the stage on the shard, unless it is done; returns the report and whether it was there already."""
+def run_stage(
+    stage: Stage[Any], path: str, *, store: ObjectStore, settings: Shards
+) -> tuple[ShardReport, bool]:
+    """Do the stage on the shard, unless it is done; returns the report and whether it was there
+    already."""
     shard = Shard(store, path)
     plan = read_plan(store, shard.batch)
     check_recipe(stage.recipe, plan)
@@ -152,7 +160,9 @@ def run_stage(stage: Stage[Any], path: str, *, store: ObjectStore, settings: Sha
         report = replace(_do(stage, shard, lease, settings), fingerprint=fingerprint, inputs=inputs)
         lease.check()
         store.put(f"{shard.path}/reports/{stage.name}.json", to_json(report))
-    log.info(f"{stage.name}.done", shard=path, read=report.read, failed=report.failed, **report.tally)
+    log.info(
+        f"{stage.name}.done", shard=path, read=report.read, failed=report.failed, **report.tally
+    )
     return report, False
 
 
@@ -160,8 +170,8 @@ def check_recipe(recipe: Recipe, plan: Plan) -> None:
     """ModelMismatch if what would run now is not what was planned."""
     if plan.recipes.get(recipe.stage) != recipe.recipe_id:
         raise ModelMismatch(
-            f"The model, prompt or settings of {recipe.stage} changed since batch {plan.batch} was planned: "
-            f"clear the run from its first task, so that it is planned again."
+            f"The model, prompt or settings of {recipe.stage} changed since batch {plan.batch} was"
+            " planned: clear the run from its first task, so that it is planned again."
         )
 
 
@@ -172,9 +182,14 @@ def _input_digests(stage: Stage[Any], shard: Shard) -> dict[str, str]:
             continue
         report = shard.report(writer)
         if report is None or report.outputs.get(name) != digests[name]:
-            raise StageMissing(f"{shard.path}/{name}.parquet is not finished: run the stage {writer} first.")
+            raise StageMissing(
+                f"{shard.path}/{name}.parquet is not finished: run the stage {writer} first."
+            )
         if any(digests.get(read, digest) != digest for read, digest in report.inputs.items()):
-            raise StageMissing(f"{shard.path} was planned again after {writer} had run: clear the run from {writer}.")
+            raise StageMissing(
+                f"{shard.path} was planned again after {writer} had run: clear the run from"
+                f" {writer}."
+            )
     return digests
 
 
@@ -182,11 +197,18 @@ def _done(stage: Stage[Any], shard: Shard, fingerprint: str) -> ShardReport | No
     there = shard.report(stage.name)
     if there is None or there.fingerprint != fingerprint:
         return None
-    for name, digest in there.outputs.items():  # a process that lost its lease may have written over one
+    for (
+        name,
+        digest,
+    ) in there.outputs.items():  # a process that lost its lease may have written over one
         data = shard.store.get(f"{shard.path}/{name}.parquet")
         if data is None or sha256(data).hexdigest() != digest:
             return None
-    log.info(f"{stage.name}.skip", shard=shard.path, reason="done before, with the same recipe and inputs")
+    log.info(
+        f"{stage.name}.skip",
+        shard=shard.path,
+        reason="done before, with the same recipe and inputs",
+    )
     return there
 
 
@@ -201,7 +223,11 @@ def _do(stage: Stage[Any], shard: Shard, lease: ShardLease, settings: Shards) ->
     for item, outcome in _outcomes(stage, items, lease, tally):
         if isinstance(outcome, BadRecord):
             kind = type(outcome).__name__
-            failures.append(Failure(record_id=stage.id_of(item), stage=stage.name, kind=kind, message=str(outcome)))
+            failures.append(
+                Failure(
+                    record_id=stage.id_of(item), stage=stage.name, kind=kind, message=str(outcome)
+                )
+            )
         else:
             for record in outcome:
                 made[file_of[type(record)]].append(record)
@@ -231,16 +257,21 @@ def _do(stage: Stage[Any], shard: Shard, lease: ShardLease, settings: Shards) ->
     )
 
 
-def _outcomes(stage: Stage[Any], items: Sequence[Any], lease: ShardLease, tally: Tally) -> list[tuple[Any, Outcome]]:
+def _outcomes(
+    stage: Stage[Any], items: Sequence[Any], lease: ShardLease, tally: Tally
+) -> list[tuple[Any, Outcome]]:
     """One outcome an item, in order; in caution one by one, leaving out what killed before."""
     outcomes: list[tuple[Any, Outcome]] = []
     size = 1 if lease.cautious else stage.batch
     if lease.cautious and stage.canary and items:
-        _check_canary(stage)  # else a broken environment would have one record after the other blamed
+        # else a broken environment would have one record after the other blamed
+        _check_canary(stage)
     for start in range(0, len(items), size):
         batch = items[start : start + size]
         if lease.cautious and stage.id_of(batch[0]) in lease.note.quarantined:
-            died = KilledTheWorker(f"The process of {stage.name} died on it more than once: look at the source.")
+            died = KilledTheWorker(
+                f"The process of {stage.name} died on it more than once: look at the source."
+            )
             outcomes.append((batch[0], died))
             continue
         if lease.cautious:
@@ -255,16 +286,21 @@ def _check_canary(stage: Stage[Any]) -> None:
     failed = stage.canary() if stage.canary else None
     if failed:
         raise TooManyFailures(
-            f"Processes of {stage.name} died, and a known good item fails there, with: {failed} Nothing was charged to "
-            "any record: mend the cause."
+            f"Processes of {stage.name} died, and a known good item fails there, with:"
+            f" {failed} Nothing was charged to any record: mend the cause."
         )
 
 
 def _spend_failure_budget(
-    stage: Stage[Any], path: str, failures: Sequence[Failure], read: int, settings: Shards, tally: Tally
+    stage: Stage[Any],
+    path: str,
+    failures: Sequence[Failure],
+    read: int,
+    settings: Shards,
+    tally: Tally,
 ) -> None:
-    """TooManyFailures if more failed than the budget allows, unless a known good item is done well: then the failures
-    are the records' own, however many they are."""
+    """TooManyFailures if more failed than the budget allows, unless a known good item is done well:
+    then the failures are the records' own, however many they are."""
     failures = [failure for failure in failures if failure.kind not in NOT_COUNTED]
     if len(failures) <= max(settings.failed_at_least, settings.failed_share * read):
         return
@@ -273,10 +309,12 @@ def _spend_failure_budget(
         tally["canary_well"] += 1
         log.warning(f"{stage.name}.canary_well", shard=path, failed=len(failures), read=read)
         return
-    kinds = ", ".join(f"{count} {kind}" for kind, count in Counter(f.kind for f in failures).most_common(3))
+    kinds = ", ".join(
+        f"{count} {kind}" for kind, count in Counter(f.kind for f in failures).most_common(3)
+    )
     also = f" So did a known good item, with: {canary_failed}" if canary_failed else ""
     mend = "mend the cause." if stage.canary else "mend the cause, or raise shards.failed_share."
     raise TooManyFailures(
-        f"{len(failures)} of {read} records of {path} failed in {stage.name} ({kinds}), the first with: "
-        f"{failures[0].message}{also} Nothing was charged to them: {mend}"
+        f"{len(failures)} of {read} records of {path} failed in {stage.name} ({kinds}), the first"
+        f" with: {failures[0].message}{also} Nothing was charged to them: {mend}"
     )

@@ -1,7 +1,9 @@
-"""Why a task failed, left in the bucket where its batch or shard lies, so that the page of the run can say it.
+"""Why a task failed, left in the bucket where its batch or shard lies, so that the page of the run
+can say it.
 
-One object per stage: ``<place>/errors/<stage>.json``, of the last attempt that failed. It counts only while the stage
-has no report (or the plan stage no plan): what is done well afterwards supersedes it.
+One object per stage: ``<place>/errors/<stage>.json``, of the last attempt that failed. It counts
+only while the stage has no report (or the plan stage no plan): what is done well afterwards
+supersedes it.
 """
 
 import re
@@ -28,7 +30,8 @@ log = structlog.get_logger()
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class TaskError:
-    """How an attempt of a stage ended: the error's name, its text in one line, the exit code, and when."""
+    """How an attempt of a stage ended: the error's name, its text in one line, the exit code, and
+    when."""
 
     stage: str
     kind: str
@@ -42,17 +45,22 @@ def error_key(place: str, stage: str) -> str:
     return f"{place}/errors/{stage}.json"
 
 
-def of_exception(error: BaseException, *, stage: str, exit_code: int, secrets: Sequence[str] = ()) -> TaskError:
+def of_exception(
+    error: BaseException, *, stage: str, exit_code: int, secrets: Sequence[str] = ()
+) -> TaskError:
     """What is kept of an exception: never its traceback, and nothing of ``secrets``."""
     if isinstance(error, SystemExit):
         kind, text = "SIGTERM", "It was told to end: its time was up, or somebody stopped it."
     else:
         kind, text = type(error).__name__, cleaned(str(error), secrets) or "It says nothing more."
-    return TaskError(stage=stage, kind=kind, sentence=text, exit_code=exit_code, at=datetime.now(UTC))
+    return TaskError(
+        stage=stage, kind=kind, sentence=text, exit_code=exit_code, at=datetime.now(UTC)
+    )
 
 
 def leave(work: ObjectStore, place: str, error: TaskError) -> None:
-    """Write the error beside the stage's other files. Never raises: the task has an error to end with already."""
+    """Write the error beside the stage's other files. Never raises: the task has an error to end
+    with already."""
     try:
         work.put(error_key(place, error.stage), to_json(error))
     except Exception as trouble:
@@ -69,7 +77,8 @@ def last_error(work: ObjectStore, place: str, stage: str) -> TaskError | None:
 
 
 def cleaned(text: str, secrets: Sequence[str] = ()) -> str:
-    """One line of at most ``LONGEST`` characters, without what cannot be seen and without secrets."""
+    """One line of at most ``LONGEST`` characters, without what cannot be seen and without
+    secrets."""
     for secret in sorted(secrets, key=len, reverse=True):
         text = text.replace(secret, "***") if len(secret) >= LEAST_SECRET else text
     text = _PARAMETER.sub(r"\1\2***", redacted(text))

@@ -1,4 +1,5 @@
-"""Settings to a running whole: the only place that picks implementations. Everything is made when first asked for."""
+"""Settings to a running whole: the only place that picks implementations. Everything is made when
+first asked for."""
 
 from collections.abc import Callable, Mapping
 from dataclasses import replace
@@ -50,7 +51,8 @@ from mmsearch_core.stages.asked import Line
 
 
 class Runtime:
-    """All parts, wired. Tests hand in fakes by setting the attributes before they are first used."""
+    """All parts, wired. Tests hand in fakes by setting the attributes before they are first
+    used."""
 
     def __init__(self, settings: Settings) -> None:
         self.settings = settings
@@ -71,7 +73,12 @@ class Runtime:
         revisions = {f"{name}_revision": None for name in models if name != "clip"}
         chosen = self.settings.models.model_copy(update={**models, **revisions})
         other = Runtime(self.settings.model_copy(update={"models": chosen}))
-        differ = {"settings", "redo", *models, *(("index_recipes", "search_recipes") if models else ())}
+        differ = {
+            "settings",
+            "redo",
+            *models,
+            *(("index_recipes", "search_recipes") if models else ()),
+        }
         vars(other).update({name: part for name, part in vars(self).items() if name not in differ})
         return other
 
@@ -90,7 +97,11 @@ class Runtime:
     @cached_property
     def inventory(self) -> ObjectStore | None:
         address = self.settings.catalog.inventory
-        return S3Store(bucket=urlsplit(address).netloc, settings=self.settings.store) if address else None
+        return (
+            S3Store(bucket=urlsplit(address).netloc, settings=self.settings.store)
+            if address
+            else None
+        )
 
     @cached_property
     def changes(self) -> ChangeFeed:
@@ -128,7 +139,11 @@ class Runtime:
     @cached_property
     def stores(self) -> Stores:
         return Stores(
-            catalog=self.catalog, work=self.work, ledger=self.ledger, index=self.index, inventory=self.inventory
+            catalog=self.catalog,
+            work=self.work,
+            ledger=self.ledger,
+            index=self.index,
+            inventory=self.inventory,
         )
 
     @cached_property
@@ -155,7 +170,9 @@ class Runtime:
 
     def named_target(self) -> Target:
         """The target of today's recipes, whether there is one or not."""
-        target_id = TargetId(digest("target", *(f"{k}={v}" for k, v in sorted(self.index_recipes.items())))[:16])
+        target_id = TargetId(
+            digest("target", *(f"{k}={v}" for k, v in sorted(self.index_recipes.items())))[:16]
+        )
         return Target(
             target_id=target_id,
             collection=f"{self.settings.index.alias}_{target_id}",
@@ -165,23 +182,25 @@ class Runtime:
         )
 
     def known_target(self) -> Target | None:
-        """The target of today's recipes as the ledger knows it, None where it does not; StageMissing where the index
-        at ``index.uri`` does not have its collection."""
+        """The target of today's recipes as the ledger knows it, None where it does not;
+        StageMissing where the index at ``index.uri`` does not have its collection."""
         target = targets.find(self.ledger, self.named_target().target_id)
         if target is not None:
             self._check_present(target)
         return target
 
     def target(self) -> Target:
-        """The target of today's recipes; StageMissing where there is none, or where its collection is missing."""
+        """The target of today's recipes; StageMissing where there is none, or where its collection
+        is missing."""
         target = self.known_target()
         if target is None:
             raise StageMissing("There is no index of these models yet: run catalog_refresh first.")
         return target
 
     def build_target(self) -> Target:
-        """The target of today's recipes, made if it is new. Only a comparison may ask for it: a collection that is
-        missing counts as lost, is made again, empty, and all that the ledger knew of it is forgotten."""
+        """The target of today's recipes, made if it is new. Only a comparison may ask for it: a
+        collection that is missing counts as lost, is made again, empty, and all that the ledger
+        knew of it is forgotten."""
         named = self.named_target()
         uuid = self.index.uuid(named.collection)
         if uuid is None:
@@ -190,8 +209,9 @@ class Runtime:
         return self.ledger.add_target(replace(named, collection_uuid=uuid))
 
     def target_beside(self, models: Mapping[str, str]) -> Target:
-        """The target of these models, made if it is new: a backfill may fill it before any comparison does. It is made
-        only beside the index of today's settings, which shows that ``index.uri`` is the right one."""
+        """The target of these models, made if it is new: a backfill may fill it before any
+        comparison does. It is made only beside the index of today's settings, which shows that
+        ``index.uri`` is the right one."""
         other = self.with_models(models)
         target = other.known_target()
         if target is None and models:
@@ -203,7 +223,8 @@ class Runtime:
         targets.check_present(target, self.index, where=redacted(self.settings.index.uri))
 
     def live_target(self) -> Target:
-        """The target that searches use; its vectors have to be of the models of today's settings."""
+        """The target that searches use; its vectors have to be of the models of today's
+        settings."""
         live = next((target for target in self.ledger.targets() if target.status == "live"), None)
         if live is None:
             raise StageMissing("There is no index yet: run catalog_refresh first.")
@@ -217,7 +238,8 @@ class Runtime:
         return live
 
     def beside(self) -> "Runtime | None":
-        """The same parts with the models whose index is kept current beside the one that is searched, if any differ."""
+        """The same parts with the models whose index is kept current beside the one that is
+        searched, if any differ."""
         other = self.with_models(self.settings.beside.models)
         return other if other.index_recipes != self.index_recipes else None
 
@@ -238,7 +260,8 @@ class Runtime:
         )
 
     def stage(self, name: str, *, target: Target | None = None) -> Stage[Any]:
-        """A stage that works on shards, ready for the loop. ``target`` is what is searched where no plan names it."""
+        """A stage that works on shards, ready for the loop. ``target`` is what is searched where no
+        plan names it."""
         batch = self.settings.models.batch
         work, stores = self.work, self.stores
         memo = RedoneMemo(self.memo) if name in self.redo else self.memo
@@ -248,7 +271,9 @@ class Runtime:
             ),
             "describe": lambda: describe.stage(work=work, memo=memo, model=self.vlm, batch=batch),
             "embed_text": lambda: embed_text.stage(memo=memo, embedder=self.sbert, batch=batch),
-            "embed_image": lambda: embed_image.stage(work=work, memo=memo, embedder=self.clip, batch=16 * batch),
+            "embed_image": lambda: embed_image.stage(
+                work=work, memo=memo, embedder=self.clip, batch=16 * batch
+            ),
             "upsert": lambda: upsert.stage(
                 stores=stores,
                 picture_space=self.clip.space,

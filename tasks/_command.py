@@ -30,11 +30,14 @@ BATCH = re.compile(r"runs/[\w.-]+")
 SHARD = re.compile(r"runs/[\w.-]+/shards/\d+")
 
 
-def command(doc: str | None, argument: str, work: Callable[..., dict[str, Any]], **numbers: int) -> None:
-    """Run ``work`` on the one argument and leave the process with its exit code. Argument names that begin with a
-    dash are options; ``numbers`` are further options with their defaults."""
+def command(
+    doc: str | None, argument: str, work: Callable[..., dict[str, Any]], **numbers: int
+) -> None:
+    """Run ``work`` on the one argument and leave the process with its exit code. Argument names
+    that begin with a dash are options; ``numbers`` are further options with their defaults."""
     configure_logs()
-    signal.signal(signal.SIGTERM, lambda *_: sys.exit(128 + signal.SIGTERM))  # leases are given back
+    # leases are given back
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(128 + signal.SIGTERM))
     parser = argparse.ArgumentParser(description=doc)
     if argument.startswith("-"):
         parser.add_argument(argument, required=True, dest="value")
@@ -53,7 +56,9 @@ def stage_command(doc: str | None, stage: str) -> None:
 
     def work(runtime: Runtime, shard: str) -> dict[str, Any]:
         asked = runtime.for_batch(Shard(runtime.work, shard).batch)
-        report, was_there = run_stage(asked.stage(stage), shard, store=runtime.work, settings=runtime.settings.shards)
+        report, was_there = run_stage(
+            asked.stage(stage), shard, store=runtime.work, settings=runtime.settings.shards
+        )
         return {**json.loads(to_json(report)), "skipped": was_there}
 
     command(doc, "shard", work)
@@ -78,14 +83,19 @@ class Run:
             if not _is_there(self.runtime.work, self._place):
                 return
             secrets = _secrets(self.runtime.settings)
-            kept = task_errors.of_exception(error, stage=self._stage, exit_code=code, secrets=secrets)
+            kept = task_errors.of_exception(
+                error, stage=self._stage, exit_code=code, secrets=secrets
+            )
         except Exception:  # the task has an error to end with already
             return
         task_errors.leave(self.runtime.work, self._place, kept)
 
 
-def attempt(work: Callable[[], dict[str, Any]], leave: Callable[[BaseException, int], None] | None = None) -> int:
-    """Do it, print the report, or print one sentence; returns the exit code. ``leave`` is told of any other end."""
+def attempt(
+    work: Callable[[], dict[str, Any]], leave: Callable[[BaseException, int], None] | None = None
+) -> int:
+    """Do it, print the report, or print one sentence; returns the exit code. ``leave`` is told of
+    any other end."""
     leave = leave or (lambda *_: None)
     try:
         report = work()
@@ -95,7 +105,10 @@ def attempt(work: Callable[[], dict[str, Any]], leave: Callable[[BaseException, 
         _say(error)  # last: Airflow shows the last line
         return code
     except BaseException as error:  # a bug, or SIGTERM: as Python ends it
-        leave(error, error.code if isinstance(error, SystemExit) and isinstance(error.code, int) else BUG)
+        leave(
+            error,
+            error.code if isinstance(error, SystemExit) and isinstance(error.code, int) else BUG,
+        )
         raise
     sys.stdout.write(to_json_text(report) + "\n")
     return DONE

@@ -1,4 +1,5 @@
-"""Rings while messages wait in the queue of changes: one JSON line each time, until nobody listens."""
+"""Rings while messages wait in the queue of changes: one JSON line each time, until nobody
+listens."""
 
 import json
 import sys
@@ -20,9 +21,9 @@ def rings(
     sleep: Callable[[float], None] = time.sleep,
     clock: Callable[[], float] = time.monotonic,
 ) -> Iterator[int]:
-    """How many messages wait, whenever somebody should come: soon after the first, then again and again, since a ring
-    may be lost. Each ring that brings nobody who succeeds doubles the pause: a drain that cannot work until a person
-    acts is not started thousands of times a day.
+    """How many messages wait, whenever somebody should come: soon after the first, then again and
+    again, since a ring may be lost. Each ring that brings nobody who succeeds doubles the pause: a
+    drain that cannot work until a person acts is not started thousands of times a day.
 
     :param drained: the last run that took messages out of the queue.
     """
@@ -48,9 +49,12 @@ def pause_after(fruitless: int, settings: Queue) -> float:
 
 
 def listen() -> dict[str, object]:
-    """Ring until the other end of the pipe is gone; an error of ours ends it, and whoever listens begins again."""
+    """Ring until the other end of the pipe is gone; an error of ours ends it, and whoever listens
+    begins again."""
     runtime = Runtime(load_settings())
-    for waiting in rings(runtime.changes, runtime.settings.queue, drained=lambda: last_drained(runtime.work)):
+    for waiting in rings(
+        runtime.changes, runtime.settings.queue, drained=lambda: last_drained(runtime.work)
+    ):
         sys.stdout.write(json.dumps({"waiting": waiting}) + "\n")
         sys.stdout.flush()
     raise AssertionError("rings() never ends")

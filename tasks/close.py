@@ -11,7 +11,10 @@ from tasks._command import command
 def work(runtime: Runtime, batch: str) -> dict[str, Any]:
     """Fails by itself where a report is missing."""
     return close.run(
-        batch=BatchId(batch), target=runtime.named_target(), stores=runtime.stores, settings=runtime.settings.index
+        batch=BatchId(batch),
+        target=runtime.named_target(),
+        stores=runtime.stores,
+        settings=runtime.settings.index,
     )
 
 

@@ -7,10 +7,12 @@ from mmsearch_core.wiring import Runtime
 from tasks._command import command
 
 
-def work(runtime: Runtime, run_id: str, approve_removals: int = 0, beside: int = 0) -> dict[str, Any]:
-    """Compare under the name of the run, so that a retry makes the same batches; a person may have approved that many
-    removals, of pictures or of products. With ``beside``, for the index that is kept current beside the one that is
-    searched, if there is one."""
+def work(
+    runtime: Runtime, run_id: str, approve_removals: int = 0, beside: int = 0
+) -> dict[str, Any]:
+    """Compare under the name of the run, so that a retry makes the same batches; a person may have
+    approved that many removals, of pictures or of products. With ``beside``, for the index that is
+    kept current beside the one that is searched, if there is one."""
     chosen = runtime.beside() if beside else runtime
     if chosen is None:
         return {"stage": "compare", "batches": [], "counts": {}}

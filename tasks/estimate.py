@@ -13,7 +13,9 @@ def work(runtime: Runtime, request: str) -> dict[str, Any]:
     asked = read_selection(request)
     chosen = runtime.with_models(asked.models)
     target = chosen.known_target() or chosen.named_target()
-    return estimate.run(asked=asked, target=target, stores=runtime.stores, settings=runtime.settings)
+    return estimate.run(
+        asked=asked, target=target, stores=runtime.stores, settings=runtime.settings
+    )
 
 
 if __name__ == "__main__":

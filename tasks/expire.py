@@ -10,7 +10,10 @@ from tasks._command import command
 
 def work(runtime: Runtime, request: str) -> dict[str, Any]:
     """Keep what today's settings and the targets use."""
-    recipes = [*runtime.index_recipes.values(), *(recipe.recipe_id for recipe in runtime.search_recipes.values())]
+    recipes = [
+        *runtime.index_recipes.values(),
+        *(recipe.recipe_id for recipe in runtime.search_recipes.values()),
+    ]
     return expire.run(
         asked=read_request(request),
         stores=runtime.stores,

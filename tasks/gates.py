@@ -1,4 +1,5 @@
-"""gates: tonight's lists are held against those that are published; too much of a change asks a person."""
+"""gates: tonight's lists are held against those that are published; too much of a change asks a
+person."""
 
 from typing import Any
 

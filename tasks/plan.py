@@ -11,7 +11,10 @@ from tasks._command import command
 def work(runtime: Runtime, batch: str) -> dict[str, Any]:
     """Plan for the target of today's recipes, or of the models that the batch asks for."""
     return plan.run(
-        batch=BatchId(batch), target=runtime.for_batch(batch).target(), stores=runtime.stores, settings=runtime.settings
+        batch=BatchId(batch),
+        target=runtime.for_batch(batch).target(),
+        stores=runtime.stores,
+        settings=runtime.settings,
     )
 
 

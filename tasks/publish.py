@@ -9,7 +9,8 @@ from tasks._command import command
 
 
 def work(runtime: Runtime, batch: str, approve: int = 0) -> dict[str, Any]:
-    """Publish unless nothing differs. With ``approve``, a person has seen what the gates say and approves."""
+    """Publish unless nothing differs. With ``approve``, a person has seen what the gates say and
+    approves."""
     return publish.run(
         batch=BatchId(batch),
         work=runtime.work,

@@ -11,7 +11,9 @@ from tasks._command import command
 def work(runtime: Runtime, request: str) -> dict[str, Any]:
     """Into the target of today's recipes."""
     asked = read_request(request)
-    return redrive.run(asked=asked, target=runtime.target(), stores=runtime.stores, settings=runtime.settings)
+    return redrive.run(
+        asked=asked, target=runtime.target(), stores=runtime.stores, settings=runtime.settings
+    )
 
 
 if __name__ == "__main__":

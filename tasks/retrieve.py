@@ -1,4 +1,5 @@
-"""retrieve: a standard query becomes the products worth judging, from CLIP, SBERT and BM25 legs fused by rank."""
+"""retrieve: a standard query becomes the products worth judging, from CLIP, SBERT and BM25 legs
+fused by rank."""
 
 from tasks._command import stage_command
 

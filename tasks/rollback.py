@@ -9,7 +9,9 @@ from tasks._command import command
 
 def work(runtime: Runtime, request: str) -> dict[str, Any]:
     """The request is the run's form as JSON."""
-    return rollback.run(request=rollback.read_request(request), work=runtime.work, ledger=runtime.ledger)
+    return rollback.run(
+        request=rollback.read_request(request), work=runtime.work, ledger=runtime.ledger
+    )
 
 
 if __name__ == "__main__":

@@ -11,7 +11,11 @@ from tasks._command import command
 def work(runtime: Runtime, request: str) -> dict[str, Any]:
     """For the target of the models that the request names, else of the settings."""
     asked = read_selection(request)
-    target = runtime.with_models(asked.models).named_target() if asked.dry_run else runtime.target_beside(asked.models)
+    target = (
+        runtime.with_models(asked.models).named_target()
+        if asked.dry_run
+        else runtime.target_beside(asked.models)
+    )
     return select.run(asked=asked, target=target, stores=runtime.stores, settings=runtime.settings)
 
 

@@ -1,4 +1,5 @@
-"""standardize: a popular query becomes canonical wording, keywords in every language, and hard constraints."""
+"""standardize: a popular query becomes canonical wording, keywords in every language, and hard
+constraints."""
 
 from tasks._command import stage_command
 

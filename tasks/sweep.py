@@ -10,7 +10,9 @@ from tasks._command import command
 
 def work(runtime: Runtime, request: str) -> dict[str, Any]:
     """In every target."""
-    return sweep.run(asked=read_request(request), stores=runtime.stores, settings=runtime.settings.catalog)
+    return sweep.run(
+        asked=read_request(request), stores=runtime.stores, settings=runtime.settings.catalog
+    )
 
 
 if __name__ == "__main__":

@@ -1,4 +1,5 @@
-"""upsert: the rows of new builds go into the index beside the old ones, one ledger commit makes them live, then the"""
+"""upsert: the rows of new builds go into the index beside the old ones, one ledger commit makes
+them live, then the"""
 
 from tasks._command import stage_command
 

@@ -13,12 +13,14 @@ from mmsearch_core.settings import Settings
 from tests import postgres as postgres_server
 from tests.servers import Sqs, running, running_sqs
 
-os.environ.setdefault("OMP_NUM_THREADS", "1")  # torch's threads and the servers' would wait for each other
+# torch's threads and the servers' would wait for each other
+os.environ.setdefault("OMP_NUM_THREADS", "1")
 
 
 @dataclass(frozen=True)
 class Servers:
-    """SeaweedFS and Milvus Lite, running; ``settings`` point at them and at a ledger of their own."""
+    """SeaweedFS and Milvus Lite, running; ``settings`` point at them and at a ledger of their
+    own."""
 
     state: Path
     settings: Settings
@@ -58,7 +60,8 @@ def sqs(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Sqs]:
 
 
 class ByFile(LoadFileScheduling):
-    """Tests of a file run in one process, which keeps its servers; those of the whole stack share one."""
+    """Tests of a file run in one process, which keeps its servers; those of the whole stack share
+    one."""
 
     def _split_scope(self, nodeid: str) -> str:
         file = str(super()._split_scope(nodeid))

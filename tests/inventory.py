@@ -15,7 +15,16 @@ import pyarrow.parquet as pq
 
 from mmsearch_core.ports import ObjectStore
 
-CSV_FIELDS = ("Bucket", "Key", "VersionId", "IsLatest", "IsDeleteMarker", "Size", "LastModifiedDate", "ETag")
+CSV_FIELDS = (
+    "Bucket",
+    "Key",
+    "VersionId",
+    "IsLatest",
+    "IsDeleteMarker",
+    "Size",
+    "LastModifiedDate",
+    "ETag",
+)
 PARQUET = pa.schema(
     [
         ("bucket", pa.string()),
@@ -37,7 +46,9 @@ def csv_file(bucket: str, entries: Iterable[Entry]) -> bytes:
     writer = csv.writer(out, quoting=csv.QUOTE_ALL)
     for key, size, etag, latest, deleted in entries:
         row = [bucket, quote_plus(key, safe="/"), "v", str(latest).lower(), str(deleted).lower()]
-        writer.writerow([*row, "" if deleted else size, "2026-11-22T01:00:00.000Z", "" if deleted else etag])
+        writer.writerow(
+            [*row, "" if deleted else size, "2026-11-22T01:00:00.000Z", "" if deleted else etag]
+        )
     return gzip.compress(out.getvalue().encode(), compresslevel=1)
 
 
@@ -45,7 +56,16 @@ def parquet_file(bucket: str, entries: Iterable[Entry]) -> bytes:
     """Keys as they are."""
     day = datetime(2026, 11, 22, 1, tzinfo=UTC)
     rows = [
-        (bucket, key, "v", latest, deleted, None if deleted else size, day, None if deleted else etag)
+        (
+            bucket,
+            key,
+            "v",
+            latest,
+            deleted,
+            None if deleted else size,
+            day,
+            None if deleted else etag,
+        )
         for key, size, etag, latest, deleted in entries
     ]
     columns = dict(zip(PARQUET.names, map(list, zip(*rows, strict=True)), strict=True))
@@ -55,9 +75,16 @@ def parquet_file(bucket: str, entries: Iterable[Entry]) -> bytes:
 
 
 def write(
-    store: ObjectStore, folder: str, files: Iterable[bytes], *, bucket: str, created: datetime, file_format: str = "CSV"
+    store: ObjectStore,
+    folder: str,
+    files: Iterable[bytes],
+    *,
+    bucket: str,
+    created: datetime,
+    file_format: str = "CSV",
 ) -> str:
-    """Put a report into the store as S3 does, manifest and checksum last; returns the manifest's key."""
+    """Put a report into the store as S3 does, manifest and checksum last; returns the manifest's
+    key."""
     named = []
     for number, data in enumerate(files):
         key = f"{folder.rpartition('/')[0]}/data/{folder.rpartition('/')[2]}-{number}"

@@ -12,7 +12,12 @@ from mmsearch_core.ports import Ledger
 from mmsearch_core.records.asset import Product
 from mmsearch_core.settings import Settings
 from mmsearch_core.shards import run_stage
-from mmsearch_core.testing.fake_models import COLORS, FakeDecoder, FakeEmbedder, FakeVisionLanguageModel
+from mmsearch_core.testing.fake_models import (
+    COLORS,
+    FakeDecoder,
+    FakeEmbedder,
+    FakeVisionLanguageModel,
+)
 from mmsearch_core.testing.memory_feed import MemoryFeed
 from mmsearch_core.testing.memory_index import MemoryIndex
 from mmsearch_core.testing.memory_ledger import MemoryLedger
@@ -48,7 +53,9 @@ def fake_runtime(**knobs: Any) -> Runtime:
 def at_another_milvus(runtime: Runtime) -> Runtime:
     """The same world, but that ``index.uri`` names a Milvus that somebody else uses."""
     other = Runtime(runtime.settings)
-    vars(other).update({name: part for name, part in vars(runtime).items() if name not in ("index", "stores")})
+    vars(other).update(
+        {name: part for name, part in vars(runtime).items() if name not in ("index", "stores")}
+    )
     vars(other)["index"] = MemoryIndex()
     return other
 
@@ -63,7 +70,10 @@ def picture(color: str, size: int = 40, shade: int = 0) -> bytes:
 
 def feed(runtime: Runtime, products: Mapping[str, str]) -> None:
     """Replace the feed: titles by product id."""
-    lines = [json.dumps({"product_id": p, "title": {"en": title}, "price": 9.5}) for p, title in products.items()]
+    lines = [
+        json.dumps({"product_id": p, "title": {"en": title}, "price": 9.5})
+        for p, title in products.items()
+    ]
     runtime.catalog.put("products.jsonl", "\n".join(lines).encode())
 
 
@@ -71,14 +81,18 @@ def sell(ledger: Ledger, products: Iterable[Product], version: str = "1") -> Non
     """Record products as a feed of that version would, taking none away."""
     before = ledger.feed_state("catalog/products.jsonl")
     now = datetime.now(UTC)
-    state = ledger.begin_feed("catalog/products.jsonl", version=version, modified_at=now, instead_of=before)
+    state = ledger.begin_feed(
+        "catalog/products.jsonl", version=version, modified_at=now, instead_of=before
+    )
     ledger.put_products(state, products, gone=())
 
 
 def ask(runtime: Runtime, *queries: tuple[str, str], sessions: int = 3) -> None:
     """Fill the query log: (text, locale) pairs, each asked in several sessions."""
     lines = [
-        json.dumps({"time": "2026-11-20T10:00:00Z", "session": f"s{n}", "locale": locale, "query": text})
+        json.dumps(
+            {"time": "2026-11-20T10:00:00Z", "session": f"s{n}", "locale": locale, "query": text}
+        )
         for text, locale in queries
         for n in range(sessions)
     ]

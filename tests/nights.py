@@ -4,7 +4,13 @@ import json
 from collections.abc import Callable, Sequence
 from typing import Any
 
-from mmsearch_core.serving.generation import CURRENT, generation_key, products_key, read_current, read_generation
+from mmsearch_core.serving.generation import (
+    CURRENT,
+    generation_key,
+    products_key,
+    read_current,
+    read_generation,
+)
 from mmsearch_core.serving.results import Results
 from mmsearch_core.testing.fake_models import COLORS
 from mmsearch_core.wiring import Runtime
@@ -12,7 +18,10 @@ from tasks import gates, mine, publish
 from tests.line import SEARCH, ask, do, fake_runtime, feed, index, picture
 
 QUERIES = tuple(
-    f"{first} {second} dress".replace("  ", " ") for first in COLORS for second in ("", *COLORS) if first != second
+    f"{first} {second} dress".replace("  ", " ")
+    for first in COLORS
+    for second in ("", *COLORS)
+    if first != second
 )
 
 
@@ -28,7 +37,8 @@ def shop(**search: Any) -> Runtime:
 
 
 def judged(runtime: Runtime, run: str, queries: Sequence[str] = ()) -> str:
-    """A batch that has been through all stages but the last ones; the log is first rewritten if queries are given."""
+    """A batch that has been through all stages but the last ones; the log is first rewritten if
+    queries are given."""
     if queries:
         ask(runtime, *((query, "en") for query in queries))
     mined = mine.work(runtime, run)
@@ -58,7 +68,8 @@ def current(runtime: Runtime) -> str:
 
 
 def make_older(runtime: Runtime) -> None:
-    """Rewrite the current generation as the version before wrote it: one score per hit, no time of the plan."""
+    """Rewrite the current generation as the version before wrote it: one score per hit, no time of
+    the plan."""
     manifest = read_generation(runtime.work, read_current(runtime.work).generation)  # type: ignore[union-attr]
     for key in manifest.buckets.values():
         entries = json.loads(runtime.work.get(key) or b"")
@@ -68,15 +79,23 @@ def make_older(runtime: Runtime) -> None:
                 hit["score"] = fused if relevance is None else relevance
         runtime.work.put(key, json.dumps(entries, ensure_ascii=False, sort_keys=True).encode())
     plain = json.loads(runtime.work.get(generation_key(manifest.generation)) or b"")
-    plain = {name: value for name, value in plain.items() if name not in ("planned_at", "incomplete")}
-    runtime.work.put(generation_key(manifest.generation), json.dumps({**plain, "schema": 1, "content": "old"}).encode())
+    plain = {
+        name: value for name, value in plain.items() if name not in ("planned_at", "incomplete")
+    }
+    runtime.work.put(
+        generation_key(manifest.generation),
+        json.dumps({**plain, "schema": 1, "content": "old"}).encode(),
+    )
     runtime.work.delete(products_key(manifest.generation))
 
 
 class Interrupted:
-    """A store in which something happens right before a key is written conditionally, the first ``times`` times."""
+    """A store in which something happens right before a key is written conditionally, the first
+    ``times`` times."""
 
-    def __init__(self, store: Any, meanwhile: Callable[[], None], key: str = CURRENT, times: int = 1) -> None:
+    def __init__(
+        self, store: Any, meanwhile: Callable[[], None], key: str = CURRENT, times: int = 1
+    ) -> None:
         self._store, self._meanwhile, self._key, self._left = store, meanwhile, key, times
 
     def __getattr__(self, name: str) -> Any:

@@ -1,4 +1,5 @@
-"""A PostgreSQL of the tests' own: the programs of a wheel, a folder, a socket in it, and no port."""
+"""A PostgreSQL of the tests' own: the programs of a wheel, a folder, a socket in it, and no
+port."""
 
 import os
 import pwd
@@ -49,7 +50,20 @@ def running() -> Iterator[Postgres]:
     try:
         programs, owner = _programs(folder)
         ask: dict[str, Any] = {"cwd": folder, **owner}
-        _run([programs / "initdb", "-D", folder / "data", "-U", "postgres", "-A", "trust", "-N", *UTF8], ask)
+        _run(
+            [
+                programs / "initdb",
+                "-D",
+                folder / "data",
+                "-U",
+                "postgres",
+                "-A",
+                "trust",
+                "-N",
+                *UTF8,
+            ],
+            ask,
+        )
         with (folder / "log").open("wb") as log:
             command = [programs / "postgres", "-D", folder / "data", "-k", folder, *QUICK]
             server = subprocess.Popen(command, stdout=log, stderr=log, **ask)
@@ -63,8 +77,8 @@ def running() -> Iterator[Postgres]:
 
 
 def _programs(folder: Path) -> tuple[Path, dict[str, Any]]:
-    """The folder of the programs and who runs them: PostgreSQL refuses root, whose environment often lies where
-    nobody else may enter; so nobody runs a copy."""
+    """The folder of the programs and who runs them: PostgreSQL refuses root, whose environment
+    often lies where nobody else may enter; so nobody runs a copy."""
     found = find_spec(WHEEL)
     assert found is not None
     assert found.origin is not None
@@ -75,7 +89,11 @@ def _programs(folder: Path) -> tuple[Path, dict[str, Any]]:
         shutil.copytree(site / part, folder / part, symlinks=True)
     nobody = pwd.getpwnam("nobody")
     os.chown(folder, nobody.pw_uid, nobody.pw_gid)
-    return folder / PROGRAMS / "bin", {"user": nobody.pw_uid, "group": nobody.pw_gid, "extra_groups": []}
+    return folder / PROGRAMS / "bin", {
+        "user": nobody.pw_uid,
+        "group": nobody.pw_gid,
+        "extra_groups": [],
+    }
 
 
 def _run(command: list[Any], ask: dict[str, Any]) -> None:

@@ -16,10 +16,15 @@ from mmsearch_core.testing.memory_store import MemoryStore
 NOW = datetime(2026, 11, 20, 12, tzinfo=UTC)
 
 
-def asked(query: str, sessions: int, *, locale: str = "en", days_ago: float = 0, name: str = "s") -> list[QueryEvent]:
+def asked(
+    query: str, sessions: int, *, locale: str = "en", days_ago: float = 0, name: str = "s"
+) -> list[QueryEvent]:
     """``sessions`` people ask once each."""
     time = NOW - timedelta(days=days_ago)
-    return [QueryEvent(time=time, session=f"{name}{n}", locale=locale, query=query) for n in range(sessions)]
+    return [
+        QueryEvent(time=time, session=f"{name}{n}", locale=locale, query=query)
+        for n in range(sessions)
+    ]
 
 
 def line(event: QueryEvent) -> bytes:
@@ -38,7 +43,9 @@ def log_of(*objects: Iterable[QueryEvent | bytes]) -> MemoryStore:
     return store
 
 
-def popular(*objects: Iterable[QueryEvent | bytes], now: datetime = NOW, **knobs: object) -> Popular:
+def popular(
+    *objects: Iterable[QueryEvent | bytes], now: datetime = NOW, **knobs: object
+) -> Popular:
     """What is mined of such a log at noon of the day of the events."""
     return mined(log_of(*objects), MemoryStore("work"), QueryLog.model_validate(knobs), now=now)
 

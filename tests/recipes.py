@@ -1,8 +1,9 @@
 """The code that decides what each stage says, as a digest beside the version of the stage's recipe.
 
-After a change run ``python -m tests.recipes``: it writes the digests and versions of today into ``tests/recipes.json``.
-Raise the version in the stage's ``recipe()`` first if any output may differ, since answers that are remembered under
-the old recipe would else be taken for those of the new code.
+After a change run ``python -m tests.recipes``: it writes the digests and versions of today into
+``tests/recipes.json``. Raise the version in the stage's ``recipe()`` first if any output may
+differ, since answers that are remembered under the old recipe would else be taken for those of the
+new code.
 """
 
 import ast
@@ -17,18 +18,37 @@ from typing import Any
 
 from mmsearch_core.records.run import Recipe
 from mmsearch_core.settings import Decode, Search
-from mmsearch_core.stages import decode, describe, embed_image, embed_text, judge, retrieve, standardize, upsert
+from mmsearch_core.stages import (
+    decode,
+    describe,
+    embed_image,
+    embed_text,
+    judge,
+    retrieve,
+    standardize,
+    upsert,
+)
 
 FILE = Path(__file__).with_suffix(".json")
 COMMAND = "python -m tests.recipes"
 
 ANSWERS, VLM = "mmsearch_core.answers", "mmsearch_core.adapters.transformers_vlm"
 CLIP, SBERT = "mmsearch_core.adapters.open_clip_embedder", "mmsearch_core.adapters.sbert_embedder"
-MILVUS, STAGES, RECORDS = "mmsearch_core.adapters.milvus_index", "mmsearch_core.stages", "mmsearch_core.records"
-ASKING = (f"{VLM}:MARKS", f"{VLM}:_chat", f"{VLM}:TransformersVLM._inputs", "mmsearch_core.prompts:Prompt.text")
+MILVUS, STAGES, RECORDS = (
+    "mmsearch_core.adapters.milvus_index",
+    "mmsearch_core.stages",
+    "mmsearch_core.records",
+)
+ASKING = (
+    f"{VLM}:MARKS",
+    f"{VLM}:_chat",
+    f"{VLM}:TransformersVLM._inputs",
+    "mmsearch_core.prompts:Prompt.text",
+)
 READING = (f"{ANSWERS}:Text", f"{ANSWERS}:Words", f"{ANSWERS}:_Answer", f"{ANSWERS}:_read")
 
-# by stage: whole modules, or names in them, of what decides its output and stands in no prompt, model or setting
+# by stage: whole modules, or names in them, of what decides its output and stands in no prompt,
+# model or setting
 DECIDING: Mapping[str, tuple[str, ...]] = {
     "decode": ("mmsearch_core.adapters.pillow_picture", f"{RECORDS}.segment:pixels_id"),
     "describe": (
@@ -78,7 +98,8 @@ DECIDING: Mapping[str, tuple[str, ...]] = {
         f"{STAGES}.retrieve:sellable",
         f"{STAGES}.retrieve:_candidate",
     ),
-    "judge": (  # of the score, which is remembered; verdict and reason are worked out of it every night
+    # of the score, which is remembered; verdict and reason are worked out of it every night
+    "judge": (
         *ASKING,
         f"{VLM}:TransformersVLM.choose",
         f"{STAGES}.judge:_question",
@@ -99,7 +120,8 @@ RECIPES: tuple[Recipe, ...] = (
     retrieve.recipe(Search(), "clip", "sbert"),
     judge.recipe("model"),
 )
-# of a node: where its type or its use is said in a way that differs between Python versions, or says nothing
+# of a node: where its type or its use is said in a way that differs between Python versions, or
+# says nothing
 LEFT_OUT = {"type_comment", "type_params", "kind", "ctx"}
 
 
@@ -111,7 +133,10 @@ def recorded() -> dict[str, dict[str, Any]]:
 
 def today() -> dict[str, dict[str, Any]]:
     """What is so now."""
-    return {recipe.stage: {"version": recipe.version, "code": code_of(recipe.stage)} for recipe in RECIPES}
+    return {
+        recipe.stage: {"version": recipe.version, "code": code_of(recipe.stage)}
+        for recipe in RECIPES
+    }
 
 
 def code_of(stage: str) -> str:
@@ -128,20 +153,28 @@ def source(module: ModuleType) -> str:
 
 
 def normal(text: str, name: str = "") -> str:
-    """The code of ``name`` in a module's text (all of it without a name) but for what says nothing to Python: layout,
-    comments, docstrings."""
+    """The code of ``name`` in a module's text (all of it without a name) but for what says nothing
+    to Python: layout, comments, docstrings."""
     node: Any = ast.parse(text)
     for part in filter(None, name.split(".")):
         node = next((inner for inner in node.body if part in _names(inner)), None)
         if node is None:
-            raise LookupError(f"{name} is not there any more: name its successor in DECIDING of tests/recipes.py.")
+            raise LookupError(
+                f"{name} is not there any more: name its successor in DECIDING of tests/recipes.py."
+            )
     return repr(_plain(node))
 
 
 def _names(node: ast.AST) -> set[str]:
     if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef | ast.ClassDef):
         return {node.name}
-    targets = node.targets if isinstance(node, ast.Assign) else [node.target] if isinstance(node, ast.AnnAssign) else []
+    targets = (
+        node.targets
+        if isinstance(node, ast.Assign)
+        else [node.target]
+        if isinstance(node, ast.AnnAssign)
+        else []
+    )
     return {target.id for target in targets if isinstance(target, ast.Name)}
 
 
@@ -150,13 +183,22 @@ def _plain(value: Any) -> Any:
         return [_plain(inner) for inner in value if not _is_docstring(inner)]
     if not isinstance(value, ast.AST):
         return value
-    fields = [(name, _plain(getattr(value, name, None))) for name in value._fields if name not in LEFT_OUT]
-    return (type(value).__name__, *((name, field) for name, field in fields if field not in (None, [])))
+    fields = [
+        (name, _plain(getattr(value, name, None))) for name in value._fields if name not in LEFT_OUT
+    ]
+    return (
+        type(value).__name__,
+        *((name, field) for name, field in fields if field not in (None, [])),
+    )
 
 
 def _is_docstring(node: Any) -> bool:
     """Or any other text that stands alone."""
-    return isinstance(node, ast.Expr) and isinstance(node.value, ast.Constant) and isinstance(node.value.value, str)
+    return (
+        isinstance(node, ast.Expr)
+        and isinstance(node.value, ast.Constant)
+        and isinstance(node.value.value, str)
+    )
 
 
 if __name__ == "__main__":

@@ -32,7 +32,9 @@ NOW = datetime(2026, 11, 23, 2, 0, 0, 123456, tzinfo=UTC)
 def test_a_union_of_records_keeps_each_kind() -> None:
     """Assets and removals share a file."""
     source = ObjectRef(bucket="b", key="图/a b+%2F.jpg", etag="e", size=3, last_modified=NOW)
-    asset = Asset(asset_id=asset_id("b", "k"), product_id=ProductId("p"), kind="picture", source=source)
+    asset = Asset(
+        asset_id=asset_id("b", "k"), product_id=ProductId("p"), kind="picture", source=source
+    )
     changes = [asset, Removal(asset_id=AssetId("x"), bucket="b", key="k")]
     assert load(dump(changes, Change), Change) == changes
 
@@ -61,7 +63,9 @@ def test_any_text_survives(text: str, words: list[str], number: int) -> None:
 def test_vectors_keep_every_bit_and_may_be_absent() -> None:
     """float32 in, float32 out."""
     vector = np.random.default_rng(0).normal(size=7).astype(np.float32)
-    there = load(dump([Embedding(record_id="r", space="clip", vector=vector)], Embedding), Embedding)[0]
+    there = load(
+        dump([Embedding(record_id="r", space="clip", vector=vector)], Embedding), Embedding
+    )[0]
     assert there.vector.dtype == np.float32
     assert np.array_equal(there.vector, vector)
     row = IndexRow(

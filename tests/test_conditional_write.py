@@ -26,7 +26,9 @@ class NeverHolds(MemoryStore):
     def get(self, key: str, *, if_match: str | None = None) -> bytes | None:
         return super().get(key)
 
-    def put(self, key: str, data: bytes, *, if_none_match: bool = False, if_match: str | None = None) -> str:
+    def put(
+        self, key: str, data: bytes, *, if_none_match: bool = False, if_match: str | None = None
+    ) -> str:
         if if_match is not None:
             self.attempts += 1
             raise PreconditionFailed("Another ETag.")
@@ -63,7 +65,10 @@ def test_the_newest_report_ends_where_no_condition_ever_holds() -> None:
     store = NeverHolds()
     inventory.remember(store, REPORT)
     with pytest.raises(Busy, match=r"inventory/last\.json"):
-        inventory.remember(store, inventory.Report(manifest="n", created=2, file_format="CSV", columns=(), files=()))
+        inventory.remember(
+            store,
+            inventory.Report(manifest="n", created=2, file_format="CSV", columns=(), files=()),
+        )
     assert store.attempts == ATTEMPTS
 
 
@@ -72,5 +77,11 @@ def test_writers_at_once_all_get_their_turn(monkeypatch: pytest.MonkeyPatch) -> 
     monkeypatch.setattr(conditional_write, "LONGEST_PAUSE", 0.5)
     memo = ObjectMemo(MemoryStore())
     with ThreadPoolExecutor(8) as threads:
-        list(threads.map(lambda n: memo.add_judgements(RecipeId("r"), "q", [said(str(n), 0.5)]), range(8)))
-    assert {judgement.pair_id for judgement in memo.judgements(RecipeId("r"), "q")} == set("01234567")
+        list(
+            threads.map(
+                lambda n: memo.add_judgements(RecipeId("r"), "q", [said(str(n), 0.5)]), range(8)
+            )
+        )
+    assert {judgement.pair_id for judgement in memo.judgements(RecipeId("r"), "q")} == set(
+        "01234567"
+    )

@@ -21,7 +21,13 @@ text = st.lists(hostile | markup, max_size=4).map("".join)
 
 def hit(seen: str, *, product: str = "p1", verdict: str | None = None) -> dict[str, Any]:
     evidence = {"picture": "pictures/p1/1.jpg", "where": "whole", "text": seen, "reason": ""}
-    return {"product_id": product, "relevance": 0.5, "fused": 0.02, "verdict": verdict, "evidence": evidence}
+    return {
+        "product_id": product,
+        "relevance": 0.5,
+        "fused": 0.02,
+        "verdict": verdict,
+        "evidence": evidence,
+    }
 
 
 @pytest.fixture(autouse=True)
@@ -43,12 +49,16 @@ def logging_as_before() -> Iterator[None]:
 def test_a_table_of_hits_is_harmless(
     query: str, seen: str, product: str, verdict: str | None, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    show_hits({"query": query, "hits": [hit(seen, product=product, verdict=verdict)]}, as_json=False)
+    show_hits(
+        {"query": query, "hits": [hit(seen, product=product, verdict=verdict)]}, as_json=False
+    )
     shown = capsys.readouterr().out.replace("\n", "")
     assert printable(shown) == shown
 
 
-@pytest.mark.parametrize("title", ["Tiles 9.50 [/m²]", "size [40-42] red", "[bold]", "a :smile: b", "\\[x]"])
+@pytest.mark.parametrize(
+    "title", ["Tiles 9.50 [/m²]", "size [40-42] red", "[bold]", "a :smile: b", "\\[x]"]
+)
 def test_markup_in_a_title_is_text(title: str, capsys: pytest.CaptureFixture[str]) -> None:
     show_hits({"query": f"{title}?", "hits": [hit(title)]}, as_json=False)
     shown = capsys.readouterr().out
@@ -58,7 +68,9 @@ def test_markup_in_a_title_is_text(title: str, capsys: pytest.CaptureFixture[str
 
 @settings(suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(query=text, seen=text)
-def test_json_of_hits_is_one_valid_line(query: str, seen: str, capsys: pytest.CaptureFixture[str]) -> None:
+def test_json_of_hits_is_one_valid_line(
+    query: str, seen: str, capsys: pytest.CaptureFixture[str]
+) -> None:
     found = {"query": query, "hits": [hit(seen)]}
     show_hits(found, as_json=True)
     (line,) = capsys.readouterr().out.splitlines()
@@ -70,7 +82,9 @@ def test_json_keeps_the_shops_languages_readable(capsys: pytest.CaptureFixture[s
     assert capsys.readouterr().out == '{"query": "红色连衣裙 für 9 €"}\n'
 
 
-def test_figures_of_a_folder_with_a_hostile_name_are_shown(capsys: pytest.CaptureFixture[str]) -> None:
+def test_figures_of_a_folder_with_a_hostile_name_are_shown(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
     report = {"rows": [], "headroom": {"recovered": 0.1, "p_value": 0.5}}
     show_figures(report, as_json=False, title="judged/[/x]\x1b[2J")
     shown = capsys.readouterr().out
@@ -87,7 +101,9 @@ def test_an_error_about_hostile_text_is_one_harmless_line(
     capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     def fail() -> None:
-        raise StageMissing("“red\x1b]0;owned\x07 \ud800” is not among the published queries: try another.")
+        raise StageMissing(
+            "“red\x1b]0;owned\x07 \ud800” is not among the published queries: try another."
+        )
 
     monkeypatch.setattr(cli, "app", fail)
     with pytest.raises(SystemExit) as ended:

@@ -1,4 +1,5 @@
-"""A recipe cannot be forgotten: who changes the code that decides a stage's output decides about its version too."""
+"""A recipe cannot be forgotten: who changes the code that decides a stage's output decides about
+its version too."""
 
 import pytest
 
@@ -19,11 +20,15 @@ def test_code_that_decides_an_output_changes_with_its_version(stage: str) -> Non
     record = f"Then run `{COMMAND}`, which writes {FILE.relative_to(FILE.parent.parent)}."
     if now["version"] == then["version"]:
         pytest.fail(
-            f"The code that decides what {stage} says changed, and its recipe is still version {now['version']}. "
-            f"If any output may differ, raise the version in recipe() of mmsearch_core/stages/{stage}.py, so that "
-            f"no answer of the old code is taken for one of the new. {record}"
+            f"The code that decides what {stage} says changed, and its recipe is still version"
+            f" {now['version']}. If any output may differ, raise the version in recipe() of"
+            f" mmsearch_core/stages/{stage}.py, so that no answer of the old code is taken for one"
+            f" of the new. {record}"
         )
-    pytest.fail(f"The recipe of {stage} has version {now['version']} now, recorded is {then['version']}. {record}")
+    pytest.fail(
+        f"The recipe of {stage} has version {now['version']} now, recorded is {then['version']}."
+        f" {record}"
+    )
 
 
 CODE = '''
@@ -45,14 +50,21 @@ class Answer:
 
 def test_layout_comments_and_docstrings_decide_nothing() -> None:
     other = (
-        "LIMIT = (3)\nclass Answer:\n  most: int = 7\n  def read(self, text: str,) -> str: return (text [ : LIMIT ])\n"
+        "LIMIT = (3)\nclass Answer:\n  most: int = 7\n  def read(self, text: str,) -> str: return"
+        " (text [ : LIMIT ])\n"
     )
     assert normal(CODE) == normal(other)
     assert normal(CODE, "Answer.read") == normal(other, "Answer.read")
 
 
 @pytest.mark.parametrize(
-    ("old", "new"), [("= 3", "= 4"), ("= 7", "= 8"), ("text[:LIMIT]", "text[1:LIMIT]"), ("most: int", "most: float")]
+    ("old", "new"),
+    [
+        ("= 3", "= 4"),
+        ("= 7", "= 8"),
+        ("text[:LIMIT]", "text[1:LIMIT]"),
+        ("most: int", "most: float"),
+    ],
 )
 def test_whatever_else_changes_is_seen(old: str, new: str) -> None:
     assert normal(CODE) != normal(CODE.replace(old, new))

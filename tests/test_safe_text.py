@@ -14,7 +14,17 @@ hostile = st.lists(
     st.one_of(
         st.text(),
         st.sampled_from(
-            ["\x1b[2J", "\x1b]0;title\x07", "\x9b31m", "\u202e", "\u2066", "\ud800", "\x00", "\r\n", "[/b]"]
+            [
+                "\x1b[2J",
+                "\x1b]0;title\x07",
+                "\x9b31m",
+                "\u202e",
+                "\u2066",
+                "\ud800",
+                "\x00",
+                "\r\n",
+                "[/b]",
+            ]
         ),
         st.characters(categories=["Cc", "Cs", "Cf", "Zl", "Zp"]),
     )
@@ -26,7 +36,9 @@ def test_no_harmful_character_is_left(text: str) -> None:
     shown = printable(text)
     shown.encode()  # no halves of surrogate pairs
     assert not {unicodedata.category(character) for character in shown} & {"Cc", "Cs", "Zl", "Zp"}
-    assert not set(shown) & set("\u202a\u202b\u202c\u202d\u202e\u2066\u2067\u2068\u2069\u200e\u200f")
+    assert not set(shown) & set(
+        "\u202a\u202b\u202c\u202d\u202e\u2066\u2067\u2068\u2069\u200e\u200f"
+    )
 
 
 @given(st.text(alphabet=st.characters(categories=["L", "M", "N", "P", "S", "Zs"])))

@@ -15,7 +15,9 @@ def clean(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     monkeypatch.delenv("MMSEARCH_CONFIG", raising=False)
 
 
-def test_the_environment_wins_over_the_file(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+def test_the_environment_wins_over_the_file(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
     """One TOML file, then variables."""
     (tmp_path / "mmsearch.toml").write_text('[catalog]\nbucket = "file"\nfeed = "feed.jsonl"\n')
     monkeypatch.setenv("MMSEARCH_CATALOG__BUCKET", "variable")

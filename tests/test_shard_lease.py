@@ -9,7 +9,15 @@ from typing import Any
 import pytest
 
 from mmsearch_core.codec import dump, from_json, to_json
-from mmsearch_core.errors import BadRecord, Busy, EngineBroke, StageMissing, StoreAway, TooManyFailures, UnreadableMedia
+from mmsearch_core.errors import (
+    BadRecord,
+    Busy,
+    EngineBroke,
+    StageMissing,
+    StoreAway,
+    TooManyFailures,
+    UnreadableMedia,
+)
 from mmsearch_core.records.run import Failure, Plan, Recipe
 from mmsearch_core.settings import Shards
 from mmsearch_core.shard_lease import LeaseNote, ShardLease
@@ -45,7 +53,8 @@ def store() -> MemoryStore:
 
 
 def stage(poison: str = "") -> Stage[Any]:
-    """Copies its items; dies on the poisoned one, as a process does: without giving the lease back."""
+    """Copies its items; dies on the poisoned one, as a process does: without giving the lease
+    back."""
 
     def work(items: Sequence[Failure], _: Tally) -> list[Outcome]:
         if any(item.record_id == poison for item in items):
@@ -97,8 +106,11 @@ def test_a_lease_that_was_taken_over_stops_its_holder(store: MemoryStore) -> Non
     assert store.head(KEY) is not None  # it is not ours to give back
 
 
-def test_deaths_are_counted_and_the_culprit_is_quarantined(store: MemoryStore, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Two deaths, then one by one: the third names the record, the fourth attempt does all others."""
+def test_deaths_are_counted_and_the_culprit_is_quarantined(
+    store: MemoryStore, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Two deaths, then one by one: the third names the record, the fourth attempt does all
+    others."""
     for deaths in range(3):
         die(store, "3", monkeypatch)
         note = from_json(store.get(KEY) or b"", LeaseNote)
@@ -152,9 +164,14 @@ def attempt(store: MemoryStore, end: BaseException, touched: str) -> None:
         work()
 
 
-@pytest.mark.parametrize("stopped_by", [StoreAway("away"), StageMissing("early"), ValueError("a bug")])
-def test_an_attempt_that_is_stopped_by_something_else_forgets_no_death(stopped_by: Exception) -> None:
-    """Else three more processes would die on the record that is known already, and Airflow tries four times."""
+@pytest.mark.parametrize(
+    "stopped_by", [StoreAway("away"), StageMissing("early"), ValueError("a bug")]
+)
+def test_an_attempt_that_is_stopped_by_something_else_forgets_no_death(
+    stopped_by: Exception,
+) -> None:
+    """Else three more processes would die on the record that is known already, and Airflow tries
+    four times."""
     store = MemoryStore()
     dead(store)
     dead(store)
@@ -167,8 +184,11 @@ def test_an_attempt_that_is_stopped_by_something_else_forgets_no_death(stopped_b
 
 
 @pytest.mark.parametrize("end", [EngineBroke("no memory"), SystemExit(143)])
-def test_an_engine_that_broke_and_a_process_that_was_told_to_end_count_as_deaths(end: BaseException) -> None:
-    """Whoever hangs on a record is ended by the scheduler's patience; the lease is given back at once."""
+def test_an_engine_that_broke_and_a_process_that_was_told_to_end_count_as_deaths(
+    end: BaseException,
+) -> None:
+    """Whoever hangs on a record is ended by the scheduler's patience; the lease is given back at
+    once."""
     store = MemoryStore()
     for _ in range(3):
         attempt(store, end, touched="culprit")
@@ -185,7 +205,9 @@ def test_deaths_on_other_work_do_not_count() -> None:
         assert (lease.note.deaths, lease.note.quarantined) == (0, ())
 
 
-def test_in_caution_a_good_item_comes_first_so_that_a_broken_engine_blames_nobody(store: MemoryStore) -> None:
+def test_in_caution_a_good_item_comes_first_so_that_a_broken_engine_blames_nobody(
+    store: MemoryStore,
+) -> None:
     """An engine that breaks at whatever it is given; once it is well, every record is done."""
     broken = True
 
@@ -225,15 +247,19 @@ def test_a_record_that_breaks_its_engine_each_time_costs_itself(store: MemorySto
 
 
 class Forgetful(MemoryStore):
-    """Loses the answer of a conditional write that took effect, and tries again, as HTTP clients do."""
+    """Loses the answer of a conditional write that took effect, and tries again, as HTTP clients
+    do."""
 
-    def put(self, key: str, data: bytes, *, if_none_match: bool = False, if_match: str | None = None) -> str:
+    def put(
+        self, key: str, data: bytes, *, if_none_match: bool = False, if_match: str | None = None
+    ) -> str:
         super().put(key, data, if_none_match=if_none_match, if_match=if_match)
         return super().put(key, data, if_none_match=if_none_match, if_match=if_match)
 
 
 def test_a_lease_is_ours_though_the_answer_was_lost() -> None:
-    """The second try of the same write is refused, by our own first: no reason to wait, to stop or to count a death."""
+    """The second try of the same write is refused, by our own first: no reason to wait, to stop or
+    to count a death."""
     store = Forgetful()
     with ShardLease(store, KEY, seconds=30) as lease:
         lease.check()
@@ -242,7 +268,9 @@ def test_a_lease_is_ours_though_the_answer_was_lost() -> None:
         assert (lease.note.deaths, lease.note.in_flight) == (0, "")
 
 
-def test_a_lease_that_ends_next_year_was_taken_by_a_clock_that_was_ahead(store: MemoryStore) -> None:
+def test_a_lease_that_ends_next_year_was_taken_by_a_clock_that_was_ahead(
+    store: MemoryStore,
+) -> None:
     """Nobody waits for a year."""
     store.put(KEY, to_json(LeaseNote(holder="ahead", expires=time.time() + 365 * 86_400)))
     with ShardLease(store, KEY, seconds=0.2) as lease:
@@ -266,22 +294,31 @@ def failing(failed: int, canary: BadRecord | None, *, with_canary: bool = True) 
     base = stage()
 
     def work(items: Sequence[Failure], _: Tally) -> list[Outcome]:
-        return [UnreadableMedia("It is damaged.") if int(item.record_id) < failed else [item] for item in items]
+        return [
+            UnreadableMedia("It is damaged.") if int(item.record_id) < failed else [item]
+            for item in items
+        ]
 
-    return replace(base, work=work, items=lambda _: ITEMS, canary=(lambda: canary) if with_canary else None)
+    return replace(
+        base, work=work, items=lambda _: ITEMS, canary=(lambda: canary) if with_canary else None
+    )
 
 
 def test_a_budget_of_failures_is_borne_without_a_question(store: MemoryStore) -> None:
     """Ten, or a fifth."""
-    report, _ = run_stage(failing(10, UnreadableMedia("broken")), "runs/b/shards/00000", store=store, settings=SHARDS)
+    report, _ = run_stage(
+        failing(10, UnreadableMedia("broken")), "runs/b/shards/00000", store=store, settings=SHARDS
+    )
     assert (report.done, report.failed, "canary_well" in report.tally) == (20, 10, False)
 
 
 def test_over_the_budget_a_known_good_item_decides(store: MemoryStore) -> None:
-    """Done well, the failures are the records' own, even all of them; else nobody is charged, and the report is not
-    there. A stage without one has the budget alone."""
+    """Done well, the failures are the records' own, even all of them; else nobody is charged, and
+    the report is not there. A stage without one has the budget alone."""
     shard = "runs/b/shards/00000"
-    with pytest.raises(TooManyFailures, match=r"30 of 30 records .* So did a known good item, with: broken"):
+    with pytest.raises(
+        TooManyFailures, match=r"30 of 30 records .* So did a known good item, with: broken"
+    ):
         run_stage(failing(30, UnreadableMedia("broken")), shard, store=store, settings=SHARDS)
     with pytest.raises(TooManyFailures, match=r"raise shards\.failed_share"):
         run_stage(failing(11, None, with_canary=False), shard, store=store, settings=SHARDS)

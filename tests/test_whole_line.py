@@ -42,7 +42,9 @@ def published(runtime: Runtime, query: str, locale: str) -> list[tuple[str, str 
 def live(runtime: Runtime) -> set[str]:
     """Keys that the ledger says are live; checked against the index, row by row."""
     target = runtime.target()
-    known = {known.asset_id: known for batch in runtime.ledger.known(target.target_id) for known in batch}
+    known = {
+        known.asset_id: known for batch in runtime.ledger.known(target.target_id) for known in batch
+    }
     rows = {(asset, build) for _, asset, build in runtime.index.builds(target.collection)}
     assert rows == {(name, asset.live_build) for name, asset in known.items() if asset.live_build}
     return {asset.key for asset in known.values() if asset.live_build}
@@ -85,7 +87,9 @@ def test_equal_bytes_are_described_once(shop: Runtime) -> None:
     assert report["assets"] == {"live": 2, "failed": 0, "removed": 1, "unsettled": 0}
     assert report["model_calls"] == {"made": 0 + 1, "saved": 5}  # the copy's text has another title
     assert shop.vlm.calls == calls  # type: ignore[attr-defined]
-    assert live(shop) == {f"pictures/{k}.jpg" for k in ("p1/1", "p1/2", "p3/1", "p3/copy", "p2/renamed")}
+    assert live(shop) == {
+        f"pictures/{k}.jpg" for k in ("p1/1", "p1/2", "p3/1", "p3/copy", "p2/renamed")
+    }
 
 
 def test_a_replaced_picture_leaves_no_old_row_and_a_removed_one_none(shop: Runtime) -> None:
@@ -105,17 +109,24 @@ def test_a_new_title_embeds_text_and_nothing_else(shop: Runtime) -> None:
     report = index(shop, "run-2")[0]
     assert report["plan"] == {"changed": 2}
     assert (shop.vlm.calls, shop.clip.calls) == calls  # type: ignore[attr-defined]
-    assert report["stages"]["embed_text"]["calls_made"] == 1  # both pictures of p1 say the same words
+    # both pictures of p1 say the same words
+    assert report["stages"]["embed_text"]["calls_made"] == 1
 
 
 def test_an_unreadable_picture_is_a_failure_with_a_reason(shop: Runtime) -> None:
-    """The shard goes on, counts add up, and the picture is not tried again until its bytes change."""
+    """The shard goes on, counts add up, and the picture is not tried again until its bytes
+    change."""
     shop.catalog.put("pictures/p2/broken.jpg", b"\xff\xd8\xff\xe0 this is no picture")
     shop.catalog.put("pictures/p2/empty.jpg", b"")
     report = index(shop)[0]
     assert report["assets"] == {"live": 4, "failed": 2, "removed": 0, "unsettled": 0}
-    reasons = {key: failure.kind for key, failure in shop.ledger.failures(shop.target().target_id, limit=9)}
-    assert reasons == {"pictures/p2/broken.jpg": "UnreadableMedia", "pictures/p2/empty.jpg": "UnreadableMedia"}
+    reasons = {
+        key: failure.kind for key, failure in shop.ledger.failures(shop.target().target_id, limit=9)
+    }
+    assert reasons == {
+        "pictures/p2/broken.jpg": "UnreadableMedia",
+        "pictures/p2/empty.jpg": "UnreadableMedia",
+    }
     assert index(shop, "run-2") == []
     shop.catalog.put("pictures/p2/broken.jpg", picture("black"))
     assert index(shop, "run-3")[0]["assets"]["live"] == 1
@@ -153,11 +164,14 @@ def test_files_that_are_no_pictures_keep_no_good_picture_out(shop: Runtime) -> N
 
 
 def test_an_environment_in_which_nothing_opens_charges_nobody_and_heals(shop: Runtime) -> None:
-    """A known good picture does not open either: the shard is tried again, and nothing is marked."""
+    """A known good picture does not open either: the shard is tried again, and nothing is
+    marked."""
     for number in range(20):
         shop.catalog.put(f"pictures/p1/more{number}.jpg", picture("red", shade=number))
     vars(shop)["decoder"] = BrokenDecoder()
-    with pytest.raises(TooManyFailures, match=r"24 of 24 .* So did a known good item, with: The codec is missing\."):
+    with pytest.raises(
+        TooManyFailures, match=r"24 of 24 .* So did a known good item, with: The codec is missing\."
+    ):
         index(shop)
     assert shop.ledger.failures(shop.target().target_id, limit=9) == []
     vars(shop)["decoder"] = FakeDecoder()
@@ -203,7 +217,8 @@ def test_a_changed_model_builds_a_new_collection_beside_the_live_one(shop: Runti
 
 
 def test_a_lost_index_is_built_again(shop: Runtime) -> None:
-    """Another uuid: everything known of the target is forgotten, and the next refresh makes it anew."""
+    """Another uuid: everything known of the target is forgotten, and the next refresh makes it
+    anew."""
     index(shop)
     shop.index.drop(shop.target().collection)
     assert index(shop, "run-2")[0]["assets"]["live"] == 4
@@ -217,7 +232,12 @@ def test_an_asset_that_changes_while_it_is_indexed_stays_dirty(shop: Runtime) ->
     do(shop, shard, "decode", "describe", "embed_text", "embed_image")
     shop.catalog.put("pictures/p1/1.jpg", picture("black"))
     do(shop, shard, "upsert")
-    name = next(k.asset_id for b in shop.ledger.known(shop.target().target_id) for k in b if k.key.endswith("p1/1.jpg"))
+    name = next(
+        k.asset_id
+        for b in shop.ledger.known(shop.target().target_id)
+        for k in b
+        if k.key.endswith("p1/1.jpg")
+    )
     assert shop.ledger.look_up(shop.target().target_id, [AssetId(name)])[name].live_build is None
     assert len(compare.work(shop, "run-2")["batches"]) == 1
 
@@ -241,12 +261,16 @@ def test_publishing_twice_keeps_unchanged_files(shop: Runtime) -> None:
     assert second["published"]
     manifest = Results(shop.work).manifest
     assert manifest.parent == first
-    assert sum(key.startswith(f"results/{second['generation']}/") for key in manifest.buckets.values()) == 1
+    assert (
+        sum(key.startswith(f"results/{second['generation']}/") for key in manifest.buckets.values())
+        == 1
+    )
     assert published(shop, "red dress", "en") == [("p1", "相关")]
 
 
 def test_products_with_the_same_picture_are_both_published(shop: Runtime) -> None:
-    """A copy is judged as its original is: found where it fits, and left out where it does not, in every night."""
+    """A copy is judged as its original is: found where it fits, and left out where it does not, in
+    every night."""
     shop.catalog.put("pictures/p3/1.jpg", shop.catalog.get("pictures/p1/1.jpg") or b"")
     for night in ("night-1", "night-2"):
         index(shop, night)
@@ -285,8 +309,13 @@ def test_lost_pixels_cost_one_night_their_verdict(shop: Runtime) -> None:
 def test_what_is_sold_out_does_not_stand_in_the_way_of_what_is_not() -> None:
     """More sold-out products fit better than a leg is asked for rows."""
     runtime = fake_runtime(search={"min_hits": 0, "buckets": 16, "per_leg": 20})
-    sold_out = [{"product_id": f"old{n}", "title": {"en": "red dress"}, "in_stock": False} for n in range(25)]
-    in_stock = [{"product_id": f"new{n}", "title": {"en": "Lumen"}, "in_stock": True} for n in range(5)]
+    sold_out = [
+        {"product_id": f"old{n}", "title": {"en": "red dress"}, "in_stock": False}
+        for n in range(25)
+    ]
+    in_stock = [
+        {"product_id": f"new{n}", "title": {"en": "Lumen"}, "in_stock": True} for n in range(5)
+    ]
     runtime.catalog.put("products.jsonl", "\n".join(map(json.dumps, sold_out + in_stock)).encode())
     for product in sold_out + in_stock:
         runtime.catalog.put(f"pictures/{product['product_id']}/1.jpg", picture("red"))
@@ -299,5 +328,7 @@ def test_what_is_sold_out_does_not_stand_in_the_way_of_what_is_not() -> None:
 def test_a_line_of_the_feed_that_is_not_json_is_counted(shop: Runtime) -> None:
     """The other products are read."""
     good = shop.catalog.get("products.jsonl") or b""
-    shop.catalog.put("products.jsonl", good + b"\n{broken\n" + json.dumps({"title": "no id"}).encode())
+    shop.catalog.put(
+        "products.jsonl", good + b"\n{broken\n" + json.dumps({"title": "no id"}).encode()
+    )
     assert compare.work(shop, "run")["counts"]["feed_lines_unreadable"] == 2

@@ -1,7 +1,8 @@
-"""Whether an endpoint keeps its promises of conditional requests, tried once and remembered in the bucket.
+"""Whether an endpoint keeps its promises of conditional requests, tried once and remembered in the
+bucket.
 
-Leases, the memo, the published pointer and much else stand on ``If-None-Match`` and ``If-Match``. An endpoint that
-ignores them answers 200 to everybody, and nothing would ever tell.
+Leases, the memo, the published pointer and much else stand on ``If-None-Match`` and ``If-Match``.
+An endpoint that ignores them answers 200 to everybody, and nothing would ever tell.
 """
 
 import json
@@ -28,7 +29,9 @@ def check_once(store: ObjectStore, endpoint: str) -> None:
     if store.get(key) is not None:
         return
     check(store)
-    store.put(key, json.dumps({"bucket": store.bucket, "conditions": "kept", "version": VERSION}).encode())
+    store.put(
+        key, json.dumps({"bucket": store.bucket, "conditions": "kept", "version": VERSION}).encode()
+    )
 
 
 def check(store: ObjectStore) -> None:
@@ -42,18 +45,24 @@ def check(store: ObjectStore) -> None:
             store.delete(name)
     if ignored:
         raise BadSettings(
-            f"The store of {store.bucket} does not keep conditional requests ({', '.join(ignored)}): "
-            "let store.endpoint name one that does."
+            f"The store of {store.bucket} does not keep conditional requests"
+            f" ({', '.join(ignored)}): let store.endpoint name one that does."
         )
 
 
 def _ignored(store: ObjectStore, key: str, etag: str) -> list[str]:
     """The conditions that were not kept, in the words of HTTP."""
     expectations = {
-        "PUT with If-None-Match over an object": _refused(lambda: store.put(key, b"2", if_none_match=True)),
-        "PUT with If-None-Match where nothing is": _accepted(lambda: store.put(f"{key}-new", b"", if_none_match=True)),
+        "PUT with If-None-Match over an object": _refused(
+            lambda: store.put(key, b"2", if_none_match=True)
+        ),
+        "PUT with If-None-Match where nothing is": _accepted(
+            lambda: store.put(f"{key}-new", b"", if_none_match=True)
+        ),
         "PUT with another If-Match": _refused(lambda: store.put(key, b"3", if_match=WRONG_ETAG)),
-        "PUT with If-Match where nothing is": _refused(lambda: store.put(f"{key}-none", b"", if_match=etag)),
+        "PUT with If-Match where nothing is": _refused(
+            lambda: store.put(f"{key}-none", b"", if_match=etag)
+        ),
         "GET with another If-Match": _refused(lambda: store.get(key, if_match=WRONG_ETAG)),
         "GET with the object's If-Match": _accepted(lambda: store.get(key, if_match=etag)),
         "PUT with the object's If-Match": _accepted(lambda: store.put(key, b"4", if_match=etag)),
@@ -63,7 +72,8 @@ def _ignored(store: ObjectStore, key: str, etag: str) -> list[str]:
 
 
 def _refused(request: Callable[[], object]) -> bool:
-    """Whether the condition was kept: a store that does not know it (501) keeps it no more than one that ignores it."""
+    """Whether the condition was kept: a store that does not know it (501) keeps it no more than one
+    that ignores it."""
     try:
         request()
     except PreconditionFailed:

@@ -1,4 +1,5 @@
-"""The ledger's books: targets, batches and leases; what is live of each asset is kept on top of them."""
+"""The ledger's books: targets, batches and leases; what is live of each asset is kept on top of
+them."""
 
 import time
 from collections.abc import Mapping, Sequence
@@ -33,7 +34,9 @@ class LedgerBooks(LedgerProducts):
     def targets(self) -> list[Target]:
         with self._database.reading() as connection:
             found = connection.execute(
-                select(targets).where(targets.c.status != "retired").order_by(targets.c.created_at, targets.c.target_id)
+                select(targets)
+                .where(targets.c.status != "retired")
+                .order_by(targets.c.created_at, targets.c.target_id)
             )
             return [to_target(row) for row in found.mappings()]
 
@@ -41,11 +44,18 @@ class LedgerBooks(LedgerProducts):
         mine = targets.c.target_id == target.target_id
         with self._database.writing() as connection:
             self._database.insert_new(connection, targets, target_row(target))
-            there = connection.execute(select(targets).where(mine).with_for_update()).mappings().one()
+            there = (
+                connection.execute(select(targets).where(mine).with_for_update()).mappings().one()
+            )
             if there["collection_uuid"] != target.collection_uuid:
                 connection.execute(delete(assets).where(assets.c.target_id == target.target_id))
-                connection.execute(update(targets).where(mine).values(collection_uuid=target.collection_uuid))
-                lost = {"batch_id": f"lost-{target.collection_uuid}"[:64], "target_id": target.target_id}
+                connection.execute(
+                    update(targets).where(mine).values(collection_uuid=target.collection_uuid)
+                )
+                lost = {
+                    "batch_id": f"lost-{target.collection_uuid}"[:64],
+                    "target_id": target.target_id,
+                }
                 self._database.insert_new(connection, batches, {**lost, **_open_batch(LOST)})
             status = "building" if there["status"] == "retired" else there["status"]
             connection.execute(update(targets).where(mine).values(status=status))
@@ -56,14 +66,18 @@ class LedgerBooks(LedgerProducts):
         with self._database.writing() as connection:
             if status == "live":
                 others = case((mine, "live"), else_="building")
-                connection.execute(update(targets).where(targets.c.status != "retired").values(status=others))
+                connection.execute(
+                    update(targets).where(targets.c.status != "retired").values(status=others)
+                )
             else:
                 connection.execute(delete(assets).where(assets.c.target_id == target))
                 connection.execute(update(targets).where(mine).values(status="retired"))
 
     def commit_number(self, target: TargetId) -> int:
         with self._database.reading() as connection:
-            found = connection.execute(select(targets.c.commit_number).where(targets.c.target_id == target))
+            found = connection.execute(
+                select(targets.c.commit_number).where(targets.c.target_id == target)
+            )
             return int(found.scalar() or 0)
 
     def open_batch(self, batch: BatchId, *, target: TargetId, source: str) -> None:
@@ -71,15 +85,22 @@ class LedgerBooks(LedgerProducts):
             row = {"batch_id": batch, "target_id": target, **_open_batch(source)}
             self._database.insert_new(connection, batches, row)
 
-    def close_batch(self, batch: BatchId, *, status: Literal["done", "failed"], counts: Mapping[str, int]) -> None:
+    def close_batch(
+        self, batch: BatchId, *, status: Literal["done", "failed"], counts: Mapping[str, int]
+    ) -> None:
         with self._database.writing() as connection:
             mine = batches.c.batch_id == batch
-            connection.execute(update(batches).where(mine).values(status=status, counts=dict(counts)))
+            connection.execute(
+                update(batches).where(mine).values(status=status, counts=dict(counts))
+            )
 
     def open_batches(self, target: TargetId) -> int:
         with self._database.reading() as connection:
             mine = and_(batches.c.target_id == target, batches.c.status.in_(NOT_DONE))
-            return int(connection.execute(select(func.count()).select_from(batches).where(mine)).scalar() or 0)
+            return int(
+                connection.execute(select(func.count()).select_from(batches).where(mine)).scalar()
+                or 0
+            )
 
     def unfinished_batches(self, target: TargetId) -> list[OpenBatch]:
         mine = and_(batches.c.target_id == target, batches.c.status.in_(NOT_DONE))
@@ -99,7 +120,9 @@ class LedgerBooks(LedgerProducts):
 
     def batch_status(self, batch: BatchId) -> BatchStatus | None:
         with self._database.reading() as connection:
-            found = connection.execute(select(batches.c.status).where(batches.c.batch_id == batch)).scalar()
+            found = connection.execute(
+                select(batches.c.status).where(batches.c.batch_id == batch)
+            ).scalar()
             return cast(BatchStatus | None, found)
 
     def supersede_batches(self, names: Sequence[BatchId]) -> None:
@@ -111,9 +134,13 @@ class LedgerBooks(LedgerProducts):
     def take_lease(self, name: str, *, holder: str, seconds: float) -> int:
         now = time.time()
         with self._database.writing() as connection:
-            self._database.insert_new(connection, leases, {"name": name, "holder": "", "token": 0, "expires": 0.0})
+            self._database.insert_new(
+                connection, leases, {"name": name, "holder": "", "token": 0, "expires": 0.0}
+            )
             mine = leases.c.name == name
-            there = connection.execute(select(leases).where(mine).with_for_update()).mappings().one()
+            there = (
+                connection.execute(select(leases).where(mine).with_for_update()).mappings().one()
+            )
             held = now < there["expires"] <= now + AHEAD * seconds
             if held and there["holder"] not in ("", holder):
                 raise Busy(f"Another process holds {name}: wait until it is done.")
@@ -125,7 +152,9 @@ class LedgerBooks(LedgerProducts):
 
     def raise_token(self, name: str, at_least: int) -> None:
         with self._database.writing() as connection:
-            self._database.insert_new(connection, leases, {"name": name, "holder": "", "token": 0, "expires": 0.0})
+            self._database.insert_new(
+                connection, leases, {"name": name, "holder": "", "token": 0, "expires": 0.0}
+            )
             lower = and_(leases.c.name == name, leases.c.token < at_least)
             nobodys = {"token": at_least, "holder": "", "expires": 0.0}
             connection.execute(update(leases).where(lower).values(**nobodys))

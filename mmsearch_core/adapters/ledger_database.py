@@ -1,4 +1,5 @@
-"""How the ledger speaks to its database: connecting, transactions, upserts, and whose fault an error is."""
+"""How the ledger speaks to its database: connecting, transactions, upserts, and whose fault an
+error is."""
 
 import random
 import time
@@ -38,8 +39,8 @@ class Conflict(LedgerAway):
 
 
 def again_after_conflict(method: Callable[P, T]) -> Callable[P, T]:
-    """Decorator of a method that is one transaction: it is done again where another's locks were in its way. All of
-    ours lock assets in one order, so that takes a statement that is not ours."""
+    """Decorator of a method that is one transaction: it is done again where another's locks were in
+    its way. All of ours lock assets in one order, so that takes a statement that is not ours."""
 
     @wraps(method)
     def tried(*args: P.args, **options: P.kwargs) -> T:
@@ -47,7 +48,7 @@ def again_after_conflict(method: Callable[P, T]) -> Callable[P, T]:
             try:
                 return method(*args, **options)
             except Conflict:
-                time.sleep(random.uniform(0.01, 0.1))  # noqa: S311 (no secret: only not both at once)
+                time.sleep(random.uniform(0.01, 0.1))  # noqa: S311 no secret
         return method(*args, **options)
 
     return tried
@@ -73,7 +74,8 @@ class LedgerDatabase:
 
     @contextmanager
     def writing(self) -> Iterator[Connection]:
-        """One transaction; on SQLite it takes the write lock at its start, so that reads in it stay true."""
+        """One transaction; on SQLite it takes the write lock at its start, so that reads in it stay
+        true."""
         with self._named_errors(), self._engine.connect() as connection:
             connection = connection.execution_options(writing=True)
             with connection.begin():
@@ -87,20 +89,27 @@ class LedgerDatabase:
         keep: Sequence[str] = (),
         computed: Callable[[Any], Mapping[str, Any]] = lambda _: {},
     ) -> None:
-        """Insert, or replace the given columns; those in ``keep`` stay as they are in rows that exist, and others
-        become what ``computed`` makes of the new row's columns."""
+        """Insert, or replace the given columns; those in ``keep`` stay as they are in rows that
+        exist, and others become what ``computed`` makes of the new row's columns."""
         if not rows:
             return
         keys = [column.name for column in table.primary_key]
         statement = _insert(connection, table)
-        replaced = {name: statement.excluded[name] for name in rows[0] if name not in (*keys, *keep)}
+        replaced = {
+            name: statement.excluded[name] for name in rows[0] if name not in (*keys, *keep)
+        }
         replaced |= computed(statement.excluded)
-        connection.execute(statement.on_conflict_do_update(index_elements=keys, set_=replaced), [dict(r) for r in rows])
+        connection.execute(
+            statement.on_conflict_do_update(index_elements=keys, set_=replaced),
+            [dict(r) for r in rows],
+        )
 
     def insert_new(self, connection: Connection, table: Table, *rows: Mapping[str, Any]) -> None:
         """Insert those whose keys are not there; two processes may try at once."""
         if rows:
-            connection.execute(_insert(connection, table).on_conflict_do_nothing(), [dict(row) for row in rows])
+            connection.execute(
+                _insert(connection, table).on_conflict_do_nothing(), [dict(row) for row in rows]
+            )
 
     def upgrade(self) -> bool:
         """Bring the tables up to date; whether there was anything to do."""
@@ -118,7 +127,8 @@ class LedgerDatabase:
             engine = create_engine(self._url, pool_pre_ping=True)
         except (ArgumentError, NoSuchModuleError, ImportError) as error:
             raise BadSettings(
-                f"ledger.url is not a database that can be opened ({redacted(str(error))}): correct it."
+                f"ledger.url is not a database that can be opened ({redacted(str(error))}):"
+                " correct it."
             ) from error
         except ValueError:  # of a port that is no number; its text may hold a part of a password
             raise BadSettings("ledger.url is not the address of a database: correct it.") from None
@@ -140,13 +150,17 @@ class LedgerDatabase:
                 ) from error
             state = getattr(getattr(error, "orig", None), "sqlstate", None)
             kind = Conflict if state in CONFLICTS else LedgerAway
-            raise kind(f"The ledger's database does not answer ({_first_line(error)}): try again later.") from error
+            raise kind(
+                f"The ledger's database does not answer ({_first_line(error)}): try again later."
+            ) from error
         except ProgrammingError as error:
             raise SchemaMismatch(
                 f"The ledger's tables are not ours ({_first_line(error)}): correct ledger.url."
             ) from error
         except DBAPIError as error:
-            raise LedgerAway(f"The ledger's database failed ({_first_line(error)}): try again later.") from error
+            raise LedgerAway(
+                f"The ledger's database failed ({_first_line(error)}): try again later."
+            ) from error
 
 
 def _insert(connection: Connection, table: Table) -> Any:

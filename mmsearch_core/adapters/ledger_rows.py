@@ -13,7 +13,16 @@ from mmsearch_core.records.commit import BUILT_COLUMNS, KNOWN_COLUMNS, Known, Wr
 from mmsearch_core.records.ids import RecipeId, TargetId
 from mmsearch_core.records.run import Failure, Target
 
-WHAT = ("asset_id", "bucket", "key", "product_id", "source_version", "product_text", "state", "live_build")
+WHAT = (
+    "asset_id",
+    "bucket",
+    "key",
+    "product_id",
+    "source_version",
+    "product_text",
+    "state",
+    "live_build",
+)
 KNOWN = [assets.c[name] for name in (*WHAT, "attempts", "observed_at", "failure_kind")]
 NO_FAILURE: dict[str, None] = {"failure_stage": None, "failure_kind": None, "failure_message": None}
 BUILT = [assets.c[name] for name in BUILT_COLUMNS.names]
@@ -51,7 +60,12 @@ def doubted_row(target: TargetId, change: Change) -> dict[str, Any]:
     """The columns of an asset of which nothing is sure but its place."""
     place = change if isinstance(change, Removal) else change.source
     empty = dict.fromkeys(("product_id", "source_version", "product_text"), "")
-    row = {"target_id": target, "asset_id": change.asset_id, "bucket": place.bucket, "key": place.key}
+    row = {
+        "target_id": target,
+        "asset_id": change.asset_id,
+        "bucket": place.bucket,
+        "key": place.key,
+    }
     return {**row, **empty, "state": "writing", "changed_at": datetime.now(UTC)}
 
 
@@ -88,7 +102,8 @@ def to_target(row: Mapping[Any, Any]) -> Target:
 
 
 def to_known(row: Sequence[Any]) -> Known:
-    """The record of a row with the columns ``KNOWN``. By position: this is done ten million times a night."""
+    """The record of a row with the columns ``KNOWN``. By position: this is done ten million times a
+    night."""
     name, bucket, key, product, version, text, state, live, attempts, observed, failure = row
     return Known(
         asset_id=name,
@@ -111,14 +126,19 @@ def to_columns(rows: Sequence[Sequence[Any]]) -> pa.RecordBatch:
     moments = pa.array(observed)
     if pa.types.is_string(moments.type):  # SQLite
         moments = moments.cast(pa.timestamp("us"))
-    arrays = [*(pa.array(text, pa.string()) for text in texts), moments.cast(KNOWN_COLUMNS.field("observed_at").type)]
+    arrays = [
+        *(pa.array(text, pa.string()) for text in texts),
+        moments.cast(KNOWN_COLUMNS.field("observed_at").type),
+    ]
     return pa.RecordBatch.from_arrays(arrays, schema=KNOWN_COLUMNS)
 
 
 def to_built(rows: Sequence[Sequence[Any]]) -> pa.RecordBatch:
     """Rows with the columns ``BUILT``, column by column."""
     columns = zip(BUILT_COLUMNS, zip(*rows, strict=True), strict=True)
-    return pa.RecordBatch.from_arrays([pa.array(values, field.type) for field, values in columns], schema=BUILT_COLUMNS)
+    return pa.RecordBatch.from_arrays(
+        [pa.array(values, field.type) for field, values in columns], schema=BUILT_COLUMNS
+    )
 
 
 def in_utc(moment: datetime) -> datetime:

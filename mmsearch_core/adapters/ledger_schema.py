@@ -1,4 +1,5 @@
-"""The tables of the ledger as they are today. Every change of them is a new file in ``migrations/versions``."""
+"""The tables of the ledger as they are today. Every change of them is a new file in
+``migrations/versions``."""
 
 from sqlalchemy import (
     JSON,
@@ -17,7 +18,8 @@ from sqlalchemy import (
 )
 
 REVISION = "0003"  # the newest file in migrations/versions
-VERSION_TABLE = "ledger_version"  # not Alembic's own name: Airflow may keep its tables in the same database
+# not Alembic's own name: Airflow may keep its tables in the same database
+VERSION_TABLE = "ledger_version"
 
 tables = MetaData()
 
@@ -54,7 +56,9 @@ assets = Table(
     Column("failure_message", Text),
     Column("changed_at", DateTime(timezone=True), nullable=False),
     Column("rows", Integer, nullable=False, default=0, server_default="0"),  # of the live build
-    Column("content", String(64), nullable=False, default="", server_default=""),  # digest of these rows; "": unknown
+    Column(
+        "content", String(64), nullable=False, default="", server_default=""
+    ),  # digest of these rows; "": unknown
     Column("redriven_at", DateTime(timezone=True)),  # when a failure was last tried again
     Index("assets_by_state", "target_id", "state", "changed_at"),
     Index("assets_by_product", "target_id", "product_id"),
@@ -90,7 +94,9 @@ feeds = Table(
     Column("version", Text, nullable=False),
     Column("modified_at", DateTime(timezone=True), nullable=False),
     Column("token", BigInteger, nullable=False),  # rises with every other state
-    Column("whole", Boolean, nullable=False),  # all its products are in, and the pictures they concern in batches
+    Column(
+        "whole", Boolean, nullable=False
+    ),  # all its products are in, and the pictures they concern in batches
 )
 
 batches = Table(

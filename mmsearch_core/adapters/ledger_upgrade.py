@@ -1,8 +1,9 @@
 """The version of the ledger's tables, and how older ones are brought up to date.
 
-An empty database gets its tables from whoever comes first. An older SQLite file is upgraded at once: it belongs to one
-machine, whose code was changed. An older PostgreSQL is left alone until ``mmsearch ledger upgrade``: other machines may
-still run the code that the old tables fit. A newer ledger is never touched.
+An empty database gets its tables from whoever comes first. An older SQLite file is upgraded at
+once: it belongs to one machine, whose code was changed. An older PostgreSQL is left alone until
+``mmsearch ledger upgrade``: other machines may still run the code that the old tables fit. A newer
+ledger is never touched.
 """
 
 from pathlib import Path
@@ -35,7 +36,9 @@ def make_ready(engine: Engine) -> None:
 def upgrade(engine: Engine) -> bool:
     """Bring the tables up to date in one transaction, alone; whether there was anything to do."""
     with engine.connect() as connection, connection.execution_options(writing=True).begin():
-        if engine.dialect.name == "postgresql":  # SQLite's writing transactions are alone by themselves
+        if (
+            engine.dialect.name == "postgresql"
+        ):  # SQLite's writing transactions are alone by themselves
             connection.execute(text("SELECT pg_advisory_xact_lock(:lock)"), {"lock": LOCK})
         there = version(connection)
         if there == REVISION:
@@ -49,8 +52,10 @@ def version(connection: Connection) -> str | None:
     """The revision of the tables that are there; None where there are none."""
     names = set(inspect(connection).get_table_names())
     if VERSION_TABLE in names:
-        return str(connection.execute(text(f"SELECT version_num FROM {VERSION_TABLE}")).scalar_one())  # noqa: S608
-    return "0001" if {"meta", "assets"} <= names else None  # the first tables named their version in "meta"
+        revision = text(f"SELECT version_num FROM {VERSION_TABLE}")  # noqa: S608 - a constant
+        return str(connection.execute(revision).scalar_one())
+    # the first tables named their version in "meta"
+    return "0001" if {"meta", "assets"} <= names else None
 
 
 def _refuse_newer(there: str | None) -> None:

@@ -1,10 +1,13 @@
-"""What an error of Milvus means, by its code; by its words only where there is no code that says anything.
+"""What an error of Milvus means, by its code; by its words only where there is no code that says
+anything.
 
-Codes are those of Milvus 2.5 and 2.6 (``merr``). 1 and 65535 say nothing: the server gives them to what it has no code
-for, Milvus Lite to nearly everything, and pymilvus to errors of its own, which are told apart by their class first.
+Codes are those of Milvus 2.5 and 2.6 (``merr``). 1 and 65535 say nothing: the server gives them to
+what it has no code for, Milvus Lite to nearly everything, and pymilvus to errors of its own, which
+are told apart by their class first.
 
-What is not named here is the server's trouble (exit 75): Milvus has many codes for its inner life, and adds some with
-each version; a task ends after a few retries anyway. What Milvus calls wrong in our request is not tried again (78).
+What is not named here is the server's trouble (exit 75): Milvus has many codes for its inner life,
+and adds some with each version; a task ends after a few retries anyway. What Milvus calls wrong in
+our request is not tried again (78).
 """
 
 import re
@@ -25,22 +28,42 @@ class Meaning:
     sentence: str
 
 
-AWAY = Meaning(IndexAway, "Milvus at {address} does not answer, or not yet ({said}): try again later.")
-BAD_ADDRESS = Meaning(BadSettings, "index.uri ({address}) is not the address of a Milvus ({said}): correct it.")
-FULL = Meaning(IndexAway, "Milvus at {address} is short of room ({said}): give it more, or try again later.")
-GONE = Meaning(StageMissing, "Milvus at {address} lacks a collection ({said}): run catalog_refresh to build it again.")
-NO_DATABASE = Meaning(BadSettings, "Milvus at {address} has no such database ({said}): correct index.uri.")
+AWAY = Meaning(
+    IndexAway, "Milvus at {address} does not answer, or not yet ({said}): try again later."
+)
+BAD_ADDRESS = Meaning(
+    BadSettings, "index.uri ({address}) is not the address of a Milvus ({said}): correct it."
+)
+FULL = Meaning(
+    IndexAway, "Milvus at {address} is short of room ({said}): give it more, or try again later."
+)
+GONE = Meaning(
+    StageMissing,
+    "Milvus at {address} lacks a collection ({said}): run catalog_refresh to build it again.",
+)
+NO_DATABASE = Meaning(
+    BadSettings, "Milvus at {address} has no such database ({said}): correct index.uri."
+)
 OTHER_SCHEMA = Meaning(
     SchemaMismatch,
-    "A collection of Milvus at {address} was made by another version ({said}): choose another index.alias, or drop it.",
+    "A collection of Milvus at {address} was made by another version ({said}): choose another"
+    " index.alias, or drop it.",
 )
-REFUSED = Meaning(BadSettings, "Milvus at {address} refuses us ({said}): correct index.token, or what its user may do.")
+REFUSED = Meaning(
+    BadSettings,
+    "Milvus at {address} refuses us ({said}): correct index.token, or what its user may do.",
+)
 TOO_MANY = Meaning(
-    BadSettings, "Milvus at {address} holds as many as it may ({said}): retire an index, or raise its limit."
+    BadSettings,
+    "Milvus at {address} holds as many as it may ({said}): retire an index, or raise its limit.",
 )
-UNSUPPORTED = Meaning(BadSettings, "Milvus at {address} lacks a feature ({said}): use Milvus 2.5 or later.")
+UNSUPPORTED = Meaning(
+    BadSettings, "Milvus at {address} lacks a feature ({said}): use Milvus 2.5 or later."
+)
 WRONG = Meaning(
-    BadSettings, "Milvus at {address} calls a request wrong ({said}): use Milvus 2.5 or later, and report it if it is."
+    BadSettings,
+    "Milvus at {address} calls a request wrong ({said}): use Milvus 2.5 or later, and report it if"
+    " it is.",
 )
 
 BY_CODE: dict[int, Meaning] = {
@@ -61,7 +84,9 @@ BY_CODE: dict[int, Meaning] = {
     **dict.fromkeys((1400, 1401, 1800), REFUSED),
     1600: GONE,  # alias
     1601: Meaning(
-        BadSettings, "Milvus at {address} has a collection of the alias's name ({said}): choose another index.alias."
+        BadSettings,
+        "Milvus at {address} has a collection of the alias's name ({said}): choose another"
+        " index.alias.",
     ),
     1603: GONE,
     **dict.fromkeys((1700, 1701), OTHER_SCHEMA),  # fields
@@ -109,8 +134,20 @@ BY_GRPC: dict[str, Meaning] = {
 # the first that is found decides; "collection=449: channel not found" names no lost collection
 BY_WORDS: tuple[tuple[str, Meaning], ...] = (
     (r"\bauth(entication)? (check )?fail|unauthenticated|permission den|invalid token", REFUSED),
-    (r"connect|unavailable|timeout|timed out|deadline|not ready|retry|closed channel|reset by peer", AWAY),
-    (r"can't find collection|collection not (found|exist)|collection \S+ (not found|not exist|does not exist)", GONE),
+    (
+        (
+            r"connect|unavailable|timeout|timed out|deadline|not ready|retry|closed channel|reset"
+            r" by peer"
+        ),
+        AWAY,
+    ),
+    (
+        (
+            r"can't find collection|collection not (found|exist)|collection \S+ (not found|not"
+            r" exist|does not exist)"
+        ),
+        GONE,
+    ),
     (r"database not (found|exist)|database \S+ (not found|not exist|does not exist)", NO_DATABASE),
     (r"not supported|unimplemented", UNSUPPORTED),
 )
@@ -124,7 +161,9 @@ def milvus_error(error: Exception, *, uri: str) -> MMSearchError:
     code, text = _said(error)
     meaning = _meaning(error, code, text)
     shown = ", ".join(filter(None, (_name(code), printable(redacted(text))[:LONGEST].rstrip(". "))))
-    return meaning.kind(meaning.sentence.format(address=redacted(uri), said=shown or type(error).__name__))
+    return meaning.kind(
+        meaning.sentence.format(address=redacted(uri), said=shown or type(error).__name__)
+    )
 
 
 def _meaning(error: Exception, code: Any, text: str) -> Meaning:
@@ -143,14 +182,17 @@ def _meaning(error: Exception, code: Any, text: str) -> Meaning:
 
 
 def _said(error: Exception) -> tuple[Any, str]:
-    """Code and text. An error of gRPC has them as methods, and hands its code to the one that pymilvus makes of it."""
+    """Code and text. An error of gRPC has them as methods, and hands its code to the one that
+    pymilvus makes of it."""
     code, details = getattr(error, "code", None), getattr(error, "details", None)
     text = details() if callable(details) else getattr(error, "message", "")
     return code() if callable(code) else code, str(text or "")
 
 
 def _by_words(text: str) -> Meaning | None:
-    return next((meaning for words, meaning in BY_WORDS if re.search(words, text, re.IGNORECASE)), None)
+    return next(
+        (meaning for words, meaning in BY_WORDS if re.search(words, text, re.IGNORECASE)), None
+    )
 
 
 def _name(code: Any) -> str:

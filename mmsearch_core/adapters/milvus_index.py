@@ -15,23 +15,37 @@ import pyarrow as pa
 from mmsearch_core.adapters.milvus_errors import milvus_error
 from mmsearch_core.errors import BadSettings, SchemaMismatch, StageMissing
 from mmsearch_core.records.embedding import Vector
-from mmsearch_core.records.ids import AssetId, Build, PassageId, PixelsId, ProductId, RowId, SegmentId
+from mmsearch_core.records.ids import (
+    AssetId,
+    Build,
+    PassageId,
+    PixelsId,
+    ProductId,
+    RowId,
+    SegmentId,
+)
 from mmsearch_core.records.ranking import Match
 from mmsearch_core.records.row import LONGEST_TEXT, ROW_COLUMNS, IndexRow, StoredRow
 from mmsearch_core.records.segment import Where, Whole, parse_where
 
 SCHEMA = "mmsearch-3"
-READABLE = (SCHEMA, "mmsearch-2")  # an index of the last schema is searched until the next one is built: no "content"
+# an index of the last schema is searched until the next one is built: no "content"
+READABLE = (
+    SCHEMA,
+    "mmsearch-2",
+)
 SECONDS = 15.0  # for one call; a server that is away must not hang a task
 ROWS = 500  # rows per write: 64 MB a call is Milvus's limit
-TEXT_BYTES = 400_000  # per write: Lite finds the Chinese words of a call's texts within the call's time
+# per write: Lite finds the Chinese words of a call's texts within the call's time
+TEXT_BYTES = 400_000
 QUERIES = 64  # queries per search call, at most
 ASSETS = 200  # assets a delete expression
 ANSWER_BYTES = 48_000_000  # of a search call: Milvus sends 64 MB at most
 MATCH_BYTES = LONGEST_TEXT + 2_000  # of a match: its text, and what else is shown
 ATTEMPTS, PAUSE = 5, 0.5  # to make a collection; seconds, more with each attempt
 WHOLE = 1_500  # rows a read with their vectors and both texts, which have to fit such a call too
-COLUMNS = 16_000  # rows a read of a few short fields: 16,384 is Milvus's limit, and every read costs Lite a scan
+# rows a read of a few short fields: 16,384 is Milvus's limit, and every read costs Lite a scan
+COLUMNS = 16_000
 NOBODY = 1 << 62  # no fencing token is so great
 CONTENT = {"content": 16}  # digest of the row: the length of its field
 IDS = ("row_id", "passage_id", "segment_id", "asset_id", "product_id", "build", "place", "pixels")
@@ -54,8 +68,8 @@ class MilvusIndex:
         self._loaded: set[str] = set()
 
     def create(self, collection: str, dimensions: Mapping[str, int]) -> str:
-        """Several processes may do so at once, and one may have died over it: whoever comes adds what is missing, and
-        nobody drops what another is making."""
+        """Several processes may do so at once, and one may have died over it: whoever comes adds
+        what is missing, and nobody drops what another is making."""
         from pymilvus.exceptions import MilvusException
 
         problem: Exception | None = None
@@ -63,14 +77,16 @@ class MilvusIndex:
             finished = self.uuid(collection)
             if finished is not None:
                 return finished
-            time.sleep(attempt * random.uniform(0.5, 1.5) * PAUSE)  # noqa: S311 so that two do not stay in step
+            time.sleep(attempt * random.uniform(0.5, 1.5) * PAUSE)  # noqa: S311 no secret
             try:
                 self._add_missing(collection, dimensions)
             except MilvusException as error:  # mostly since another was faster
                 problem = error
         finished = self.uuid(collection)
         if finished is None:
-            problem = problem or MilvusException(message=f"{collection} is dropped while it is made")
+            problem = problem or MilvusException(
+                message=f"{collection} is dropped while it is made"
+            )
             raise milvus_error(problem, uri=self._uri) from problem
         return finished
 
@@ -97,14 +113,16 @@ class MilvusIndex:
             with self._named_errors():
                 if not self._client.has_collection(collection, timeout=SECONDS):
                     return None
-                properties = self._client.describe_collection(collection, timeout=SECONDS)["properties"]
+                properties = self._client.describe_collection(collection, timeout=SECONDS)[
+                    "properties"
+                ]
         except StageMissing:  # dropped between the two calls
             return None
         made_by = properties.get("mmsearch.schema")
         if made_by not in READABLE:
             raise SchemaMismatch(
-                f"The collection {collection} was made by another version ({made_by or 'not by mmsearch'}): "
-                "choose another index.alias, or drop it."
+                f"The collection {collection} was made by another version"
+                f" ({made_by or 'not by mmsearch'}): choose another index.alias, or drop it."
             )
         return str(properties["mmsearch.uuid"])
 
@@ -128,30 +146,48 @@ class MilvusIndex:
                 else:
                     self._upsert_with_filler(collection, data, spaces)
 
-    def _upsert_with_filler(self, collection: str, data: list[dict[str, Any]], spaces: list[str]) -> None:
-        """Lite refuses a call in which no row has a vector of some space: one row more has them all, and goes again.
-        Nobody is shown it meanwhile, since its asset is in no ledger."""
+    def _upsert_with_filler(
+        self, collection: str, data: list[dict[str, Any]], spaces: list[str]
+    ) -> None:
+        """Lite refuses a call in which no row has a vector of some space: one row more has them
+        all, and goes again. Nobody is shown it meanwhile, since its asset is in no ledger."""
         fields = self._client.describe_collection(collection, timeout=SECONDS)["fields"]
-        sizes = {field["name"]: field["params"]["dim"] for field in fields if field["name"] in spaces}
-        filler = {**dict.fromkeys((*IDS, "text_en", "text_zh"), "f"), "place": "whole", "content": "", "writer": 0}
+        sizes = {
+            field["name"]: field["params"]["dim"] for field in fields if field["name"] in spaces
+        }
+        filler = {
+            **dict.fromkeys((*IDS, "text_en", "text_zh"), "f"),
+            "place": "whole",
+            "content": "",
+            "writer": 0,
+        }
         filler |= {space: [1.0] + [0.0] * (size - 1) for space, size in sizes.items()}
         self._client.upsert(collection, [*data, filler], timeout=4 * SECONDS)
         self._client.delete(collection, ids=[filler["row_id"]], timeout=SECONDS)
 
-    def retire(self, collection: str, keep: Mapping[AssetId, Collection[RowId]], *, writer: int = 0) -> int:
+    def retire(
+        self, collection: str, keep: Mapping[AssetId, Collection[RowId]], *, writer: int = 0
+    ) -> int:
         names, gone = sorted(keep), list[RowId]()
         with self._named_errors():
             for start in range(0, len(names), ASSETS):
                 piece = names[start : start + ASSETS]
                 ours = f"asset_id in [{_quoted(piece)}] and writer <= {writer:d}"
                 rows = self._query(collection, ours, ["row_id", "asset_id"])
-                gone += [RowId(row["row_id"]) for row in rows if row["row_id"] not in keep[row["asset_id"]]]
+                gone += [
+                    RowId(row["row_id"])
+                    for row in rows
+                    if row["row_id"] not in keep[row["asset_id"]]
+                ]
             self._delete(collection, gone, writer)
         return len(gone)
 
-    def remove_rows(self, collection: str, rows: Sequence[RowId], *, writer: int = 0) -> list[RowId]:
+    def remove_rows(
+        self, collection: str, rows: Sequence[RowId], *, writer: int = 0
+    ) -> list[RowId]:
         there = list[RowId]()
-        rows = [name for name in rows if QUOTABLE.fullmatch(name)]  # of others nobody knows where they come from
+        # of others nobody knows where they come from
+        rows = [name for name in rows if QUOTABLE.fullmatch(name)]
         with self._named_errors():
             for start in range(0, len(rows), ROWS):
                 piece = rows[start : start + ROWS]
@@ -165,10 +201,16 @@ class MilvusIndex:
             ours = f"row_id in [{_quoted(rows[start : start + ROWS])}] and writer <= {writer:d}"
             self._client.delete(collection, filter=ours, timeout=SECONDS)
 
-    def search(self, collection: str, space: str, vectors: Sequence[Vector], limit: int) -> list[list[Match]]:
-        return self._search(collection, space, "COSINE", [vector.tolist() for vector in vectors], limit)
+    def search(
+        self, collection: str, space: str, vectors: Sequence[Vector], limit: int
+    ) -> list[list[Match]]:
+        return self._search(
+            collection, space, "COSINE", [vector.tolist() for vector in vectors], limit
+        )
 
-    def search_text(self, collection: str, language: str, texts: Sequence[str], limit: int) -> list[list[Match]]:
+    def search_text(
+        self, collection: str, language: str, texts: Sequence[str], limit: int
+    ) -> list[list[Match]]:
         asked = [text for text in texts if WORD.search(text)]
         found = iter(self._search(collection, f"bm25_{language}", "BM25", asked, limit))
         return [next(found) if WORD.search(text) else [] for text in texts]
@@ -183,15 +225,22 @@ class MilvusIndex:
             names = [name for name in ROW_COLUMNS.names if name in self._fields(collection)]
             for page in self._pages(collection, "", names, COLUMNS):
                 columns = [[row.get(name, "") for row in page] for name in ROW_COLUMNS.names]
-                arrays = [pa.array(values, field.type) for field, values in zip(ROW_COLUMNS, columns, strict=True)]
+                arrays = [
+                    pa.array(values, field.type)
+                    for field, values in zip(ROW_COLUMNS, columns, strict=True)
+                ]
                 yield pa.RecordBatch.from_arrays(arrays, schema=ROW_COLUMNS)
 
     def rows_of(self, collection: str, assets: Sequence[AssetId]) -> Iterator[StoredRow]:
         for start in range(0, len(assets), ASSETS):
-            yield from self._rows(collection, f"asset_id in [{_quoted(assets[start : start + ASSETS])}]")
+            yield from self._rows(
+                collection, f"asset_id in [{_quoted(assets[start : start + ASSETS])}]"
+            )
 
     def rows_between(self, collection: str, first: str, last: str) -> Iterator[StoredRow]:
-        return self._rows(collection, f"row_id >= {_quoted([first])} and row_id < {_quoted([last])}")
+        return self._rows(
+            collection, f"row_id >= {_quoted([first])} and row_id < {_quoted([last])}"
+        )
 
     def greatest_writer(self, collection: str) -> int:
         """Milvus has no maximum of a field: the interval is halved, with one row a question."""
@@ -202,7 +251,11 @@ class MilvusIndex:
                 low, high = high, 2 * high
             while high - low > 1:
                 middle = (low + high) // 2
-                low, high = (middle, high) if self._has_writer_over(collection, middle - 1) else (low, middle)
+                low, high = (
+                    (middle, high)
+                    if self._has_writer_over(collection, middle - 1)
+                    else (low, middle)
+                )
             return low
 
     def _has_writer_over(self, collection: str, token: int) -> bool:
@@ -226,7 +279,11 @@ class MilvusIndex:
     def resolve(self, alias: str) -> str | None:
         with self._named_errors():  # describe_alias would log an error where there is none
             there = self._client.has_collection(alias, timeout=SECONDS)
-            return str(self._client.describe_collection(alias, timeout=SECONDS)["collection_name"]) if there else None
+            return (
+                str(self._client.describe_collection(alias, timeout=SECONDS)["collection_name"])
+                if there
+                else None
+            )
 
     def switch(self, alias: str, collection: str) -> None:
         with self._named_errors():
@@ -237,7 +294,9 @@ class MilvusIndex:
         with self._named_errors():
             self._client.drop_collection(collection, timeout=SECONDS)
 
-    def _search(self, collection: str, field: str, metric: str, data: Sequence[Any], limit: int) -> list[list[Match]]:
+    def _search(
+        self, collection: str, field: str, metric: str, data: Sequence[Any], limit: int
+    ) -> list[list[Match]]:
         found: list[list[Match]] = []
         params = {"ef": max(64, limit)} if metric == "COSINE" else {}
         with self._named_errors():
@@ -263,7 +322,9 @@ class MilvusIndex:
         for page in self._pages(collection, expression, fields, size):
             yield from page
 
-    def _pages(self, collection: str, expression: str, fields: list[str], size: int) -> Iterator[list[dict[str, Any]]]:
+    def _pages(
+        self, collection: str, expression: str, fields: list[str], size: int
+    ) -> Iterator[list[dict[str, Any]]]:
         """Rows in pages of ``size``, in the order of their ids."""
         self._load(collection)
         pages = self._client.query_iterator(
@@ -286,7 +347,8 @@ class MilvusIndex:
         return {field["name"]: field["type"].name for field in fields}
 
     def _load(self, collection: str) -> None:
-        """Lite forgets over a restart which collections were loaded; to load a loaded one costs a call."""
+        """Lite forgets over a restart which collections were loaded; to load a loaded one costs a
+        call."""
         if collection not in self._loaded:
             self._client.load_collection(collection, timeout=4 * SECONDS)
             self._loaded.add(collection)
@@ -295,10 +357,13 @@ class MilvusIndex:
     def _client(self) -> Any:
         from pymilvus import MilvusClient
 
-        # pymilvus pings every ten seconds; a server of gRPC's own defaults hangs up on whoever does so within minutes
+        # pymilvus pings every ten seconds; a server of gRPC's own defaults hangs up on whoever does
+        # so within minutes
         quiet = {"grpc.keepalive_time_ms": 300_000}
         try:
-            return MilvusClient(self._uri, token=self._token or "", timeout=SECONDS, grpc_options=quiet)
+            return MilvusClient(
+                self._uri, token=self._token or "", timeout=SECONDS, grpc_options=quiet
+            )
         except ValueError:  # of a port that is no number; its text may hold a password
             raise BadSettings("index.uri is not the address of a Milvus: correct it.") from None
 
@@ -342,11 +407,20 @@ def _schema(dimensions: Mapping[str, int]) -> Any:
     schema.add_field("writer", DataType.INT64)
     for language, analyzer in ANALYZERS.items():
         text, sparse = f"text_{language}", f"bm25_{language}"
-        schema.add_field(text, DataType.VARCHAR, max_length=65_535, enable_analyzer=True, analyzer_params=analyzer)
+        schema.add_field(
+            text,
+            DataType.VARCHAR,
+            max_length=65_535,
+            enable_analyzer=True,
+            analyzer_params=analyzer,
+        )
         schema.add_field(sparse, DataType.SPARSE_FLOAT_VECTOR)
         schema.add_function(
             Function(
-                name=sparse, function_type=FunctionType.BM25, input_field_names=[text], output_field_names=[sparse]
+                name=sparse,
+                function_type=FunctionType.BM25,
+                input_field_names=[text],
+                output_field_names=[sparse],
             )
         )
     for space, dimension in dimensions.items():
@@ -357,8 +431,15 @@ def _schema(dimensions: Mapping[str, int]) -> Any:
 def _indexes(dimensions: Mapping[str, int]) -> dict[str, dict[str, Any]]:
     """The index of every vector field, in pymilvus' words."""
     lexical = {"index_type": "SPARSE_INVERTED_INDEX", "metric_type": "BM25"}
-    dense = {"index_type": "HNSW", "metric_type": "COSINE", "params": {"M": 16, "efConstruction": 200}}
-    return {**{f"bm25_{language}": lexical for language in ANALYZERS}, **dict.fromkeys(dimensions, dense)}
+    dense = {
+        "index_type": "HNSW",
+        "metric_type": "COSINE",
+        "params": {"M": 16, "efConstruction": 200},
+    }
+    return {
+        **{f"bm25_{language}": lexical for language in ANALYZERS},
+        **dict.fromkeys(dimensions, dense),
+    }
 
 
 def queries_per_call(limit: int) -> int:
@@ -371,8 +452,19 @@ def queries_per_call(limit: int) -> int:
 
 def _to_fields(row: IndexRow) -> dict[str, Any]:
     text = row.indexed_text
-    vectors = {space: None if vector is None else vector.tolist() for space, vector in row.vectors.items()}
-    names = ("row_id", "passage_id", "segment_id", "asset_id", "product_id", "build", "pixels", "content")
+    vectors = {
+        space: None if vector is None else vector.tolist() for space, vector in row.vectors.items()
+    }
+    names = (
+        "row_id",
+        "passage_id",
+        "segment_id",
+        "asset_id",
+        "product_id",
+        "build",
+        "pixels",
+        "content",
+    )
     fields = {name: getattr(row, name) for name in names}
     return {**fields, "place": str(row.where), "text_en": text, "text_zh": text, **vectors}
 
@@ -387,7 +479,10 @@ def _to_stored(fields: Mapping[str, Any], spaces: Sequence[str]) -> StoredRow:
     except ValueError:  # nothing of ours wrote that
         where, content = Whole(), UNREADABLE
     # Lite gives a vector that is not there back as zeros, which no unit vector is
-    vectors = {space: np.array(fields[space], np.float32) if any(fields[space] or ()) else None for space in spaces}
+    vectors = {
+        space: np.array(fields[space], np.float32) if any(fields[space] or ()) else None
+        for space in spaces
+    }
     row = IndexRow(
         row_id=RowId(fields["row_id"]),
         passage_id=PassageId(fields["passage_id"]),
@@ -418,7 +513,8 @@ def _to_match(hit: Any) -> Match:
 
 
 def _quoted(ids: Sequence[str]) -> str:
-    """Ids in a filter expression: digests of ours, so that no text of a shop's can become an expression."""
+    """Ids in a filter expression: digests of ours, so that no text of a shop's can become an
+    expression."""
     if not all(map(QUOTABLE.fullmatch, ids)):
         raise ValueError("only names without quotes and spaces go into a filter")
     return ", ".join(f'"{name}"' for name in ids)

@@ -1,8 +1,10 @@
-"""What a recipe calls a model: a digest of a folder's contents, or a hub id with the commit that it stands for now.
+"""What a recipe calls a model: a digest of a folder's contents, or a hub id with the commit that it
+stands for now.
 
-A branch of a hub moves, and vectors or answers of two weights must not mix under one name. So a branch or tag is
-resolved to its commit, and that commit is what is loaded: first as the hub's cache on this machine knows it, else by
-asking the hub. Machines that disagree stop with ModelMismatch; naming a commit in the settings makes them agree.
+A branch of a hub moves, and vectors or answers of two weights must not mix under one name. So a
+branch or tag is resolved to its commit, and that commit is what is loaded: first as the hub's cache
+on this machine knows it, else by asking the hub. Machines that disagree stop with ModelMismatch;
+naming a commit in the settings makes them agree.
 """
 
 import re
@@ -15,7 +17,8 @@ from typing import Literal
 
 from mmsearch_core.errors import BadSettings, EngineAway, MMSearchError
 
-SAMPLE = 1 << 20  # bytes at either end of a large file: weights differ everywhere, and a folder may hold 20 GB
+# bytes at either end of a large file: weights differ everywhere, and a folder may hold 20 GB
+SAMPLE = 1 << 20
 COMMIT = re.compile(r"[0-9a-f]{40}")
 HUB_SECONDS = 10
 
@@ -43,7 +46,10 @@ def find_model(setting: str, model: str, revision: str | None = None) -> ModelSo
     if folder.is_dir():
         return ModelSource(kind="folder", name=f"folder:{_contents(folder)}", place=str(folder))
     if model.startswith(("/", ".", "local-dir:")):
-        raise BadSettings(f"{setting} names the folder {folder}, which is not there: correct it, or name a hub id.")
+        raise BadSettings(
+            f"{setting} names the folder {folder}, which is not there: correct it, or name a"
+            " hub id."
+        )
     place, _, named = model.removeprefix("hf-hub:").partition("@")
     commit = _commit(setting, place, revision or named or "main")
     return ModelSource(kind="hub", name=f"{place}@{commit}", place=place, commit=commit)
@@ -60,7 +66,9 @@ def _commit(setting: str, place: str, revision: str) -> str:
             f"{setting} ({place}) is a moving revision, and nothing here can look it up: "
             "name its commit, or install mmsearch[models]."
         ) from error
-    cached = Path(constants.HF_HUB_CACHE) / f"models--{place.replace('/', '--')}" / "refs" / revision
+    cached = (
+        Path(constants.HF_HUB_CACHE) / f"models--{place.replace('/', '--')}" / "refs" / revision
+    )
     if cached.is_file():
         return cached.read_text().strip()
     commit = _ask_the_hub(setting, place, revision)
@@ -74,8 +82,8 @@ def _ask_the_hub(setting: str, place: str, revision: str) -> str:
     from huggingface_hub.errors import HfHubHTTPError, HFValidationError, OfflineModeIsEnabled
 
     unknown = BadSettings(
-        f"{setting} ({place}) has no revision {revision} that this machine knows or may ask the hub for: "
-        "correct it, or name a folder or a commit."
+        f"{setting} ({place}) has no revision {revision} that this machine knows or may ask the hub"
+        " for: correct it, or name a folder or a commit."
     )
     try:
         return str(HfApi().model_info(place, revision=revision, timeout=HUB_SECONDS).sha)
@@ -89,11 +97,15 @@ def _ask_the_hub(setting: str, place: str, revision: str) -> str:
 
 
 def _hub_away(setting: str, place: str) -> MMSearchError:
-    return EngineAway(f"The hub of {setting} ({place}) does not answer: try again later, or name a commit or a folder.")
+    return EngineAway(
+        f"The hub of {setting} ({place}) does not answer: try again later, or name a commit or a"
+        " folder."
+    )
 
 
 def _remember(cached: Path, commit: str) -> None:
-    """Where the hub's own library would, so that all processes of this machine go on with that commit."""
+    """Where the hub's own library would, so that all processes of this machine go on with that
+    commit."""
     cached.parent.mkdir(parents=True, exist_ok=True)
     with tempfile.NamedTemporaryFile("w", dir=cached.parent, delete=False) as file:
         file.write(commit)
@@ -102,7 +114,9 @@ def _remember(cached: Path, commit: str) -> None:
 
 def _contents(folder: Path) -> str:
     hashed = sha256()
-    for path in sorted(path for path in folder.rglob("*") if path.is_file() and path.suffix != ".md"):
+    for path in sorted(
+        path for path in folder.rglob("*") if path.is_file() and path.suffix != ".md"
+    ):
         size = path.stat().st_size
         hashed.update(f"{path.relative_to(folder)} {size} ".encode())
         with path.open("rb") as file:

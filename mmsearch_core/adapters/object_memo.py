@@ -1,4 +1,5 @@
-"""The memo in the work bucket: one small object an answer, one Parquet object a query's judgements."""
+"""The memo in the work bucket: one small object an answer, one Parquet object a query's
+judgements."""
 
 from collections.abc import Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
@@ -26,7 +27,9 @@ class ObjectMemo:
 
     def put_many(self, recipe: RecipeId, answers: Mapping[str, bytes]) -> dict[str, bytes]:
         with ThreadPoolExecutor(THREADS) as threads:
-            stands = threads.map(lambda key: self._put(_answer_key(recipe, key), answers[key]), answers)
+            stands = threads.map(
+                lambda key: self._put(_answer_key(recipe, key), answers[key]), answers
+            )
             return dict(zip(answers, stands, strict=True))
 
     def forget(self, recipe: RecipeId, keys: Sequence[str]) -> None:
@@ -45,7 +48,9 @@ class ObjectMemo:
             merged = {said.pair_id: said for said in judgements}
             merged |= {said.pair_id: said for said in (load(data, PairScore) if data else [])}
             body = dump([merged[pair] for pair in sorted(merged)], PairScore)
-            self._store.put(key, body, if_match=there.etag if there else None, if_none_match=there is None)
+            self._store.put(
+                key, body, if_match=there.etag if there else None, if_none_match=there is None
+            )
 
         until_written(merge, key=key)
 

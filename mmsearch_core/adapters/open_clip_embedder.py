@@ -57,7 +57,9 @@ class OpenClipEmbedder:
             with Image.open(io.BytesIO(item)) as picture:
                 return self._parts[1](picture.convert("RGB"))
         except (OSError, ValueError, SyntaxError) as error:
-            return UnreadableMedia(f"The picture is damaged ({type(error).__name__}): clear the run from decode.")
+            return UnreadableMedia(
+                f"The picture is damaged ({type(error).__name__}): clear the run from decode."
+            )
 
     def _encode(self, batch: Sequence[Any]) -> list[Vector | BadRecord]:
         """Texts and pictures each as one batch."""
@@ -70,15 +72,22 @@ class OpenClipEmbedder:
         answers = list(batch)
         encoders: tuple[tuple[list[int], Callable[[Any], Any]], ...] = (
             (texts, lambda found: model.encode_text(tokenizer(found).to(device), normalize=True)),
-            (pictures, lambda found: model.encode_image(torch.stack(found).to(device), normalize=True)),
+            (
+                pictures,
+                lambda found: model.encode_image(torch.stack(found).to(device), normalize=True),
+            ),
         )
         for places, encode in encoders:
 
-            def vectors(items: Sequence[Any], encode: Callable[[Any], Any] = encode) -> list[Vector]:
+            def vectors(
+                items: Sequence[Any], encode: Callable[[Any], Any] = encode
+            ) -> list[Vector]:
                 with torch.inference_mode():
                     return list(encode(list(items)).float().cpu().numpy().astype(np.float32))
 
-            made = one_by_one_if_need_be(vectors, [batch[place] for place in places], model="models.clip")
+            made = one_by_one_if_need_be(
+                vectors, [batch[place] for place in places], model="models.clip"
+            )
             for place, vector in zip(places, made, strict=True):
                 answers[place] = vector if isinstance(vector, BadRecord) else sound(vector)
         return answers

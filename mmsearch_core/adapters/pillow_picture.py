@@ -1,4 +1,5 @@
-"""A file becomes the picture that people see in it: through Pillow, for whichever process is told to."""
+"""A file becomes the picture that people see in it: through Pillow, for whichever process is told
+to."""
 
 from __future__ import annotations
 
@@ -12,7 +13,16 @@ from mmsearch_core.settings import Decode
 if TYPE_CHECKING:
     from PIL import Image
 
-FORMATS = ("JPEG", "PNG", "WEBP", "AVIF", "GIF", "BMP", "TIFF")  # JPEG opens MPO too, which may not be named
+# JPEG opens MPO too, which may not be named
+FORMATS = (
+    "JPEG",
+    "PNG",
+    "WEBP",
+    "AVIF",
+    "GIF",
+    "BMP",
+    "TIFF",
+)
 MOVING = frozenset({"PNG", "WEBP", "AVIF", "GIF"})
 FRAMES = 50  # looked at for one that shows something
 STEEPEST = 200  # Qwen3-VL refuses a longer side more than 200 times the shorter
@@ -20,8 +30,8 @@ TEXT = 16 * 1024**2  # bytes of a PNG's profile or comment, inflated: editors wr
 
 
 def normalise(kind: Kind, data: bytes, settings: Decode) -> bytes:
-    """A JPEG: upright, sRGB on white, its longest side bounded; raises UnsupportedMedia, MediaTooLarge or
-    UnreadableMedia."""
+    """A JPEG: upright, sRGB on white, its longest side bounded; raises UnsupportedMedia,
+    MediaTooLarge or UnreadableMedia."""
     from PIL import AvifImagePlugin, Image, PngImagePlugin, UnidentifiedImageError
 
     if kind != "picture":
@@ -30,7 +40,8 @@ def normalise(kind: Kind, data: bytes, settings: Decode) -> bytes:
         raise UnreadableMedia("The file is empty: upload it again.")
     Image.MAX_IMAGE_PIXELS = None  # our own limit is checked before any pixel is read
     PngImagePlugin.MAX_TEXT_CHUNK = TEXT
-    AvifImagePlugin.DEFAULT_MAX_THREADS = 1  # pictures are opened side by side; a thread costs address space
+    # pictures are opened side by side; a thread costs address space
+    AvifImagePlugin.DEFAULT_MAX_THREADS = 1
     try:
         with Image.open(io.BytesIO(data), formats=FORMATS) as picture:
             out = io.BytesIO()
@@ -41,7 +52,9 @@ def normalise(kind: Kind, data: bytes, settings: Decode) -> bytes:
     except UnidentifiedImageError as error:
         raise _unopened(data) from error
     except Exception as error:  # a codec raises whatever it likes on bytes that it did not expect
-        raise UnreadableMedia(f"The picture is damaged ({type(error).__name__}): upload it again.") from error
+        raise UnreadableMedia(
+            f"The picture is damaged ({type(error).__name__}): upload it again."
+        ) from error
 
 
 def _unopened(data: bytes) -> BadRecord:
@@ -53,7 +66,8 @@ def _unopened(data: bytes) -> BadRecord:
 
 
 def _first_that_shows(picture: Image.Image, settings: Decode) -> Image.Image:
-    """Of what moves, the first frame that is not of one color; of what never shows more, the first frame."""
+    """Of what moves, the first frame that is not of one color; of what never shows more, the first
+    frame."""
     first = _seen(picture, settings)
     frames = getattr(picture, "n_frames", 1) if picture.format in MOVING else 1
     if frames == 1 or not _blank(first):
@@ -82,9 +96,13 @@ def _seen(picture: Image.Image, settings: Decode) -> Image.Image:
 
 def _check_size(width: int, height: int, settings: Decode) -> None:
     if width * height > settings.most_pixels:
-        raise MediaTooLarge(f"{width} x {height} pixels is over decode.most_pixels ({settings.most_pixels}).")
+        raise MediaTooLarge(
+            f"{width} x {height} pixels is over decode.most_pixels ({settings.most_pixels})."
+        )
     if max(width, height) > STEEPEST * max(1, min(width, height)):
-        raise UnsupportedMedia(f"{width} x {height} pixels: one side is over {STEEPEST} times the other.")
+        raise UnsupportedMedia(
+            f"{width} x {height} pixels: one side is over {STEEPEST} times the other."
+        )
 
 
 def _eight_bits(picture: Image.Image) -> Image.Image:
@@ -111,7 +129,8 @@ def _on_white(picture: Image.Image) -> Image.Image:
 
 
 def _to_srgb(picture: Image.Image, profile: bytes | None) -> Image.Image:
-    """The colors that the profile means; a broken one, or one for other pixels, is left out, as browsers do."""
+    """The colors that the profile means; a broken one, or one for other pixels, is left out, as
+    browsers do."""
     from PIL import ImageCms
 
     if profile:

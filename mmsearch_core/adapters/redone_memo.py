@@ -1,4 +1,5 @@
-"""A memo for work that is done anew: it knows nothing, and what is said now replaces what was said before."""
+"""A memo for work that is done anew: it knows nothing, and what is said now replaces what was said
+before."""
 
 import uuid
 from collections.abc import Mapping, Sequence
@@ -14,13 +15,14 @@ class RedoneMemo:
     def __init__(self, memo: Memo) -> None:
         self._memo = memo
 
-    def get_many(self, recipe: RecipeId, keys: Sequence[str]) -> dict[str, bytes]:  # noqa: ARG002
+    def get_many(self, recipe: RecipeId, keys: Sequence[str]) -> dict[str, bytes]:  # noqa: ARG002 of the protocol
         return {}
 
     def put_many(self, recipe: RecipeId, answers: Mapping[str, bytes]) -> dict[str, bytes]:
         self._memo.forget(recipe, list(answers))
         stands = self._memo.put_many(recipe, answers)
-        self._memo.forget(recipe, [EDITION])  # after the answers: whoever reads the new edition reads them too
+        # after the answers: whoever reads the new edition reads them too
+        self._memo.forget(recipe, [EDITION])
         self._memo.put_many(recipe, {EDITION: uuid.uuid4().hex.encode()})
         return stands
 

@@ -1,8 +1,9 @@
-"""What an error of an S3 endpoint means, by its code and its HTTP status, whoever made the endpoint.
+"""What an error of an S3 endpoint means, by its code and its HTTP status, whoever made the
+endpoint.
 
-The codes are those that AWS, MinIO, SeaweedFS, Ceph RGW, Google Cloud Storage (XML) and Cloudflare R2 give. A code says
-more than a status, so it is looked up first; a status decides where a code is unknown or missing (answers to HEAD have
-no body, so their code is the status again).
+The codes are those that AWS, MinIO, SeaweedFS, Ceph RGW, Google Cloud Storage (XML) and Cloudflare
+R2 give. A code says more than a status, so it is looked up first; a status decides where a code is
+unknown or missing (answers to HEAD have no body, so their code is the status again).
 """
 
 from dataclasses import dataclass
@@ -30,34 +31,55 @@ class Meaning:
         return self.kind(self.sentence.format(bucket=bucket, code=code))
 
 
-ABSENT = Meaning(Absent, "The store has nothing where {bucket} should be ({code}): correct store.endpoint.")
+ABSENT = Meaning(
+    Absent, "The store has nothing where {bucket} should be ({code}): correct store.endpoint."
+)
 BUSY = Meaning(StoreAway, "The store is busy or broken ({code}): try again later.")
 CLOCK = Meaning(
-    StoreAway, "The clocks of this machine and of the store differ ({code}): set this machine's; it is tried again."
+    StoreAway,
+    "The clocks of this machine and of the store differ ({code}): set this machine's; it is tried"
+    " again.",
 )
-CONFLICT = Meaning(Conflict, "Others write the same object of {bucket} all the time ({code}): try again later.")
-DAMAGED = Meaning(StoreAway, "A request to {bucket} arrived damaged or too late ({code}): try again later.")
+CONFLICT = Meaning(
+    Conflict, "Others write the same object of {bucket} all the time ({code}): try again later."
+)
+DAMAGED = Meaning(
+    StoreAway, "A request to {bucket} arrived damaged or too late ({code}): try again later."
+)
 EXPIRED = Meaning(
-    StoreAway, "The credentials for {bucket} have expired ({code}): renew them, unless they renew themselves."
+    StoreAway,
+    "The credentials for {bucket} have expired ({code}): renew them, unless they renew themselves.",
 )
-FULL = Meaning(StoreAway, "The store has no room left for {bucket} ({code}): make room; it is tried again.")
+FULL = Meaning(
+    StoreAway, "The store has no room left for {bucket} ({code}): make room; it is tried again."
+)
 LOST = Meaning(PreconditionFailed, "An object of {bucket} is not as the caller expected ({code}).")
 NO_BUCKET = Meaning(
-    BadSettings, "The bucket {bucket} is not there ({code}): create it, or correct its name in the settings."
+    BadSettings,
+    "The bucket {bucket} is not there ({code}): create it, or correct its name in the settings.",
 )
 REFUSED = Meaning(
     BadSettings,
-    "The store refuses access to {bucket} ({code}): correct store.access_key and secret_key, or what they may do.",
+    "The store refuses access to {bucket} ({code}): correct store.access_key and secret_key, or"
+    " what they may do.",
 )
-REGION = Meaning(BadSettings, "The bucket {bucket} is elsewhere ({code}): correct store.region and store.endpoint.")
+REGION = Meaning(
+    BadSettings,
+    "The bucket {bucket} is elsewhere ({code}): correct store.region and store.endpoint.",
+)
 UNSAID = Meaning(
-    StoreAway, "The store refused to look into {bucket} ({code}), mostly for expired credentials: try again later."
+    StoreAway,
+    "The store refused to look into {bucket} ({code}), mostly for expired credentials: try again"
+    " later.",
 )
 UNSUPPORTED = Meaning(
     BadSettings,
-    "The store lacks a feature that mmsearch needs for {bucket} ({code}): use one with conditional reads and writes.",
+    "The store lacks a feature that mmsearch needs for {bucket} ({code}): use one with conditional"
+    " reads and writes.",
 )
-OTHER = Meaning(BadSettings, "The store refused a request to {bucket} ({code}): check the [store] settings.")
+OTHER = Meaning(
+    BadSettings, "The store refused a request to {bucket} ({code}): check the [store] settings."
+)
 
 BY_CODE: dict[str, Meaning] = {
     **dict.fromkeys(("NoSuchKey", "NotFound", "NoSuchVersion"), ABSENT),
@@ -87,7 +109,9 @@ BY_CODE: dict[str, Meaning] = {
         BUSY,
     ),
     **dict.fromkeys(("RequestTimeTooSkewed", "RequestInTheFuture"), CLOCK),
-    **dict.fromkeys(("ConditionalRequestConflict", "OperationAborted", "ConcurrentModification"), CONFLICT),
+    **dict.fromkeys(
+        ("ConditionalRequestConflict", "OperationAborted", "ConcurrentModification"), CONFLICT
+    ),
     **dict.fromkeys(
         (
             "BadDigest",
@@ -102,7 +126,13 @@ BY_CODE: dict[str, Meaning] = {
     ),
     **dict.fromkeys(("ExpiredToken", "ExpiredTokenException", "TokenRefreshRequired"), EXPIRED),
     **dict.fromkeys(
-        ("QuotaExceeded", "XMinioAdminBucketQuotaExceeded", "XMinioStorageFull", "InsufficientStorage"), FULL
+        (
+            "QuotaExceeded",
+            "XMinioAdminBucketQuotaExceeded",
+            "XMinioStorageFull",
+            "InsufficientStorage",
+        ),
+        FULL,
     ),
     "PreconditionFailed": LOST,
     "NoSuchBucket": NO_BUCKET,
@@ -122,7 +152,8 @@ BY_CODE: dict[str, Meaning] = {
         REFUSED,
     ),
     **dict.fromkeys(
-        ("AuthorizationHeaderMalformed", "IllegalLocationConstraintException", "PermanentRedirect"), REGION
+        ("AuthorizationHeaderMalformed", "IllegalLocationConstraintException", "PermanentRedirect"),
+        REGION,
     ),
     **dict.fromkeys(("NotImplemented", "MethodNotAllowed", "UnsupportedOperation"), UNSUPPORTED),
 }

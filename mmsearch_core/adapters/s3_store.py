@@ -27,8 +27,8 @@ RANGE = 1 << 24  # bytes of a large object per request
 class S3Store:
     """One bucket. The client is made on first use.
 
-    :param probed: whether the store is asked before the first conditional write if it keeps conditions. Only for a
-        bucket that may be written to; the answer is remembered there.
+    :param probed: whether the store is asked before the first conditional write if it keeps
+        conditions. Only for a bucket that may be written to; the answer is remembered there.
     """
 
     def __init__(self, *, bucket: str, settings: Store, probed: bool = False) -> None:
@@ -48,7 +48,9 @@ class S3Store:
                 yield found["Prefix"].removeprefix(prefix).rstrip("/")
 
     def _pages(self, **options: str) -> Iterator[dict[str, Any]]:
-        pages = iter(self._client.get_paginator("list_objects_v2").paginate(Bucket=self.bucket, **options))
+        pages = iter(
+            self._client.get_paginator("list_objects_v2").paginate(Bucket=self.bucket, **options)
+        )
         while (page := self._ask(lambda: next(pages, None))) is not None:
             if "IsTruncated" not in page:  # a web page, of which boto3 would make an empty bucket
                 raise self._no_endpoint()
@@ -65,7 +67,9 @@ class S3Store:
         )
         return data
 
-    def put(self, key: str, data: bytes, *, if_none_match: bool = False, if_match: str | None = None) -> str:
+    def put(
+        self, key: str, data: bytes, *, if_none_match: bool = False, if_match: str | None = None
+    ) -> str:
         options = {"IfMatch": f'"{if_match}"'} if if_match is not None else {}
         options |= {"IfNoneMatch": "*"} if if_none_match else {}
         if options:
@@ -76,7 +80,9 @@ class S3Store:
             if if_match is None:
                 raise
             # over a missing object AWS answers 404 and SeaweedFS 412
-            raise PreconditionFailed(f"There is no object {key} in {self.bucket} to write over.") from error
+            raise PreconditionFailed(
+                f"There is no object {key} in {self.bucket} to write over."
+            ) from error
 
     def delete(self, key: str) -> None:
         self._ask_for(lambda: self._client.delete_object(Bucket=self.bucket, Key=key))
@@ -86,12 +92,17 @@ class S3Store:
             self._delete_piece(keys[start : start + KEYS_PER_REQUEST])
 
     def _delete_piece(self, keys: Sequence[str]) -> None:
-        """One request; then one by one what the endpoint refused, all of it if it has no such request."""
+        """One request; then one by one what the endpoint refused, all of it if it has no such
+        request."""
         wanted = {"Objects": [{"Key": key} for key in keys], "Quiet": True}
         try:
-            answer = self._ask(lambda: self._client.delete_objects(Bucket=self.bucket, Delete=wanted))
+            answer = self._ask(
+                lambda: self._client.delete_objects(Bucket=self.bucket, Delete=wanted)
+            )
             left = [refused["Key"] for refused in answer.get("Errors", ())]
-        except BadSettings:  # not every S3 has this request: Google's interoperable API had none for years
+        except (
+            BadSettings
+        ):  # not every S3 has this request: Google's interoperable API had none for years
             left = list(keys)
         if left:
             with ThreadPoolExecutor(DELETERS) as deleters:
@@ -124,16 +135,21 @@ class S3Store:
         reraise=True,
     )
     def _range(self, of: ObjectRef, start: int) -> bytes:
-        """Some bytes of the object from ``start`` on; a connection that breaks off costs these bytes only."""
+        """Some bytes of the object from ``start`` on; a connection that breaks off costs these
+        bytes only."""
         end = min(start + RANGE, of.size)
         options = {"Range": f"bytes={start}-{end - 1}", "IfMatch": f'"{of.etag}"'}
         data: bytes | None = self._ask_for(
-            lambda: self._client.get_object(Bucket=self.bucket, Key=of.key, **options)["Body"].read()
+            lambda: self._client.get_object(Bucket=self.bucket, Key=of.key, **options)[
+                "Body"
+            ].read()
         )
         if data is None:
             raise PreconditionFailed(f"{of.key} was removed while it was read.")
         if len(data) != end - start:
-            raise StoreAway(f"The store gave {len(data)} bytes of {of.key} for {end - start}: try again later.")
+            raise StoreAway(
+                f"The store gave {len(data)} bytes of {of.key} for {end - start}: try again later."
+            )
         return data
 
     @retry(
@@ -143,7 +159,9 @@ class S3Store:
         reraise=True,
     )
     def _put(self, **request: Any) -> str:
-        return _etag(self._ask(lambda: self._client.put_object(Bucket=self.bucket, **request)), self.bucket)
+        return _etag(
+            self._ask(lambda: self._client.put_object(Bucket=self.bucket, **request)), self.bucket
+        )
 
     def _probe(self) -> None:
         """Ask once a process whether the store keeps conditions."""
@@ -170,7 +188,8 @@ class S3Store:
 
         settings = self._settings
         secret = settings.secret_key
-        # other makers' endpoints may not know the checksums in trailers that boto3 adds unasked, and answer 501
+        # other makers' endpoints may not know the checksums in trailers that boto3 adds unasked,
+        # and answer 501
         others: dict[str, Any] = {
             "s3": {"addressing_style": "path"},
             "request_checksum_calculation": "when_required",
@@ -192,7 +211,9 @@ class S3Store:
                 ),
             )
         except ValueError as error:  # what is no endpoint for boto3
-            raise BadSettings("store.endpoint is not the address of a store: correct it.") from error
+            raise BadSettings(
+                "store.endpoint is not the address of a store: correct it."
+            ) from error
 
     def _ask_for(self, call: Callable[[], Answer]) -> Answer | None:
         """The answer, or None where there is no such object."""
@@ -223,16 +244,25 @@ class S3Store:
     def _unanswered(self, error: Exception) -> MMSearchError:
         name = type(error).__name__
         if name == "CredentialRetrievalError":  # whoever hands them out is away
-            return StoreAway(f"No credentials for {self.bucket} could be had ({name}): try again later.")
-        if "Credential" in name or "Profile" in name or "ParamValidation" in name or "InvalidRegion" in name:
+            return StoreAway(
+                f"No credentials for {self.bucket} could be had ({name}): try again later."
+            )
+        if (
+            "Credential" in name
+            or "Profile" in name
+            or "ParamValidation" in name
+            or "InvalidRegion" in name
+        ):
             return BadSettings(
-                f"The store cannot be asked ({name}): set store.access_key and secret_key, or correct them."
+                f"The store cannot be asked ({name}): set store.access_key and secret_key, or"
+                " correct them."
             )
         return StoreAway(f"The store at {self._address} does not answer ({name}): try again later.")
 
     def _no_endpoint(self) -> StoreAway:
         return StoreAway(
-            f"What answers at {self._address} is no S3 endpoint: try again later, or correct store.endpoint."
+            f"What answers at {self._address} is no S3 endpoint: try again later, or correct"
+            " store.endpoint."
         )
 
     @property
@@ -241,9 +271,11 @@ class S3Store:
 
 
 def _etag(found: Mapping[str, Any], bucket: str) -> str:
-    """The ETag as it goes into a condition: a proxy that compresses marks it as weak, some stores leave its quotes
-    out."""
+    """The ETag as it goes into a condition: a proxy that compresses marks it as weak, some stores
+    leave its quotes out."""
     etag = str(found.get("ETag") or "").removeprefix("W/").strip('"')
     if not etag:
-        raise BadSettings(f"The store gives no ETags for {bucket}: let store.endpoint name one that does.")
+        raise BadSettings(
+            f"The store gives no ETags for {bucket}: let store.endpoint name one that does."
+        )
     return etag

@@ -30,7 +30,9 @@ class SbertEmbedder:
     def dimension(self) -> int:
         pooling = Path(self._settings.sbert) / "1_Pooling" / "config.json"
         modules = Path(self._settings.sbert) / "modules.json"
-        if pooling.is_file() and not any("Dense" in module["type"] for module in json.loads(modules.read_text())):
+        if pooling.is_file() and not any(
+            "Dense" in module["type"] for module in json.loads(modules.read_text())
+        ):
             sizes = json.loads(pooling.read_text())
             return int(sizes.get("word_embedding_dimension") or sizes["embedding_dimension"])
         return int(self._model.get_sentence_embedding_dimension())
@@ -41,14 +43,24 @@ class SbertEmbedder:
         texts = [item for item in items if isinstance(item, str)]
         made = iter(one_by_one_if_need_be(self._encode, texts, model="models.sbert"))
         return [
-            next(made) if isinstance(item, str) else UnsupportedMedia("SBERT embeds text, not pictures.")
+            (
+                next(made)
+                if isinstance(item, str)
+                else UnsupportedMedia("SBERT embeds text, not pictures.")
+            )
             for item in items
         ]
 
     def _encode(self, texts: Sequence[str]) -> list[Vector | BadRecord]:
-        options = {"normalize_embeddings": True, "show_progress_bar": False, "convert_to_numpy": True}
+        options = {
+            "normalize_embeddings": True,
+            "show_progress_bar": False,
+            "convert_to_numpy": True,
+        }
         # no batch of the model is larger than a half of texts that found no memory
-        made = self._model.encode(list(texts), batch_size=min(len(texts), self._settings.batch), **options)
+        made = self._model.encode(
+            list(texts), batch_size=min(len(texts), self._settings.batch), **options
+        )
         return [sound(np.asarray(vector, dtype=np.float32)) for vector in made]
 
     @cached_property
@@ -63,7 +75,8 @@ class SbertEmbedder:
                 revision=self._source.commit,
                 device=self._settings.device,
                 trust_remote_code=False,
-                # whatever the weights are saved in, vectors are made in one precision: the recipe names no other
+                # whatever the weights are saved in, vectors are made in one precision: the recipe
+                # names no other
                 model_kwargs={"use_safetensors": True, "dtype": "float32"},
             )
         except (OSError, ValueError, RuntimeError, AssertionError, MemoryError) as error:
@@ -71,6 +84,6 @@ class SbertEmbedder:
                 raise away from error
             reason = str(error).splitlines()[0]
             raise BadSettings(
-                f"models.sbert ({self._settings.sbert}) cannot be loaded ({reason}): name a folder or a hub id "
-                "that this machine has or can fetch."
+                f"models.sbert ({self._settings.sbert}) cannot be loaded ({reason}): name a folder"
+                " or a hub id that this machine has or can fetch."
             ) from error

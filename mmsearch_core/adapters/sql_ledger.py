@@ -1,11 +1,22 @@
-"""The ledger in a database, through SQLAlchemy: a SQLite file by default, PostgreSQL when outgrown."""
+"""The ledger in a database, through SQLAlchemy: a SQLite file by default, PostgreSQL when
+outgrown."""
 
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pyarrow as pa
-from sqlalchemy import ColumnElement, Connection, and_, bindparam, case, delete, func, select, update
+from sqlalchemy import (
+    ColumnElement,
+    Connection,
+    and_,
+    bindparam,
+    case,
+    delete,
+    func,
+    select,
+    update,
+)
 
 from mmsearch_core.adapters.ledger_books import LedgerBooks
 from mmsearch_core.adapters.ledger_database import again_after_conflict, pieces
@@ -35,8 +46,8 @@ from mmsearch_core.records.run import Failure
 class SqlLedger(LedgerBooks):
     """The commit protocol: what is being written of an asset, and what is live.
 
-    Every method that writes locks its assets in the order of their ids, so that no two wait for each
-    other; the lease's row, where one is checked, comes first."""
+    Every method that writes locks its assets in the order of their ids, so that no two wait for
+    each other; the lease's row, where one is checked, comes first."""
 
     def known(self, target: TargetId, *, prefix: str = "") -> Iterator[list[Known]]:
         last = ""
@@ -60,24 +71,33 @@ class SqlLedger(LedgerBooks):
 
     def known_columns(self, target: TargetId, *, prefix: str = "") -> Iterator[pa.RecordBatch]:
         mine = and_(assets.c.target_id == target, assets.c.key.startswith(prefix, autoescape=True))
-        # nearly every row is wanted: SQLite's index would only lead it through the table in a random order
+        # nearly every row is wanted: SQLite's index would only lead it through the table in a
+        # random order
         query = select(*COLUMNS).where(mine).with_hint(assets, "NOT INDEXED", "sqlite")
         with self._database.reading() as connection:
-            found = connection.execution_options(stream_results=True, max_row_buffer=PAGE).execute(query)
+            found = connection.execution_options(stream_results=True, max_row_buffer=PAGE).execute(
+                query
+            )
             for rows in found.partitions(PAGE):
                 yield to_columns(rows)
 
-    def built_columns(self, target: TargetId, names: Sequence[AssetId] | None = None) -> Iterator[pa.RecordBatch]:
+    def built_columns(
+        self, target: TargetId, names: Sequence[AssetId] | None = None
+    ) -> Iterator[pa.RecordBatch]:
         mine = assets.c.target_id == target
         with self._database.reading() as connection:
             if names is None:
                 query = select(*BUILT).where(mine).with_hint(assets, "NOT INDEXED", "sqlite")
-                found = connection.execution_options(stream_results=True, max_row_buffer=PAGE).execute(query)
+                found = connection.execution_options(
+                    stream_results=True, max_row_buffer=PAGE
+                ).execute(query)
                 for rows in found.partitions(PAGE):
                     yield to_built(rows)
                 return
             for piece in pieces(names):
-                named = connection.execute(select(*BUILT).where(mine, assets.c.asset_id.in_(piece))).all()
+                named = connection.execute(
+                    select(*BUILT).where(mine, assets.c.asset_id.in_(piece))
+                ).all()
                 if named:
                     yield to_built(named)
 
@@ -123,8 +143,12 @@ class SqlLedger(LedgerBooks):
                 locked = connection.execute(wanted.order_by(assets.c.asset_id).with_for_update())
                 still = [AssetId(name) for name, build in locked if build == made[name].build]
                 live.update(still)
-                whole = [_made(target, name, made[name], now) for name in still if not made[name].failure]
-                lacking = [_made(target, name, made[name], now) for name in still if made[name].failure]
+                whole = [
+                    _made(target, name, made[name], now) for name in still if not made[name].failure
+                ]
+                lacking = [
+                    _made(target, name, made[name], now) for name in still if made[name].failure
+                ]
                 for statement, rows in ((_COMMIT, whole), (_COMMIT_LACKING, lacking)):
                     if rows:
                         connection.execute(statement, rows)
@@ -136,15 +160,24 @@ class SqlLedger(LedgerBooks):
         with self._database.writing() as connection:
             _check_token(connection, target, token)
             for asset, build in sorted(builds.items()):
-                mine = and_(assets.c.target_id == target, assets.c.asset_id == asset, assets.c.live_build == build)
+                mine = and_(
+                    assets.c.target_id == target,
+                    assets.c.asset_id == asset,
+                    assets.c.live_build == build,
+                )
                 done = and_(mine, assets.c.target_build == build)
                 connection.execute(update(assets).where(done).values(state="live"))
 
     @again_after_conflict
     def doubt(self, target: TargetId, changes: Sequence[Change]) -> None:
-        rows = [doubted_row(target, change) for change in sorted(changes, key=lambda change: change.asset_id)]
+        rows = [
+            doubted_row(target, change)
+            for change in sorted(changes, key=lambda change: change.asset_id)
+        ]
         with self._database.writing() as connection:
-            self._database.upsert(connection, assets, rows, keep=[name for name in rows[0] if name != "state"])
+            self._database.upsert(
+                connection, assets, rows, keep=[name for name in rows[0] if name != "state"]
+            )
 
     @again_after_conflict
     def forget(self, target: TargetId, names: Sequence[AssetId], *, token: int) -> None:
@@ -157,7 +190,9 @@ class SqlLedger(LedgerBooks):
             _count_commit(connection, target)
 
     @again_after_conflict
-    def fail(self, target: TargetId, failures: Mapping[AssetId, tuple[Writing, Failure]], *, token: int) -> None:
+    def fail(
+        self, target: TargetId, failures: Mapping[AssetId, tuple[Writing, Failure]], *, token: int
+    ) -> None:
         now = datetime.now(UTC)
         rows = [
             {"of": target, "name": asset, "made": writing.build, "now": now, **_failure(failure)}
@@ -173,7 +208,12 @@ class SqlLedger(LedgerBooks):
     def wait_for_product(self, target: TargetId, waiting: Sequence[Asset]) -> None:
         now = datetime.now(UTC)
         rows = [
-            {**asset_row(target, asset), "state": "waiting_for_product", "product_text": "", "changed_at": now}
+            {
+                **asset_row(target, asset),
+                "state": "waiting_for_product",
+                "product_text": "",
+                "changed_at": now,
+            }
             for asset in sorted(waiting, key=lambda asset: asset.asset_id)
         ]
         with self._database.writing() as connection:
@@ -181,15 +221,34 @@ class SqlLedger(LedgerBooks):
 
     def counts(self, target: TargetId) -> dict[str, int]:
         with self._database.reading() as connection:
-            states = select(assets.c.state, func.count()).where(assets.c.target_id == target).group_by(assets.c.state)
+            states = (
+                select(assets.c.state, func.count())
+                .where(assets.c.target_id == target)
+                .group_by(assets.c.state)
+            )
             counted = {str(state): int(number) for state, number in connection.execute(states)}
-            lacking = select(func.count()).select_from(assets).where(_failed(target), assets.c.state == "live")
+            lacking = (
+                select(func.count())
+                .select_from(assets)
+                .where(_failed(target), assets.c.state == "live")
+            )
             incomplete = connection.execute(lacking).scalar()
             sold = connection.execute(select(func.count()).select_from(products)).scalar()
-        return {"live": 0, "failed": 0, **counted, "incomplete": int(incomplete or 0), "products": int(sold or 0)}
+        return {
+            "live": 0,
+            "failed": 0,
+            **counted,
+            "incomplete": int(incomplete or 0),
+            "products": int(sold or 0),
+        }
 
     def failures(self, target: TargetId, *, limit: int) -> list[tuple[str, Failure]]:
-        newest = select(assets).where(_failed(target)).order_by(assets.c.changed_at.desc(), assets.c.key).limit(limit)
+        newest = (
+            select(assets)
+            .where(_failed(target))
+            .order_by(assets.c.changed_at.desc(), assets.c.key)
+            .limit(limit)
+        )
         with self._database.reading() as connection:
             return [(row["key"], to_failure(row)) for row in connection.execute(newest).mappings()]
 
@@ -197,14 +256,21 @@ class SqlLedger(LedgerBooks):
         self, target: TargetId, *, attempts: int, kinds: Collection[str] = (), limit: int
     ) -> list[tuple[str, Failure]]:
         left = select(assets).where(_failed(target, kinds), assets.c.attempts < attempts)
-        in_turn = left.order_by(assets.c.redriven_at.asc().nulls_first(), assets.c.changed_at, assets.c.key)
+        in_turn = left.order_by(
+            assets.c.redriven_at.asc().nulls_first(), assets.c.changed_at, assets.c.key
+        )
         with self._database.reading() as connection:
-            return [(row["key"], to_failure(row)) for row in connection.execute(in_turn.limit(limit)).mappings()]
+            return [
+                (row["key"], to_failure(row))
+                for row in connection.execute(in_turn.limit(limit)).mappings()
+            ]
 
     @again_after_conflict
     def set_redriven(self, target: TargetId, names: Sequence[AssetId]) -> None:
         with self._database.writing() as connection:
-            last = connection.execute(select(func.max(assets.c.redriven_at)).where(_failed(target))).scalar()
+            last = connection.execute(
+                select(func.max(assets.c.redriven_at)).where(_failed(target))
+            ).scalar()
             now = datetime.now(UTC)
             # after every turn before it, also where a clock was ahead then
             turn = max(now, in_utc(last) + timedelta(microseconds=1)) if last else now
@@ -213,11 +279,18 @@ class SqlLedger(LedgerBooks):
                 mine = and_(_failed(target), assets.c.asset_id.in_(piece))
                 connection.execute(update(assets).where(mine).values(redriven_at=turn))
 
-    def parked(self, target: TargetId, *, attempts: int, kinds: Collection[str] = ()) -> dict[tuple[str, str], int]:
+    def parked(
+        self, target: TargetId, *, attempts: int, kinds: Collection[str] = ()
+    ) -> dict[tuple[str, str], int]:
         reason = (assets.c.failure_stage, assets.c.failure_kind)
-        often = select(*reason, func.count()).where(_failed(target, kinds), assets.c.attempts >= attempts)
+        often = select(*reason, func.count()).where(
+            _failed(target, kinds), assets.c.attempts >= attempts
+        )
         with self._database.reading() as connection:
-            return {(stage, kind): count for stage, kind, count in connection.execute(often.group_by(*reason))}
+            return {
+                (stage, kind): count
+                for stage, kind, count in connection.execute(often.group_by(*reason))
+            }
 
 
 _MINE = and_(
@@ -251,7 +324,14 @@ _FAIL = update(assets).where(_MINE).values(**_GONE, **_WITH_FAILURE)
 
 
 def _made(target: TargetId, name: AssetId, made: Made, now: datetime) -> dict[str, Any]:
-    row = {"of": target, "name": name, "made": made.build, "now": now, "count": made.rows, "sum": made.content}
+    row = {
+        "of": target,
+        "name": name,
+        "made": made.build,
+        "now": now,
+        "count": made.rows,
+        "sum": made.content,
+    }
     return row | (_failure(made.failure) if made.failure else {})
 
 
@@ -277,27 +357,42 @@ def _of_this_version(new: Any) -> dict[str, Any]:
 def _lock(connection: Connection, target: TargetId, names: Sequence[AssetId]) -> None:
     """Rows in the order of their ids, which an UPDATE or DELETE of many does not promise."""
     mine = and_(assets.c.target_id == target, assets.c.asset_id.in_(names))
-    connection.execute(select(assets.c.asset_id).where(mine).order_by(assets.c.asset_id).with_for_update()).all()
+    connection.execute(
+        select(assets.c.asset_id).where(mine).order_by(assets.c.asset_id).with_for_update()
+    ).all()
 
 
 def _check_token(connection: Connection, target: TargetId, token: int) -> None:
-    """And hold the lease's row to the end of the transaction, so that nobody takes the lease over in between."""
-    held = select(leases.c.token).where(leases.c.name == f"index:{target}", leases.c.holder != "").with_for_update()
+    """And hold the lease's row to the end of the transaction, so that nobody takes the lease over
+    in between."""
+    held = (
+        select(leases.c.token)
+        .where(leases.c.name == f"index:{target}", leases.c.holder != "")
+        .with_for_update()
+    )
     if connection.execute(held).scalar() != token:
-        raise Busy(f"The lease index:{target} was taken over: this process must not write any more.")
+        raise Busy(
+            f"The lease index:{target} was taken over: this process must not write any more."
+        )
 
 
 def _count_commit(connection: Connection, target: TargetId) -> None:
     one_more = targets.c.commit_number + 1
-    connection.execute(update(targets).where(targets.c.target_id == target).values(commit_number=one_more))
+    connection.execute(
+        update(targets).where(targets.c.target_id == target).values(commit_number=one_more)
+    )
 
 
-def _take_back_charges(connection: Connection, target: TargetId, writings: Sequence[Writing]) -> None:
-    """A build of which something failed and that is begun again from the same look at its object is a retry, not
-    another attempt."""
+def _take_back_charges(
+    connection: Connection, target: TargetId, writings: Sequence[Writing]
+) -> None:
+    """A build of which something failed and that is begun again from the same look at its object is
+    a retry, not another attempt."""
     ours = {writing.asset.asset_id: writing.observed_at for writing in writings}
     for piece in pieces(list(ours)):
-        mine = and_(_failed(target), assets.c.asset_id.in_(piece), assets.c.observed_at.is_not(None))
+        mine = and_(
+            _failed(target), assets.c.asset_id.in_(piece), assets.c.observed_at.is_not(None)
+        )
         charged = and_(mine, assets.c.attempts > 0)
         failed = connection.execute(select(assets.c.asset_id, assets.c.observed_at).where(charged))
         again = [name for name, observed in failed if in_utc(observed) == ours[name]]
@@ -306,13 +401,17 @@ def _take_back_charges(connection: Connection, target: TargetId, writings: Seque
             connection.execute(update(assets).where(these).values(attempts=assets.c.attempts - 1))
 
 
-def _observed_later(connection: Connection, target: TargetId, writings: Sequence[Writing]) -> set[AssetId]:
+def _observed_later(
+    connection: Connection, target: TargetId, writings: Sequence[Writing]
+) -> set[AssetId]:
     """And lock what is known of these assets, so that it stays true until they are written."""
     ours = {writing.asset.asset_id: writing.observed_at for writing in writings}
     later: set[AssetId] = set()
     for piece in pieces(list(ours)):
         mine = and_(assets.c.target_id == target, assets.c.asset_id.in_(piece))
-        seen = select(assets.c.asset_id, assets.c.observed_at).where(mine).order_by(assets.c.asset_id)
+        seen = (
+            select(assets.c.asset_id, assets.c.observed_at).where(mine).order_by(assets.c.asset_id)
+        )
         for name, theirs in connection.execute(seen.with_for_update()):
             if theirs and in_utc(theirs) > ours[name]:
                 later.add(AssetId(name))

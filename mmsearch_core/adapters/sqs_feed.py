@@ -16,25 +16,49 @@ Answer = TypeVar("Answer")
 CONNECT_SECONDS, READ_SECONDS, ATTEMPTS = 5, 30, 3
 MOST = 10  # messages in one call of SQS
 LONGEST_POLL = 20  # seconds, SQS's limit
-TIME_TO_RECORD = 120  # seconds that a batch may take from its last message until its messages are deleted
+# seconds that a batch may take from its last message until its messages are deleted
+TIME_TO_RECORD = 120
 IN_REGION = re.compile(r"\bsqs\.([a-z0-9-]+)\.(?:vpce\.)?amazonaws\.")
 ABSENT = {"AWS.SimpleQueueService.NonExistentQueue", "QueueDoesNotExist", "InvalidAddress"}
-BUSY = {"RequestThrottled", "ThrottlingException", "Throttling", "OverLimit", "RequestTimeout", "RequestExpired"}
-EXPIRED = {"ExpiredToken", "ExpiredTokenException", "TokenRefreshRequired"}  # a process anew asks for others
-REFUSED = {"AccessDenied", "AccessDeniedException", "InvalidClientTokenId", "SignatureDoesNotMatch", "InvalidSecurity"}
+BUSY = {
+    "RequestThrottled",
+    "ThrottlingException",
+    "Throttling",
+    "OverLimit",
+    "RequestTimeout",
+    "RequestExpired",
+}
+# a process anew asks for others
+EXPIRED = {
+    "ExpiredToken",
+    "ExpiredTokenException",
+    "TokenRefreshRequired",
+}
+REFUSED = {
+    "AccessDenied",
+    "AccessDeniedException",
+    "InvalidClientTokenId",
+    "SignatureDoesNotMatch",
+    "InvalidSecurity",
+}
 
 
 class SqsFeed:
-    """One queue. The client is made on first use; region and endpoint are read off the queue's URL."""
+    """One queue. The client is made on first use; region and endpoint are read off the queue's
+    URL."""
 
     def __init__(self, settings: Queue, *, region: str, hidden_seconds: int | None = None) -> None:
         self._settings = settings
         self._region = region  # where the URL names none
-        self.hidden_seconds = hidden_seconds or settings.longest_seconds + settings.quiet_seconds + TIME_TO_RECORD
+        self.hidden_seconds = (
+            hidden_seconds or settings.longest_seconds + settings.quiet_seconds + TIME_TO_RECORD
+        )
 
     def waiting(self) -> int:
         name = "ApproximateNumberOfMessages"
-        return int(self._ask(self._client.get_queue_attributes, AttributeNames=[name])["Attributes"][name])
+        return int(
+            self._ask(self._client.get_queue_attributes, AttributeNames=[name])["Attributes"][name]
+        )
 
     def receive(self, limit: int, *, wait: float) -> list[Message]:
         answer = self._ask(
@@ -44,7 +68,9 @@ class SqsFeed:
             VisibilityTimeout=self.hidden_seconds,
         )
         return [
-            Message(message_id=found["MessageId"], receipt=found["ReceiptHandle"], body=found["Body"])
+            Message(
+                message_id=found["MessageId"], receipt=found["ReceiptHandle"], body=found["Body"]
+            )
             for found in answer.get("Messages", ())
         ]
 
@@ -54,12 +80,15 @@ class SqsFeed:
                 {"Id": str(number), "ReceiptHandle": message.receipt}
                 for number, message in enumerate(messages[start : start + MOST])
             ]
-            self._ask(self._client.delete_message_batch, Entries=entries)  # one that fails in it only comes again
+            # one that fails in it only comes again
+            self._ask(self._client.delete_message_batch, Entries=entries)
 
     @property
     def _url(self) -> str:
         if self._settings.url is None:
-            raise BadSettings("There is no queue of changes: set queue.url, or leave catalog_inbox switched off.")
+            raise BadSettings(
+                "There is no queue of changes: set queue.url, or leave catalog_inbox switched off."
+            )
         return self._settings.url
 
     @cached_property
@@ -100,21 +129,38 @@ class SqsFeed:
         code = str(error.response["Error"]["Code"])
         status = error.response["ResponseMetadata"].get("HTTPStatusCode", 0)
         if code in ABSENT:
-            return BadSettings(f"The queue {redacted(self._url)} is not there: create it, or correct queue.url.")
+            return BadSettings(
+                f"The queue {redacted(self._url)} is not there: create it, or correct queue.url."
+            )
         if code in EXPIRED:
-            return QueueAway(f"The credentials of the queue have expired ({code}): renew them, or try again later.")
+            return QueueAway(
+                f"The credentials of the queue have expired ({code}): renew them, or try again"
+                " later."
+            )
         if code in BUSY or status == 429 or status >= 500:
             return QueueAway(f"The queue is busy or broken ({code}): try again later.")
         if code in REFUSED or status in (401, 403):
-            return BadSettings(f"The queue refuses access ({code}): correct queue.access_key and what it may do.")
+            return BadSettings(
+                f"The queue refuses access ({code}): correct queue.access_key and what it may do."
+            )
         return BadSettings(f"The queue refused a request ({code}): check the [queue] settings.")
 
     def _unanswered(self, error: Exception) -> MMSearchError:
         name = type(error).__name__
         if name == "CredentialRetrievalError":  # whoever hands them out is away
-            return QueueAway(f"No credentials for the queue could be had ({name}): try again later.")
-        if "Credential" in name or "Profile" in name or "ParamValidation" in name or "InvalidRegion" in name:
-            return BadSettings(
-                f"The queue cannot be asked ({name}): set queue.access_key and secret_key, or correct them."
+            return QueueAway(
+                f"No credentials for the queue could be had ({name}): try again later."
             )
-        return QueueAway(f"The queue at {redacted(self._url)} does not answer ({name}): try again later.")
+        if (
+            "Credential" in name
+            or "Profile" in name
+            or "ParamValidation" in name
+            or "InvalidRegion" in name
+        ):
+            return BadSettings(
+                f"The queue cannot be asked ({name}): set queue.access_key and secret_key, or"
+                " correct them."
+            )
+        return QueueAway(
+            f"The queue at {redacted(self._url)} does not answer ({name}): try again later."
+        )

@@ -22,20 +22,25 @@ MARKS = re.compile(r"<\|[^|<>]*\|>")
 class TransformersVLM:
     """Loads on the first question; greedy, so equal questions have equal answers.
 
-    Its name says all that decides an answer: weights and precision (float32 where it says nothing). ``max_new_tokens``
-    decides none: an answer that is cut off fits no schema, is a failure, and is never remembered.
+    Its name says all that decides an answer: weights and precision (float32 where it says nothing).
+    ``max_new_tokens`` decides none: an answer that is cut off fits no schema, is a failure, and is
+    never remembered.
     """
 
     def __init__(self, settings: Models) -> None:
         self._settings = settings
         self._source = find_model("models.vlm", settings.vlm, settings.vlm_revision)
-        self.name = self._source.name + ("" if settings.dtype == "float32" else f" {settings.dtype}")
+        self.name = self._source.name + (
+            "" if settings.dtype == "float32" else f" {settings.dtype}"
+        )
 
     def answer(self, questions: Sequence[Question]) -> list[str | BadRecord]:
         """Generate under each question's JSON schema."""
         return self._bisect(self._generate, questions)
 
-    def choose(self, questions: Sequence[Question], labels: tuple[str, str]) -> list[float | BadRecord]:
+    def choose(
+        self, questions: Sequence[Question], labels: tuple[str, str]
+    ) -> list[float | BadRecord]:
         """Softmax over the two labels' logits at the first token of the answer."""
         first, second = self._label_ids(labels)
 
@@ -80,19 +85,27 @@ class TransformersVLM:
     def _bisect(
         self, work: Callable[[Sequence[Question]], list[Said]], questions: Sequence[Question]
     ) -> list[Said | BadRecord]:
-        """One bad question, or too large a batch, never costs the others; a broken device costs nobody."""
+        """One bad question, or too large a batch, never costs the others; a broken device costs
+        nobody."""
         return one_by_one_if_need_be(work, questions, model="models.vlm")
 
     def _label_ids(self, labels: tuple[str, str]) -> tuple[int, int]:
-        ids = [self._processor.tokenizer.encode(label, add_special_tokens=False) for label in labels]
+        ids = [
+            self._processor.tokenizer.encode(label, add_special_tokens=False) for label in labels
+        ]
         if any(len(tokens) != 1 for tokens in ids):
-            raise BadSettings(f"The labels {labels} are not single tokens for models.vlm: change prompts/judge.yaml.")
+            raise BadSettings(
+                f"The labels {labels} are not single tokens for models.vlm: change"
+                " prompts/judge.yaml."
+            )
         return ids[0][0], ids[1][0]
 
     def _grammar(self, question: Question) -> Any:
         schema = json.dumps(question.schema)
         if schema not in self._grammars:
-            self._grammars[schema] = self._compiler.compile_json_schema(schema, any_whitespace=False)
+            self._grammars[schema] = self._compiler.compile_json_schema(
+                schema, any_whitespace=False
+            )
         return self._grammars[schema]
 
     @cached_property
@@ -104,7 +117,9 @@ class TransformersVLM:
         from xgrammar import GrammarCompiler, TokenizerInfo
 
         vocabulary = self._model.config.get_text_config().vocab_size
-        return GrammarCompiler(TokenizerInfo.from_huggingface(self._processor.tokenizer, vocab_size=vocabulary))
+        return GrammarCompiler(
+            TokenizerInfo.from_huggingface(self._processor.tokenizer, vocab_size=vocabulary)
+        )
 
     @cached_property
     def _processor(self) -> Any:
@@ -122,20 +137,24 @@ class TransformersVLM:
 
         logging.disable_progress_bar()  # a task's log is no terminal
         dtype = getattr(torch, self._settings.dtype)
-        model = self._load(Qwen3VLForConditionalGeneration.from_pretrained, dtype=dtype, use_safetensors=True)
+        model = self._load(
+            Qwen3VLForConditionalGeneration.from_pretrained, dtype=dtype, use_safetensors=True
+        )
         with on_device("models.vlm", self._settings.device):
             return model.to(self._settings.device).eval()
 
     def _load(self, loader: Callable[..., Any], **options: Any) -> Any:
         try:
-            return loader(self._source.place, revision=self._source.commit, trust_remote_code=False, **options)
+            return loader(
+                self._source.place, revision=self._source.commit, trust_remote_code=False, **options
+            )
         except (OSError, ValueError, RuntimeError, MemoryError) as error:
             if away := while_loading(error, "models.vlm"):
                 raise away from error
             reason = str(error).splitlines()[0]
             raise BadSettings(
-                f"models.vlm ({self._settings.vlm}) cannot be loaded ({reason}): name a folder or a hub id "
-                "that this machine has or can fetch."
+                f"models.vlm ({self._settings.vlm}) cannot be loaded ({reason}): name a folder or a"
+                " hub id that this machine has or can fetch."
             ) from error
 
 
@@ -144,7 +163,9 @@ def _chat(question: Question) -> list[dict[str, Any]]:
 
     content: list[dict[str, Any]] = [{"type": "text", "text": MARKS.sub(" ", question.text)}]
     if question.picture is not None:
-        content.insert(0, {"type": "image", "image": Image.open(io.BytesIO(question.picture)).convert("RGB")})
+        content.insert(
+            0, {"type": "image", "image": Image.open(io.BytesIO(question.picture)).convert("RGB")}
+        )
     return [
         {"role": "system", "content": [{"type": "text", "text": question.system}]},
         {"role": "user", "content": content},

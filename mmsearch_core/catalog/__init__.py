@@ -1,1 +1,2 @@
-"""What a shop's bucket holds and what tells that it changed: keys, feed, listings, messages, requests."""
+"""What a shop's bucket holds and what tells that it changed: keys, feed, listings, messages,
+requests."""

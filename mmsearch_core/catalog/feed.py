@@ -1,5 +1,6 @@
-"""The feed: a file of the catalog bucket with a product per line. Its lines are cleaned and checked here, and nowhere
-else: what comes from here can be kept by every database and shown on every terminal."""
+"""The feed: a file of the catalog bucket with a product per line. Its lines are cleaned and checked
+here, and nowhere else: what comes from here can be kept by every database and shown on every
+terminal."""
 
 import codecs
 import json
@@ -12,7 +13,15 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated, Any
 
-from pydantic import BaseModel, ConfigDict, Field, FiniteFloat, StringConstraints, ValidationError, field_validator
+from pydantic import (
+    BaseModel,
+    ConfigDict,
+    Field,
+    FiniteFloat,
+    StringConstraints,
+    ValidationError,
+    field_validator,
+)
 
 from mmsearch_core.errors import BadSettings, Busy, PreconditionFailed
 from mmsearch_core.ports import ObjectStore
@@ -27,10 +36,13 @@ DEEPEST = 20  # objects and lists in each other
 ADD_TRIES = 5
 
 # escape sequences of a terminal, then all other control characters
-CONTROLS = re.compile(r"(?:\x1b\[|\x9b)[0-?]*[ -/]*[@-~]|\x1b\][^\x07\x1b]*(?:\x07|\x1b\\)|[\x00-\x1f\x7f-\x9f]+")
+CONTROLS = re.compile(
+    r"(?:\x1b\[|\x9b)[0-?]*[ -/]*[@-~]|\x1b\][^\x07\x1b]*(?:\x07|\x1b\\)|[\x00-\x1f\x7f-\x9f]+"
+)
 UNKEEPABLE = re.compile("[\x00\ud800-\udfff]")  # NUL, and half a character: no database keeps them
 NAMED_FIRST = re.compile(r'\s*\{\s*"product_id"\s*:\s*("(?:[^"\\]|\\.)*"|\d+)')
-Language = Annotated[str, StringConstraints(min_length=1, max_length=35)]  # the longest that RFC 5646 asks for
+# the longest that RFC 5646 asks for
+Language = Annotated[str, StringConstraints(min_length=1, max_length=35)]
 
 
 class FeedLine(BaseModel):
@@ -55,15 +67,16 @@ class FeedLine(BaseModel):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Unreadable:
-    """A line that cannot be read; ``product_id`` is the product that it names, if that much can be read."""
+    """A line that cannot be read; ``product_id`` is the product that it names, if that much can be
+    read."""
 
     product_id: ProductId | None
     reason: str
 
 
 def read_lines(path: Path) -> Iterator[tuple[int, bytes]]:
-    """(number, line) of every line of a feed that is not blank; of one that is too long, a little more than is allowed.
-    One line is held at a time."""
+    """(number, line) of every line of a feed that is not blank; of one that is too long, a little
+    more than is allowed. One line is held at a time."""
     with path.open("rb") as file:
         for number, line in enumerate(_lines(file), start=1):
             data = line.removeprefix(codecs.BOM_UTF8) if number == 1 else line
@@ -101,27 +114,33 @@ def named_product(line: bytes) -> ProductId | None:
 
 
 def cleaned_title(title: str) -> str:
-    """The title without control characters and escape sequences, at most ``LONGEST_TITLE`` bytes of it."""
+    """The title without control characters and escape sequences, at most ``LONGEST_TITLE`` bytes of
+    it."""
     if CONTROLS.search(title):
         title = " ".join(CONTROLS.sub(" ", title).split())
     return title.encode()[:LONGEST_TITLE].decode(errors="ignore")
 
 
 def add_to_feed(catalog: ObjectStore, feed: str, product: str, title: str) -> bool:
-    """Whether the feed named the product; if not, it does now, in a line after all others, which stay as they are.
-    Busy if others kept writing the feed."""
+    """Whether the feed named the product; if not, it does now, in a line after all others, which
+    stay as they are. Busy if others kept writing the feed."""
     wanted = {"product_id": product, "title": {"en": UNKEEPABLE.sub("", title)}, "in_stock": True}
     line = json.dumps(wanted, ensure_ascii=False).encode(errors="replace")
     checked = read_line(line)
     if checked.product_id != product or isinstance(checked, Unreadable):
         reason = checked.reason if isinstance(checked, Unreadable) else "its name is no text"
-        raise BadSettings(f"The product {product!r} cannot be added to the feed ({reason}): correct its name.")
+        raise BadSettings(
+            f"The product {product!r} cannot be added to the feed ({reason}): correct its name."
+        )
     for attempt in range(ADD_TRIES):
         try:
             return _add(catalog, feed, ProductId(product), line)
         except PreconditionFailed:
-            time.sleep(random.uniform(0, 0.1 * 2**attempt))  # noqa: S311
-    raise Busy(f"The feed {catalog.bucket}/{feed} is being written by others: add {product} again in a minute.")
+            time.sleep(random.uniform(0, 0.1 * 2**attempt))  # noqa: S311 no secret
+    raise Busy(
+        f"The feed {catalog.bucket}/{feed} is being written by others: add {product} again in a"
+        " minute."
+    )
 
 
 def _add(catalog: ObjectStore, feed: str, product: ProductId, line: bytes) -> bool:
@@ -181,7 +200,9 @@ def _keepable(value: Any, deeper: int) -> Any:
     if isinstance(value, list):
         return [_keepable(each, deeper - 1) for each in value]
     if isinstance(value, dict):
-        return {UNKEEPABLE.sub("", name): _keepable(each, deeper - 1) for name, each in value.items()}
+        return {
+            UNKEEPABLE.sub("", name): _keepable(each, deeper - 1) for name, each in value.items()
+        }
     return value
 
 
@@ -195,5 +216,8 @@ def _to_product(said: FeedLine) -> Product:
         price=said.price,
         currency=said.currency,
         in_stock=said.in_stock,
-        facts={name: value if isinstance(value, str) else json.dumps(value) for name, value in extra.items()},
+        facts={
+            name: value if isinstance(value, str) else json.dumps(value)
+            for name, value in extra.items()
+        },
     )

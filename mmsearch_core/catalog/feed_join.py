@@ -1,5 +1,5 @@
-"""A feed against the products that the ledger knows: both spooled to Parquet, then one full outer join in DuckDB over
-digests alone, in bounded memory however many products there are."""
+"""A feed against the products that the ledger knows: both spooled to Parquet, then one full outer
+join in DuckDB over digests alone, in bounded memory however many products there are."""
 
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
@@ -31,10 +31,11 @@ PIECE = 10_000  # lines held at once
 TOLD = 5  # unreadable lines that are told with their reason
 MEMORY = "400MB"  # for DuckDB; what does not fit goes to the folder
 
-# Of a product that is named twice the last line that can be read counts. "kept": its lines cannot be read, so what is
-# known of it stays; "unknown": the same, and nothing is known.
+# Of a product that is named twice the last line that can be read counts. "kept": its lines cannot
+# be read, so what is known of it stays; "unknown": the same, and nothing is known.
 JOIN = """
-    WITH named AS (SELECT product, max(line) FILTER (WHERE readable) AS line FROM lines GROUP BY product),
+    WITH named AS (SELECT product, max(line) FILTER (WHERE readable) AS line
+                   FROM lines GROUP BY product),
     last AS (SELECT line, text, whole FROM lines WHERE readable),
     feed AS (SELECT named.product, named.line, last.text, last.whole
              FROM named LEFT JOIN last ON last.line = named.line)
@@ -55,12 +56,14 @@ VERDICTS = (*WRITTEN, "gone", "kept", "unknown", "unchanged")
 
 @dataclass(slots=True)
 class Spooled:
-    """What was read of a feed: lines that are not blank, those that say a product, and those that name none."""
+    """What was read of a feed: lines that are not blank, those that say a product, and those that
+    name none."""
 
     lines: int = 0
     readable: int = 0
     unnamed: int = 0
-    problems: list[str] = field(default_factory=list)  # the first unreadable lines, each with its reason
+    # the first unreadable lines, each with its reason
+    problems: list[str] = field(default_factory=list)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -73,12 +76,16 @@ class FeedChanges:
     @property
     def known(self) -> int:
         """How many products the ledger knows."""
-        return sum(self.counts[verdict] for verdict in ("retitled", "changed", "gone", "kept", "unchanged"))
+        return sum(
+            self.counts[verdict] for verdict in ("retitled", "changed", "gone", "kept", "unchanged")
+        )
 
     def products(self) -> Iterator[Product]:
         """Those that are new or differ, as the feed has them."""
         numbers = [batch["line"] for batch in self._verdicts(WRITTEN)]
-        last = max((int(np.max(piece)) for piece in map(np.asarray, numbers) if len(piece)), default=-1)
+        last = max(
+            (int(np.max(piece)) for piece in map(np.asarray, numbers) if len(piece)), default=-1
+        )
         wanted = np.zeros(last + 1, dtype=bool)  # by number of line: ten megabytes for ten million
         for piece in numbers:
             wanted[np.asarray(piece, dtype=np.int64)] = True
@@ -141,13 +148,19 @@ class FeedSpool:
             for batch in ledger.product_columns():
                 writer.write_batch(batch)
         changes = self.folder / "feed_changes"
-        with duckdb.connect(self.folder / "feed.duckdb", config={"memory_limit": MEMORY}) as database:
+        with duckdb.connect(
+            self.folder / "feed.duckdb", config={"memory_limit": MEMORY}
+        ) as database:
             for name in ("lines", "known"):
-                file = self.folder / f"feed_{name}"
-                database.execute(f"CREATE OR REPLACE VIEW {name} AS SELECT * FROM read_parquet('{file}')")  # noqa: S608
+                rows = f"read_parquet('{self.folder / f'feed_{name}'}')"
+                database.execute(f"CREATE OR REPLACE VIEW {name} AS SELECT * FROM {rows}")  # noqa: S608
             database.execute(f"CREATE OR REPLACE TABLE joined AS {JOIN}")
-            counted = database.execute("SELECT verdict, count(*) FROM joined GROUP BY verdict").fetchall()
-            database.execute(f"COPY (FROM joined WHERE verdict <> 'unchanged') TO '{changes}' (FORMAT parquet)")
+            counted = database.execute(
+                "SELECT verdict, count(*) FROM joined GROUP BY verdict"
+            ).fetchall()
+            database.execute(
+                f"COPY (FROM joined WHERE verdict <> 'unchanged') TO '{changes}' (FORMAT parquet)"
+            )
         counts = Counter(dict.fromkeys(VERDICTS, 0))
         counts.update(dict(counted))
         return FeedChanges(folder=self.folder, counts=counts)

@@ -1,4 +1,5 @@
-"""What a key of the catalog bucket says by itself: the product it belongs to and the kind of the asset."""
+"""What a key of the catalog bucket says by itself: the product it belongs to and the kind of the
+asset."""
 
 import re
 from pathlib import PurePosixPath
@@ -20,7 +21,9 @@ class ProductOf:
         try:
             self._pattern = re.compile(pattern)
         except re.error as error:
-            raise BadSettings(f"catalog.product_pattern is not a regular expression ({error}): correct it.") from error
+            raise BadSettings(
+                f"catalog.product_pattern is not a regular expression ({error}): correct it."
+            ) from error
         if self._pattern.groups < 1:
             raise BadSettings("catalog.product_pattern needs one group that holds the product id.")
 

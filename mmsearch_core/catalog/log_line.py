@@ -40,9 +40,8 @@ def read_line(line: bytes) -> QueryEvent | None:
     is no UTF-8, or lacks a time, a session, a locale or a query of the right type. A time without
     zone is UTC."""
     try:
-        said = from_json(
-            line.removeprefix(codecs.BOM_UTF8)
-        )  # knows a limit of depth, and refuses half a surrogate pair
+        # knows a limit of depth, and refuses half a surrogate pair
+        said = from_json(line.removeprefix(codecs.BOM_UTF8))
         time = datetime.fromisoformat(said["time"])
         time = time.astimezone(UTC) if time.tzinfo else time.replace(tzinfo=UTC)
         session, locale, query = said["session"], said["locale"], said["query"]

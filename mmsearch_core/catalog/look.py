@@ -1,7 +1,8 @@
 r"""An object as its own name shows it.
 
-Some stores read `a//b`, `a\b` or `/a/b` as other names of `a/b`: they answer a HEAD of each, and even list it under the
-prefix `a//b`, though a listing of the whole bucket has `a/b` alone. For S3 itself all of them are objects of their own.
+Some stores read `a//b`, `a\b` or `/a/b` as other names of `a/b`: they answer a HEAD of each, and
+even list it under the prefix `a//b`, though a listing of the whole bucket has `a/b` alone. For S3
+itself all of them are objects of their own.
 """
 
 import re
@@ -15,13 +16,15 @@ DOTS = {".", ".."}
 
 
 def plain_name(key: str) -> str:
-    """The name under which a store that reads keys as paths keeps the object; for most keys it is the key."""
+    """The name under which a store that reads keys as paths keeps the object; for most keys it is
+    the key."""
     parts = [part for part in re.split(r"[/\\]+", key) if part not in DOTS]
     return "/".join(parts).lstrip("/")
 
 
 def look(store: ObjectStore, key: str) -> ObjectRef | None:
-    """The object at ``key``; None where there is none, or where the key is only another name of its plain name."""
+    """The object at ``key``; None where there is none, or where the key is only another name of its
+    plain name."""
     if len(key.encode(errors="replace")) > LONGEST:
         return None
     plain = plain_name(key)
@@ -39,6 +42,7 @@ def look(store: ObjectStore, key: str) -> ObjectRef | None:
 
 
 def _same(one: ObjectRef, other: ObjectRef) -> bool:
-    """As far as a store can tell: two objects with equal bytes, written in the same second, look so too."""
+    """As far as a store can tell: two objects with equal bytes, written in the same second, look so
+    too."""
     seen = (one.etag, one.size, one.last_modified, one.version_id)
     return seen == (other.etag, other.size, other.last_modified, other.version_id)

@@ -13,8 +13,8 @@ LONGEST_KEY = 1024  # bytes, S3's limit
 
 
 def changed_keys(body: str, bucket: str) -> list[str | UnusableMessage]:
-    """The keys of the bucket that the message names; what is no key of it comes back as an error. S3's test message
-    names none."""
+    """The keys of the bucket that the message names; what is no key of it comes back as an error.
+    S3's test message names none."""
     try:
         event = _parsed(body)
         if event.get("Type") == "Notification":  # SNS, without raw delivery

@@ -175,7 +175,9 @@ def _read(query_log: ObjectStore, ref: ObjectRef) -> _Fetched | None:
             current = query_log.head(current.key)
             continue
         return None if data is None else _Fetched(sums_key(current), data, added_up=False)
-    raise TryLater(f"{ref.key} of the query log changed {TRIES} times while it was read: try again later.")
+    raise TryLater(
+        f"{ref.key} of the query log changed {TRIES} times while it was read: try again later."
+    )
 
 
 def _database(folder: Path) -> Any:

@@ -13,16 +13,19 @@ from mmsearch_core.ports import ObjectStore
 from mmsearch_core.records.asset import Kind, ObjectRef
 from mmsearch_core.records.ids import digest
 
-Redone = Literal["describe", "embed_text", "embed_image"]  # the stages that remember; the others are always done
+# the stages that remember; the others are always done
+Redone = Literal["describe", "embed_text", "embed_image"]
 
 
 class Selection(BaseModel):
-    """The form's fields and the run that sends them. Days are those of ``LastModified``, UTC, both ends included."""
+    """The form's fields and the run that sends them. Days are those of ``LastModified``, UTC, both
+    ends included."""
 
     model_config = ConfigDict(extra="forbid", frozen=True)
 
     run: str = Field(min_length=1)  # DAG and run
-    partition: str | None = None  # the day, where the run is of a backfill; it wins over the days of the form
+    # the day, where the run is of a backfill; it wins over the days of the form
+    partition: str | None = None
     by_clock: bool = False
     prefix: str = ""
     kinds: tuple[Kind, ...] = ("picture", "video", "document")
@@ -69,7 +72,9 @@ def read_selection(request: str) -> Selection:
     except ValidationError as error:
         first = error.errors()[0]
         name = ".".join(str(part) for part in first["loc"]) or "The request"
-        raise BadSettings(f"{name} is wrong ({first['msg']}): correct it in the form of the run.") from error
+        raise BadSettings(
+            f"{name} is wrong ({first['msg']}): correct it in the form of the run."
+        ) from error
     if asked.days[0] > asked.days[1]:
         raise BadSettings("first_day is after last_day: exchange them in the form of the run.")
     return asked

@@ -1,1 +1,2 @@
-"""The demonstration shop: its words, its sample catalog and query log, and the training of the shipped tiny models."""
+"""The demonstration shop: its words, its sample catalog and query log, and the training of the
+shipped tiny models."""

@@ -7,7 +7,8 @@ import httpx
 
 
 class Airflow:
-    """A client of one Airflow with its simple auth manager; the token is asked for when it is first needed."""
+    """A client of one Airflow with its simple auth manager; the token is asked for when it is first
+    needed."""
 
     def __init__(self, address: str, user: str, password: str) -> None:
         self.address = address
@@ -22,7 +23,8 @@ class Airflow:
         """Whether the API server answers and the other parts have lately given a sign of life."""
         health = self._health()
         return all(
-            health.get(part, {}).get("status") == "healthy" for part in ("scheduler", "dag_processor", "triggerer")
+            health.get(part, {}).get("status") == "healthy"
+            for part in ("scheduler", "dag_processor", "triggerer")
         )
 
     def knows(self, dag_ids: set[str]) -> bool:
@@ -32,7 +34,9 @@ class Airflow:
     def create_pools(self, pools: Mapping[str, Mapping[str, Any]]) -> None:
         """Create pools, or bring them to what is asked."""
         for name, pool in pools.items():
-            answer = self._request("POST", "pools", json={"name": name, **pool}, allowed={409})
+            answer = self._request(
+                "POST", "pools", json={"name": name, **pool}, allowed=frozenset({409})
+            )
             if answer.status_code == 409:
                 self._request("PATCH", f"pools/{name}", json={"pool": name, **pool})
 
@@ -51,7 +55,8 @@ class Airflow:
         return int(self._request("POST", "backfills", json=body).json()["id"])
 
     def backfill_ended(self, number: int) -> bool:
-        """Whether Airflow has closed a backfill; until then it refuses another one of the same DAG."""
+        """Whether Airflow has closed a backfill; until then it refuses another one of the same
+        DAG."""
         return self.get(f"backfills/{number}")["completed_at"] is not None
 
     def decide(self, dag_id: str, run_id: str, task_id: str, choice: str) -> None:
@@ -65,7 +70,11 @@ class Airflow:
 
     def runs(self, dag_id: str) -> list[dict[str, Any]]:
         """The latest runs of a DAG, oldest first."""
-        return list(reversed(self.get(f"dags/{dag_id}/dagRuns", order_by="-run_after", limit=100)["dag_runs"]))
+        return list(
+            reversed(
+                self.get(f"dags/{dag_id}/dagRuns", order_by="-run_after", limit=100)["dag_runs"]
+            )
+        )
 
     def tasks(self, dag_id: str, run_id: str) -> list[dict[str, Any]]:
         """The task instances of a run."""
@@ -79,7 +88,9 @@ class Airflow:
 
     def log_tail(self, task: Mapping[str, Any], lines: int = 20) -> list[str]:
         """The end of what the last try of a task said."""
-        said = [entry for entry in self._log(task) if not str(entry.get("event", "")).startswith("::")]
+        said = [
+            entry for entry in self._log(task) if not str(entry.get("event", "")).startswith("::")
+        ]
         return [f"{entry['event']} {_errors(entry)}".rstrip() for entry in said][-lines:]
 
     def error(self, task: Mapping[str, Any]) -> str:
@@ -87,7 +98,11 @@ class Airflow:
         return next((text for entry in reversed(self._log(task)) if (text := _errors(entry))), "")
 
     def _log(self, task: Mapping[str, Any]) -> list[dict[str, Any]]:
-        path = "dags/{dag_id}/dagRuns/{dag_run_id}/taskInstances/{task_id}/logs/{try_number}".format(**task)
+        path = (
+            "dags/{dag_id}/dagRuns/{dag_run_id}/taskInstances/{task_id}/logs/{try_number}".format(
+                **task
+            )
+        )
         content = self.get(path, map_index=task["map_index"], full_content=True)["content"]
         return [entry if isinstance(entry, dict) else {"event": str(entry)} for entry in content]
 
@@ -110,9 +125,15 @@ class Airflow:
             return {}
         return health
 
-    def _request(self, method: str, path: str, *, allowed: set[int] = frozenset(), **options: Any) -> httpx.Response:  # type: ignore[assignment]
+    def _request(
+        self, method: str, path: str, *, allowed: frozenset[int] = frozenset(), **options: Any
+    ) -> httpx.Response:
         if "Authorization" not in self._http.headers:
-            token = self._http.post("/auth/token", json=self._account).raise_for_status().json()["access_token"]
+            token = (
+                self._http.post("/auth/token", json=self._account)
+                .raise_for_status()
+                .json()["access_token"]
+            )
             self._http.headers["Authorization"] = f"Bearer {token}"
         answer = self._http.request(method, f"/api/v2/{path}", **options)
         if answer.status_code not in allowed:

@@ -1,4 +1,5 @@
-"""The sample catalog: product pictures drawn from held-out Fashion-MNIST photographs, their feed, and the truth."""
+"""The sample catalog: product pictures drawn from held-out Fashion-MNIST photographs, their feed,
+and the truth."""
 
 from __future__ import annotations
 
@@ -22,7 +23,13 @@ OUTFITS = 16  # every so many products, one is an outfit of two garments
 LARGE_OUTFITS = 48  # of three
 COPIES = 40  # every so many products, one has a picture twice under different names
 WITH_PHOTOGRAPHS = 200  # products from which real photographs are among them
-BRANDS = (("Lumen", "流明"), ("Nordlys", "北光"), ("Kestrel", "红隼"), ("Alba", "晨曦"), ("Marlow", "马洛"))
+BRANDS = (
+    ("Lumen", "流明"),
+    ("Nordlys", "北光"),
+    ("Kestrel", "红隼"),
+    ("Alba", "晨曦"),
+    ("Marlow", "马洛"),
+)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -78,7 +85,8 @@ def _photo(left: list[int], rng: np.random.Generator) -> int:
 
 
 def pictures_of(product: SampleProduct, seed: int) -> Iterator[bytes]:
-    """The product's pictures as JPEG: the same photographs in another pose and light each; an outfit side by side."""
+    """The product's pictures as JPEG: the same photographs in another pose and light each; an
+    outfit side by side."""
     import numpy as np
     from PIL import Image
 
@@ -98,18 +106,20 @@ def pictures_of(product: SampleProduct, seed: int) -> Iterator[bytes]:
 
 
 def photographs() -> dict[str, bytes]:
-    """Real photographs of no product category, by product; scikit-learn carries them (CC BY 2.0, danielbuechele)."""
+    """Real photographs of no product category, by product; scikit-learn carries them (CC BY 2.0,
+    danielbuechele)."""
     from sklearn import datasets
 
     folder = Path(datasets.__file__).parent / "images"
     return {
-        f"p{9000 + number}": (folder / f"{name}.jpg").read_bytes() for number, name in enumerate(("china", "flower"))
+        f"p{9000 + number}": (folder / f"{name}.jpg").read_bytes()
+        for number, name in enumerate(("china", "flower"))
     }
 
 
 def write_sample(folder: Path, *, products: int = 64, seed: int = 7) -> None:
-    """Write ``catalog/`` (pictures and feed), ``queries/`` (the log, a file a day), and beside them the truth, which is
-    never uploaded: ``truth.json`` (looks) and ``judged/`` (graded queries)."""
+    """Write ``catalog/`` (pictures and feed), ``queries/`` (the log, a file a day), and beside them
+    the truth, which is never uploaded: ``truth.json`` (looks) and ``judged/`` (graded queries)."""
     catalog = folder / "catalog"
     sample = sample_products(products, seed)
     for product in sample:
@@ -122,12 +132,20 @@ def write_sample(folder: Path, *, products: int = 64, seed: int = 7) -> None:
     if products >= WITH_PHOTOGRAPHS:
         for name, jpeg in photographs().items():
             _write(catalog / f"pictures/{name}/1.jpg", jpeg)
-            line = {"product_id": name, "title": {"en": f"Poster {name}", "zh": f"海报 {name}"}, "price": 9.95}
+            line = {
+                "product_id": name,
+                "title": {"en": f"Poster {name}", "zh": f"海报 {name}"},
+                "price": 9.95,
+            }
             lines.append(json.dumps(line, ensure_ascii=False))
     _write(catalog / "products.jsonl", "\n".join([*lines, ""]).encode())
-    truth = {product.product_id: [look.attributes() for look in product.looks] for product in sample}
+    truth = {
+        product.product_id: [look.attributes() for look in product.looks] for product in sample
+    }
     _write(folder / "truth.json", json.dumps(truth, indent=1).encode())
-    shown = {product.product_id: product.looks for product in sample if product.feed_line["in_stock"]}
+    shown = {
+        product.product_id: product.looks for product in sample if product.feed_line["in_stock"]
+    }
     write_judged(folder / "judged", shown, seed=seed)
     write_queries(folder / "queries", seed=seed)
 

@@ -11,7 +11,13 @@ from typing import Any
 from mmsearch_core.demo.processes import HOST, PartFailed, running
 
 ROOT = Path(__file__).parents[2]
-PART_OF = {"s3": "store", "milvus": "index", "airflow": "airflow-api", "queue": "queue", "relay": "relay"}
+PART_OF = {
+    "s3": "store",
+    "milvus": "index",
+    "airflow": "airflow-api",
+    "queue": "queue",
+    "relay": "relay",
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,10 +32,13 @@ class Ports:
 
 
 def ports(state: Path) -> Ports:
-    """The ports of what runs; else those that `MMSEARCH_DEMO_…_PORT` ask for; else the usual ones."""
+    """The ports of what runs; else those that `MMSEARCH_DEMO_…_PORT` ask for; else the usual
+    ones."""
     noted = _noted(state / "ports.json")
     found = {name: _wanted(name, usual) for name, usual in asdict(Ports()).items()}
-    return Ports(**found | {name: port for name, port in noted.items() if running(state, PART_OF[name])})
+    return Ports(
+        **found | {name: port for name, port in noted.items() if running(state, PART_OF[name])}
+    )
 
 
 def secrets(state: Path) -> dict[str, str]:
@@ -64,9 +73,14 @@ def settings_environment(state: Path) -> dict[str, str]:
         for name, value in values.items()
     }
     direct = ",".join(filter(None, [os.environ.get("NO_PROXY"), os.environ.get("no_proxy"), HOST]))
-    # small models on a busy laptop: threads of several processes that wait for each other cost ten times what they save
+    # small models on a busy laptop: threads of several processes that wait for each other cost ten
+    # times what they save
     threads = {"OMP_NUM_THREADS": os.environ.get("OMP_NUM_THREADS", "1")}
-    config = {"MMSEARCH_CONFIG": str(state / "mmsearch.toml"), "NO_PROXY": direct, "no_proxy": direct}
+    config = {
+        "MMSEARCH_CONFIG": str(state / "mmsearch.toml"),
+        "NO_PROXY": direct,
+        "no_proxy": direct,
+    }
     return {**settings, **config, **threads}
 
 
@@ -80,7 +94,11 @@ def mmsearch_settings(state: Path) -> dict[str, dict[str, str]]:
             "secret_key": keys["s3_secret_key"],
         },
         "catalog": {"bucket": "catalog"},
-        "queue": {"url": queue_url(used.queue), "access_key": "demo", "secret_key": "demo"},  # moto asks nobody
+        "queue": {
+            "url": queue_url(used.queue),
+            "access_key": "demo",
+            "secret_key": "demo",
+        },  # moto asks nobody
         "query_log": {"bucket": "catalog"},
         "work": {"bucket": "mmsearch"},
         "index": {"uri": f"http://{HOST}:{used.milvus}"},
@@ -121,12 +139,16 @@ def queue_url(port: int) -> str:
 
 
 def prepare(state: Path) -> None:
-    """Write down what the parts and the command line read: ports, the settings file, Airflow's password."""
+    """Write down what the parts and the command line read: ports, the settings file, Airflow's
+    password."""
     (state / "airflow").mkdir(parents=True, exist_ok=True)
     (state / "ports.json").write_text(json.dumps(asdict(ports(state))))
-    _write_private(state / "airflow/passwords.json", json.dumps({"admin": secrets(state)["airflow_password"]}))
+    _write_private(
+        state / "airflow/passwords.json", json.dumps({"admin": secrets(state)["airflow_password"]})
+    )
     sections = [
-        f"[{section}]\n" + "".join(f"{name} = {json.dumps(value)}\n" for name, value in values.items())
+        f"[{section}]\n"
+        + "".join(f"{name} = {json.dumps(value)}\n" for name, value in values.items())
         for section, values in mmsearch_settings(state).items()
     ]
     note = "# written by mmsearch_core.demo.stack: the settings of the demo that runs here\n"

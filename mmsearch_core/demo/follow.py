@@ -16,13 +16,16 @@ Run = dict[str, Any]
 
 
 class RunFailed(StopEverything):
-    """A run failed, or takes longer than anybody would wait; the text names the task and shows the end of its log."""
+    """A run failed, or takes longer than anybody would wait; the text names the task and shows the
+    end of its log."""
 
 
 class Follower:
     """Follows runs and says what happens in them."""
 
-    def __init__(self, airflow: Airflow, say: Callable[[str], None], patience: float = 1_800) -> None:
+    def __init__(
+        self, airflow: Airflow, say: Callable[[str], None], patience: float = 1_800
+    ) -> None:
         self._airflow, self._say, self._patience = airflow, say, patience
         self._seen: dict[tuple[str, str, int], tuple[str, int]] = {}
         self._looks = Counter[str]()
@@ -35,8 +38,11 @@ class Follower:
                 raise RunFailed(self._why(dag_id, run))
         return runs
 
-    def until_finished(self, dag_id: str, wanted: Callable[[list[Run]], list[Run] | None]) -> list[Run]:
-        """Wait until the runs that `wanted` picks are finished (None: they are not all there yet); the runs."""
+    def until_finished(
+        self, dag_id: str, wanted: Callable[[list[Run]], list[Run] | None]
+    ) -> list[Run]:
+        """Wait until the runs that `wanted` picks are finished (None: they are not all there yet);
+        the runs."""
         deadline = time.monotonic() + self._patience
         while True:
             runs = wanted(self._airflow.runs(dag_id))
@@ -45,7 +51,10 @@ class Follower:
             if runs is not None and all(run["state"] in FINISHED for run in runs):
                 return runs
             if time.monotonic() > deadline:
-                raise RunFailed(f"{dag_id} was not done after {self._patience / 60:.0f} minutes: look at Airflow.")
+                raise RunFailed(
+                    f"{dag_id} was not done after {self._patience / 60:.0f} minutes: look at"
+                    " Airflow."
+                )
             time.sleep(POLL_SECONDS)
 
     def _tell(self, dag_id: str, run: Run) -> None:
@@ -60,16 +69,25 @@ class Follower:
                 self._say(self._line(dag_id, task))
 
     def _line(self, dag_id: str, task: dict[str, Any]) -> str:
-        seconds = f"{task['duration']:.1f} s" if task["duration"] and task["state"] != "running" else ""
+        seconds = (
+            f"{task['duration']:.1f} s" if task["duration"] and task["state"] != "running" else ""
+        )
         line = f"{dag_id:18} {name_of(task):16} {task['state']:15} {seconds}"
         if task["state"] in ("failed", "up_for_retry"):
             line += f"  {self._airflow.error(task)}"
         return line.rstrip()
 
     def _why(self, dag_id: str, run: Run) -> str:
-        failed = [task for task in self._airflow.tasks(dag_id, run["dag_run_id"]) if task["state"] == "failed"]
+        failed = [
+            task
+            for task in self._airflow.tasks(dag_id, run["dag_run_id"])
+            if task["state"] == "failed"
+        ]
         if not failed:
-            return f"{dag_id} failed without a failed task: look at run {run['dag_run_id']} in Airflow."
+            return (
+                f"{dag_id} failed without a failed task: look at run {run['dag_run_id']} in"
+                " Airflow."
+            )
         tail = "\n".join(f"  {line}" for line in self._airflow.log_tail(failed[0]))
         return f"{name_of(failed[0])} of {dag_id} failed; the end of its log:\n{tail}"
 

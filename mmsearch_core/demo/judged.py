@@ -1,7 +1,7 @@
 """Judged queries for the sample catalog, graded by what its pictures were drawn to show.
 
-Grade 2: the product fits the whole wish; 1: it is of the wanted category and misses one other attribute. Of an outfit
-the garment that fits best counts. Products out of stock are never relevant.
+Grade 2: the product fits the whole wish; 1: it is of the wanted category and misses one other
+attribute. Of an outfit the garment that fits best counts. Products out of stock are never relevant.
 """
 
 from __future__ import annotations
@@ -58,8 +58,12 @@ def write_judged(folder: Path, products: Mapping[str, Looks], *, seed: int) -> i
             seen.add(name)
             query_id = f"{sample.kind}-{made:03}"
             queries.append(_line(folder, query_id, sample, rng))
-            qrels += [f"{query_id} 0 {product} {value}" for product, value in grades.items() if value]
-    (folder / "queries.jsonl").write_text("".join(json.dumps(line, ensure_ascii=False) + "\n" for line in queries))
+            qrels += [
+                f"{query_id} 0 {product} {value}" for product, value in grades.items() if value
+            ]
+    (folder / "queries.jsonl").write_text(
+        "".join(json.dumps(line, ensure_ascii=False) + "\n" for line in queries)
+    )
     (folder / "qrels.txt").write_text("\n".join([*qrels, ""]))
     return len(queries)
 
@@ -109,9 +113,15 @@ def pictured(looks: Looks, rng: np.random.Generator) -> Iterator[Sample]:
 def changed(looks: Looks, rng: np.random.Generator) -> Iterator[Sample]:
     """A picture, and words that change one attribute of it into that of a product."""
     while True:
-        look, name, locale = looks[int(rng.integers(len(looks)))], str(rng.choice(["color", "pattern"])), _locale(rng)
+        look, name, locale = (
+            looks[int(rng.integers(len(looks)))],
+            str(rng.choice(["color", "pattern"])),
+            _locale(rng),
+        )
         value = getattr(look, name)
-        shown = Look(**look.attributes() | {name: str(rng.choice([v for v in TERMS[name] if v != value]))})
+        shown = Look(
+            **look.attributes() | {name: str(rng.choice([v for v in TERMS[name] if v != value]))}
+        )
         word = TERMS[name][value]
         text = f"but {word.en}" if locale == "en" else f"但要{word.zh}"
         yield Sample(kind="changed", locale=locale, text=text, wish=_exactly(look), shown=shown)
@@ -127,7 +137,9 @@ QUOTAS: dict[Callable[[Looks, np.random.Generator], Iterator[Sample]], int] = {
 }
 
 
-def _texts(kind: str, looks: Looks, rng: np.random.Generator, wanted: Callable[[Wish], bool]) -> Iterator[Sample]:
+def _texts(
+    kind: str, looks: Looks, rng: np.random.Generator, wanted: Callable[[Wish], bool]
+) -> Iterator[Sample]:
     while True:
         wish, locale = wish_for(looks[int(rng.integers(len(looks)))], rng), _locale(rng)
         if wanted(wish):
@@ -157,12 +169,18 @@ def _either(wish: Wish) -> bool:
 
 
 def _exactly(look: Look) -> Wish:
-    return Wish(constraints=tuple(Constraint(attribute=name, values=(getattr(look, name),)) for name in ATTRIBUTES))
+    return Wish(
+        constraints=tuple(
+            Constraint(attribute=name, values=(getattr(look, name),)) for name in ATTRIBUTES
+        )
+    )
 
 
 def _pair(look: Look) -> Wish:
     wanted = (("category", look.category), ("color", look.color))
-    return Wish(constraints=tuple(Constraint(attribute=name, values=(value,)) for name, value in wanted))
+    return Wish(
+        constraints=tuple(Constraint(attribute=name, values=(value,)) for name, value in wanted)
+    )
 
 
 def _locale(rng: np.random.Generator) -> str:

@@ -56,7 +56,9 @@ def describe_answer(look: Look) -> str:
     return json.dumps(answer, ensure_ascii=False)
 
 
-def standardize(text: str, constraints: tuple[Constraint, ...], locale: str = "en") -> StandardQuery:
+def standardize(
+    text: str, constraints: tuple[Constraint, ...], locale: str = "en"
+) -> StandardQuery:
     """The standard query of what was typed, given what was meant."""
     by_name = {constraint.attribute: constraint for constraint in constraints}
     wanted = [by_name[name] for name in SPOKEN if name in by_name and not by_name[name].exclude]
@@ -64,7 +66,9 @@ def standardize(text: str, constraints: tuple[Constraint, ...], locale: str = "e
     en = " ".join(" or ".join(c.values) for c in wanted)
     en += "".join(f"{', ' if en else ''}not {' or '.join(c.values)}" for c in unwanted)
     zh = "".join("或".join(TERMS[c.attribute][value].zh for value in c.values) for c in wanted)
-    zh += "".join(f"不要{'或'.join(TERMS[c.attribute][value].zh for value in c.values)}" for c in unwanted)
+    zh += "".join(
+        f"不要{'或'.join(TERMS[c.attribute][value].zh for value in c.values)}" for c in unwanted
+    )
     values = [(c.attribute, value) for c in wanted for value in c.values]
     return StandardQuery(
         query_key=QueryKey(""),
@@ -83,7 +87,8 @@ def standardize_answer(query: StandardQuery) -> str:
     """That standard query as the JSON of ``standardize.yaml``."""
     answer = {
         "constraints": [
-            {"attribute": c.attribute, "values": list(c.values), "exclude": c.exclude} for c in query.constraints
+            {"attribute": c.attribute, "values": list(c.values), "exclude": c.exclude}
+            for c in query.constraints
         ],
         "wording": dict(query.wording),
         "keywords": {language: list(words) for language, words in query.keywords.items()},
@@ -113,7 +118,9 @@ def wish_for(look: Look, rng: np.random.Generator) -> Wish:
         value, others = getattr(look, name), [v for v in TERMS[name] if v != getattr(look, name)]
         dice = rng.random()
         if dice < 0.08 and name != "category" and len(named) > 1:
-            constraints.append(Constraint(attribute=name, values=(str(rng.choice(others)),), exclude=True))
+            constraints.append(
+                Constraint(attribute=name, values=(str(rng.choice(others)),), exclude=True)
+            )
         elif dice < 0.15 and name == "color":
             pair = [value, str(rng.choice(others))]
             rng.shuffle(pair)
@@ -129,9 +136,14 @@ def typed(wish: Wish, locale: str, rng: np.random.Generator) -> str:
     wanted = [by_name[name] for name in SPOKEN if name in by_name and not by_name[name].exclude]
     unwanted = [c for c in wish.constraints if c.exclude]
     sep, either, without = (" ", " or ", " not ") if locale == "en" else ("", "或", "不要")
-    parts = [either.join(_word(c.attribute, value, locale, rng) for value in c.values) for c in wanted]
+    parts = [
+        either.join(_word(c.attribute, value, locale, rng) for value in c.values) for c in wanted
+    ]
     text = sep.join(parts)
-    text += "".join(without + either.join(_word(c.attribute, v, locale, rng) for v in c.values) for c in unwanted)
+    text += "".join(
+        without + either.join(_word(c.attribute, v, locale, rng) for v in c.values)
+        for c in unwanted
+    )
     text = str(rng.choice(FILLERS[locale])) + text.strip()
     return _mistyped(text, rng) if locale == "en" and rng.random() < 0.06 else text
 

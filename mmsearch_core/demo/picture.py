@@ -1,4 +1,5 @@
-"""Draws a product picture: a small grey photograph of a garment, enlarged, tinted and patterned on a light ground."""
+"""Draws a product picture: a small grey photograph of a garment, enlarged, tinted and patterned on
+a light ground."""
 
 from __future__ import annotations
 
@@ -15,7 +16,8 @@ if TYPE_CHECKING:
 
 SIDE = 28  # of a photograph in the sprite
 
-# The tint of each color, and the second tint of its patterns: white, or a deep shade where white would not be seen.
+# The tint of each color, and the second tint of its patterns: white, or a deep shade where white
+# would not be seen.
 TINTS: dict[str, tuple[tuple[int, int, int], tuple[int, int, int]]] = {
     "red": ((206, 32, 38), (252, 240, 236)),
     "orange": ((240, 122, 20), (255, 246, 232)),
@@ -41,8 +43,11 @@ def garments() -> NDArray[np.uint8]:
     return sprite.reshape(len(CATEGORIES), SIDE, -1, SIDE).transpose(0, 2, 1, 3)
 
 
-def draw(photo: NDArray[np.uint8], look: Look, rng: np.random.Generator, *, size: int = 320) -> Image.Image:
-    """``photo`` as a product picture of ``size`` x ``size``; pose, light and ground vary with ``rng``."""
+def draw(
+    photo: NDArray[np.uint8], look: Look, rng: np.random.Generator, *, size: int = 320
+) -> Image.Image:
+    """``photo`` as a product picture of ``size`` x ``size``; pose, light and ground vary with
+    ``rng``."""
     import numpy as np
     from PIL import Image
 
@@ -56,7 +61,10 @@ def draw(photo: NDArray[np.uint8], look: Look, rng: np.random.Generator, *, size
     # From each pixel of the canvas back to its place (u, v) in the photograph, both 0 to 1.
     v, u = np.mgrid[0:size, 0:size].astype(np.float32) / size - 0.5
     u, v = u - shift[0], v - shift[1]
-    u, v = (np.cos(angle) * u + np.sin(angle) * v) / zoom + 0.5, (np.cos(angle) * v - np.sin(angle) * u) / zoom + 0.5
+    u, v = (
+        (np.cos(angle) * u + np.sin(angle) * v) / zoom + 0.5,
+        (np.cos(angle) * v - np.sin(angle) * u) / zoom + 0.5,
+    )
 
     shade, inside = _light_and_mask(photo, size)
     alpha = _sample(inside, u, v)
@@ -70,12 +78,16 @@ def draw(photo: NDArray[np.uint8], look: Look, rng: np.random.Generator, *, size
     return Image.fromarray(np.clip(picture, 0, 255).astype(np.uint8))
 
 
-def _light_and_mask(photo: NDArray[np.uint8], size: int) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
-    """How light the cloth is (around 1) and where it is (0 to 1), enlarged to ``size`` with crisp edges."""
+def _light_and_mask(
+    photo: NDArray[np.uint8], size: int
+) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
+    """How light the cloth is (around 1) and where it is (0 to 1), enlarged to ``size`` with crisp
+    edges."""
     import numpy as np
     from PIL import Image, ImageDraw
 
-    # What is dark and cannot be reached from outside is cloth too, unless it is large, like the hole of a handle.
+    # What is dark and cannot be reached from outside is cloth too, unless it is large, like the
+    # hole of a handle.
     solid = Image.fromarray(np.where(np.pad(photo, 1) > 24, 255, 0).astype(np.uint8))
     ImageDraw.floodfill(solid, (0, 0), 128)
     holes = np.asarray(solid)[1:-1, 1:-1] == 0
@@ -87,13 +99,19 @@ def _light_and_mask(photo: NDArray[np.uint8], size: int) -> tuple[NDArray[np.flo
     shade = np.clip(1.0 + (lit - level) / 255.0 * 0.75, 0.45, 1.25)
 
     edge = np.maximum(photo, np.where(holes & cloth, 255, 0)).astype(np.float32)
-    mask = np.asarray(Image.fromarray(np.minimum(edge * 3.0, 255)).resize((size, size), Image.Resampling.BICUBIC))
+    mask = np.asarray(
+        Image.fromarray(np.minimum(edge * 3.0, 255)).resize((size, size), Image.Resampling.BICUBIC)
+    )
     mask = np.clip((mask / 255.0 - 0.30) / 0.25, 0, 1)
-    light = np.asarray(Image.fromarray(shade.astype(np.float32)).resize((size, size), Image.Resampling.BICUBIC))
+    light = np.asarray(
+        Image.fromarray(shade.astype(np.float32)).resize((size, size), Image.Resampling.BICUBIC)
+    )
     return light, (mask * mask * (3 - 2 * mask)).astype(np.float32)
 
 
-def _sample(image: NDArray[np.float32], u: NDArray[np.float32], v: NDArray[np.float32]) -> NDArray[np.float32]:
+def _sample(
+    image: NDArray[np.float32], u: NDArray[np.float32], v: NDArray[np.float32]
+) -> NDArray[np.float32]:
     """``image`` at the places (u, v), 0 outside of it."""
     import numpy as np
 
@@ -124,5 +142,7 @@ def _band(t: NDArray[np.float32], width: float) -> NDArray[np.float32]:
     """1 in ``width`` of every period of 1, with soft edges."""
     import numpy as np
 
-    share: NDArray[np.float32] = np.clip((width / 2 - np.abs(t % 1 - 0.5)) / 0.06 + 0.5, 0, 1).astype(np.float32)
+    share: NDArray[np.float32] = np.clip(
+        (width / 2 - np.abs(t % 1 - 0.5)) / 0.06 + 0.5, 0, 1
+    ).astype(np.float32)
     return share

@@ -1,5 +1,6 @@
-"""Processes that outlive the command that starts them: each in its own session, known by a file with its id and the
-moment it began, so that another program that got the same id later is never taken for ours."""
+"""Processes that outlive the command that starts them: each in its own session, known by a file
+with its id and the moment it began, so that another program that got the same id later is never
+taken for ours."""
 
 import json
 import socket
@@ -26,7 +27,8 @@ class PartFailed(StopEverything):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Part:
-    """One process of the stack. `ready` is asked until it answers True; `deadline` seconds are the patience."""
+    """One process of the stack. `ready` is asked until it answers True; `deadline` seconds are the
+    patience."""
 
     name: str
     command: Sequence[str]
@@ -42,7 +44,10 @@ def running(state: Path, name: str) -> psutil.Process | None:
     try:
         noted = json.loads((state / f"{name}.pid").read_text())
         process = psutil.Process(noted["pid"])
-        ours = abs(process.create_time() - noted["began"]) < 2 and process.status() != psutil.STATUS_ZOMBIE
+        ours = (
+            abs(process.create_time() - noted["began"]) < 2
+            and process.status() != psutil.STATUS_ZOMBIE
+        )
     except (OSError, ValueError, psutil.Error):
         return None
     return process if ours else None
@@ -54,7 +59,8 @@ def start(state: Path, part: Part) -> bool:
         return False
     if part.port is not None and answers(part.port):
         raise PartFailed(
-            f"Port {part.port} is taken by another program: end that, or set {part.port_variable} to a free port."
+            f"Port {part.port} is taken by another program: end that, or set"
+            f" {part.port_variable} to a free port."
         )
     (state / "logs").mkdir(parents=True, exist_ok=True)
     with log_path(state, part.name).open("ab") as log:
@@ -80,13 +86,15 @@ def wait_until_ready(state: Path, part: Part) -> None:
             raise PartFailed(f"{part.name} ended while starting: see {log_path(state, part.name)}.")
         if time.monotonic() > deadline:
             raise PartFailed(
-                f"{part.name} was not ready after {part.deadline:.0f} seconds: see {log_path(state, part.name)}."
+                f"{part.name} was not ready after {part.deadline:.0f} seconds: see"
+                f" {log_path(state, part.name)}."
             )
         time.sleep(0.2)
 
 
 def wait_until_gone(state: Path, part: Part) -> None:
-    """Return when a part that does one thing has done it; PartFailed when it failed or took too long."""
+    """Return when a part that does one thing has done it; PartFailed when it failed or took too
+    long."""
     process = running(state, part.name)
     try:
         code = process.wait(part.deadline) if process else 0
@@ -137,9 +145,15 @@ def program(name: str) -> Path:
 
 def free_ports(start: int, count: int, *, also: int = 0) -> list[int]:
     """The first free ports from `start` upward, for which the port `also` higher is free too."""
-    free = (port for port in range(start, 65_536 - also) if _free(port) and (not also or _free(port + also)))
+    free = (
+        port
+        for port in range(start, 65_536 - also)
+        if _free(port) and (not also or _free(port + also))
+    )
     if len(found := list(islice(free, count))) < count:
-        raise PartFailed(f"Too few ports from {start} upward are free on this machine: end some programs.")
+        raise PartFailed(
+            f"Too few ports from {start} upward are free on this machine: end some programs."
+        )
     return found
 
 

@@ -1,8 +1,8 @@
 """The queue of changes of the demo, and the relay that fills it.
 
-SeaweedFS tells a webhook what happens to its files, in its own words; S3's notifications are what mmsearch reads. So
-the relay takes the one and sends the other to a queue of moto's, which speaks SQS and keeps nothing when it ends.
-`python -m mmsearch_core.demo.queue PORT QUEUE_URL BUCKET`.
+SeaweedFS tells a webhook what happens to its files, in its own words; S3's notifications are what
+mmsearch reads. So the relay takes the one and sends the other to a queue of moto's, which speaks
+SQS and keeps nothing when it ends. `python -m mmsearch_core.demo.queue PORT QUEUE_URL BUCKET`.
 """
 
 import json
@@ -22,11 +22,12 @@ from mmsearch_core.demo.processes import HOST, Part, answers, program, responds
 
 BUCKETS = "/buckets/"  # where the filer keeps them
 UPLOADS = ".uploads"  # where it keeps the parts of uploads that are not finished
+# moto asks nobody
 ANYBODY: dict[str, Any] = {
     "aws_access_key_id": "demo",
     "aws_secret_access_key": "demo",
     "region_name": "us-east-1",
-}  # moto asks nobody
+}
 
 
 def client(url: str) -> Any:
@@ -39,16 +40,23 @@ def create(url: str) -> None:
     """Make the queue, with another for messages that came five times and never were deleted."""
     sqs, name = client(url), url.rpartition("/")[2]
     dead = sqs.create_queue(QueueName=f"{name}-dead")["QueueUrl"]
-    arn = sqs.get_queue_attributes(QueueUrl=dead, AttributeNames=["QueueArn"])["Attributes"]["QueueArn"]
+    arn = sqs.get_queue_attributes(QueueUrl=dead, AttributeNames=["QueueArn"])["Attributes"][
+        "QueueArn"
+    ]
     policy = json.dumps({"deadLetterTargetArn": arn, "maxReceiveCount": "5"})
     sqs.create_queue(QueueName=name, Attributes={"RedrivePolicy": policy})
 
 
 def notifications(event: Mapping[str, Any], bucket: str) -> list[str]:
-    """An event of the filer as S3 would say it; a rename is a removal and a creation. None for folders."""
+    """An event of the filer as S3 would say it; a rename is a removal and a creation. None for
+    folders."""
     message, path = event["message"], str(event["key"])
     old, new = message.get("old_entry"), message.get("new_entry")
-    into = f"{message['new_parent_path']}/{new['name']}" if new and message.get("new_parent_path") else path
+    into = (
+        f"{message['new_parent_path']}/{new['name']}"
+        if new and message.get("new_parent_path")
+        else path
+    )
     told = []
     if old and (not new or into != path):
         told.append(("ObjectRemoved:Delete", path, old))
@@ -152,7 +160,9 @@ def main() -> None:
     port, url, bucket = sys.argv[1:]
     create(url)
     sqs = client(url)
-    relay(int(port), bucket, lambda body: sqs.send_message(QueueUrl=url, MessageBody=body)).serve_forever()
+    relay(
+        int(port), bucket, lambda body: sqs.send_message(QueueUrl=url, MessageBody=body)
+    ).serve_forever()
 
 
 if __name__ == "__main__":

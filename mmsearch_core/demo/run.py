@@ -1,7 +1,8 @@
-"""`make demo`: from nothing to judged results on this machine, with the real parts and the real scheduler.
+"""`make demo`: from nothing to judged results on this machine, with the real parts and the real
+scheduler.
 
-`python -m mmsearch_core.demo.run [FOLDER]`. The stack keeps running afterwards; a second call over an unchanged catalog
-does no work.
+`python -m mmsearch_core.demo.run [FOLDER]`. The stack keeps running afterwards; a second call over
+an unchanged catalog does no work.
 """
 
 import json
@@ -46,10 +47,13 @@ def run(state: Path) -> None:
     airflow = stack.airflow(state)
     for dag_id in sorted(stack.dag_ids() - {INBOX}):
         airflow.switch(dag_id, on=True)
-    follower = Follower(airflow, lambda line: console.print(f"  {line}", markup=False, soft_wrap=True))
+    follower = Follower(
+        airflow, lambda line: console.print(f"  {line}", markup=False, soft_wrap=True)
+    )
     with step("Indexing what changed (catalog_refresh, then index_catalog for each batch)"):
         compared, closed = refresh(state, follower)
-    airflow.switch(INBOX, on=True)  # its queue names what was just indexed: now that costs a look and no more
+    # its queue names what was just indexed: now that costs a look and no more
+    airflow.switch(INBOX, on=True)
     with step("Precomputing the results of popular queries (precompute_results)"):
         published = precompute(state, follower)
     summarise(compared, closed, published)
@@ -65,7 +69,9 @@ def load_sample(state: Path) -> None:
     write_sample(sample, products=products())
     s3 = client(settings)
     create_buckets(s3, settings.catalog.bucket, settings.query_log.bucket, settings.work.bucket)
-    pictures = upload(s3, sample / "catalog", settings.catalog.bucket, "", state / "uploaded-catalog.json")
+    pictures = upload(
+        s3, sample / "catalog", settings.catalog.bucket, "", state / "uploaded-catalog.json"
+    )
     log, prefix = sample / "queries", settings.query_log.prefix
     queries = upload(s3, log, settings.query_log.bucket, prefix, state / "uploaded-queries.json")
     console.print(f"  uploaded {pictures} files of the catalog and {queries} of the query log")
@@ -75,7 +81,9 @@ def products() -> int:
     """The size of the catalog: some 80 pictures, or what `MMSEARCH_DEMO_PRODUCTS` asks for."""
     text = os.environ.get("MMSEARCH_DEMO_PRODUCTS") or "64"
     if not text.isdecimal() or not 0 < int(text) <= MOST_PRODUCTS:
-        raise PartFailed(f"MMSEARCH_DEMO_PRODUCTS is {text!r}: set it to a number between 1 and {MOST_PRODUCTS}.")
+        raise PartFailed(
+            f"MMSEARCH_DEMO_PRODUCTS is {text!r}: set it to a number between 1 and {MOST_PRODUCTS}."
+        )
     return int(text)
 
 
@@ -91,7 +99,11 @@ def refresh(state: Path, follower: Follower) -> tuple[dict[str, Any], list[dict[
         batches = {run["partition_key"] for run in runs}
         if not batches.issuperset(compared["batches"]):
             return None
-        return [r for r in runs if r["state"] not in FINISHED or datetime.fromisoformat(r["run_after"]) >= began]
+        return [
+            r
+            for r in runs
+            if r["state"] not in FINISHED or datetime.fromisoformat(r["run_after"]) >= began
+        ]
 
     done = follower.until_done("index_catalog", ours)
     return compared, [airflow.report("index_catalog", run["dag_run_id"], "close") for run in done]
@@ -110,28 +122,35 @@ def only(runs: list[Run], run_id: str) -> list[Run] | None:
     return [run for run in runs if run["dag_run_id"] == run_id] or None
 
 
-def summarise(compared: Mapping[str, Any], closed: Iterable[Mapping[str, Any]], published: Mapping[str, Any]) -> None:
+def summarise(
+    compared: Mapping[str, Any], closed: Iterable[Mapping[str, Any]], published: Mapping[str, Any]
+) -> None:
     """What was done, as the reports tell it."""
     counts, reports = compared["counts"], list(closed)
     console.print(
-        f"\n[bold]Catalog[/]   {counts['added']} added, {counts['changed']} changed, {counts['removed']} removed, "
-        f"{counts['unchanged']} unchanged",
+        f"\n[bold]Catalog[/]   {counts['added']} added, {counts['changed']} changed,"
+        f" {counts['removed']} removed, {counts['unchanged']} unchanged",
         soft_wrap=True,
     )
-    done = {stage: total(reports, stage, "done") for stage in ("decode", "describe", "embed_image", "embed_text")}
+    done = {
+        stage: total(reports, stage, "done")
+        for stage in ("decode", "describe", "embed_image", "embed_text")
+    }
     rows = total(reports, "upsert", "rows_written") + total(reports, "upsert", "rows_removed")
     calls = sum(report["model_calls"]["made"] for report in reports)
     console.print(
-        f"[bold]Index[/]     {_count(done['decode'], 'picture')} decoded, {done['describe']} described, "
-        f"{done['embed_image']} + {done['embed_text']} embedded: {_calls(calls)}, "
+        f"[bold]Index[/]     {_count(done['decode'], 'picture')} decoded,"
+        f" {done['describe']} described, {done['embed_image']} + {done['embed_text']} embedded:"
+        f" {_calls(calls)}, "
         + (f"{_count(rows, 'row')} written or removed in Milvus" if rows else "no write to Milvus"),
         soft_wrap=True,
     )
     saved = published["model_calls"]["saved"]
+    became = "is now current" if published["published"] else "stays, nothing differs"
     console.print(
         f"[bold]Results[/]   {published['queries']} queries, {published['hits']} hits: "
         f"{_calls(published['model_calls']['made'])}, {saved} answered from memory; generation "
-        f"{published['generation']} {'is now current' if published['published'] else 'stays, nothing differs'}",
+        f"{published['generation']} {became}",
         soft_wrap=True,
     )
 
@@ -143,15 +162,27 @@ def total(reports: Iterable[Mapping[str, Any]], stage: str, name: str) -> int:
 
 def show_results(folder: Path) -> None:
     """The first results of popular queries, as `mmsearch results` gives them."""
-    table = Table("query", "product", "verdict", "relevance", "seen in the picture", title="\nPopular queries")
+    table = Table(
+        "query", "product", "verdict", "relevance", "seen in the picture", title="\nPopular queries"
+    )
     for queries in popular(folder).values():
-        answered = ((query, answer["hits"]) for query in queries if (answer := mmsearch("results", query, "--json")))
+        answered = (
+            (query, answer["hits"])
+            for query in queries
+            if (answer := mmsearch("results", query, "--json"))
+        )
         for query, hits in islice(answered, SHOWN):
             for place, hit in enumerate(hits[:TOP], start=1):
                 seen = hit["evidence"]["text"].splitlines()
                 relevance = "–" if hit["relevance"] is None else f"{hit['relevance']:.2f}"
                 asked = query if place == 1 else ""
-                row = (asked, hit["product_id"], hit["verdict"] or "–", relevance, seen[0] if seen else "")
+                row = (
+                    asked,
+                    hit["product_id"],
+                    hit["verdict"] or "–",
+                    relevance,
+                    seen[0] if seen else "",
+                )
                 table.add_row(*map(cell, row), end_section=place == min(TOP, len(hits)))
     console.print(table)
 
@@ -163,7 +194,10 @@ def popular(folder: Path) -> dict[str, list[str]]:
         for line in path.read_text().splitlines():
             event = json.loads(line)
             people[event["locale"]][event["query"]].add(event["session"])
-    return {locale: sorted(asked, key=lambda q: (-len(asked[q]), q)) for locale, asked in sorted(people.items())}
+    return {
+        locale: sorted(asked, key=lambda q: (-len(asked[q]), q))
+        for locale, asked in sorted(people.items())
+    }
 
 
 def mmsearch(*arguments: str) -> dict[str, Any] | None:
@@ -180,20 +214,27 @@ def say_what_next(state: Path) -> None:
     """Where everything is, and what to try."""
     settings = load_settings()
     status = mmsearch("status", "--json") or {}
-    targets = [target for target in status.get("index", {}).get("targets", []) if target["status"] == "live"]
+    targets = [
+        target
+        for target in status.get("index", {}).get("targets", [])
+        if target["status"] == "live"
+    ]
     live = ", ".join(f"{t['collection']}: {t['assets'].get('live', 0)} pictures" for t in targets)
-    stop = "make stop" if state == stack.FOLDER else f".venv/bin/python -m mmsearch_core.demo.stack stop {state}"
+    stop = (
+        "make stop"
+        if state == stack.FOLDER
+        else f".venv/bin/python -m mmsearch_core.demo.stack stop {state}"
+    )
     config = Path(os.path.relpath(state / "mmsearch.toml"))
     console.print(
-        f"Airflow    {stack.airflow(state).address}   user admin, password {secrets(state)['airflow_password']}\n"
-        f"Bucket     {settings.store.endpoint}/{settings.catalog.bucket}   keys in {config}\n"
-        f"Index      {settings.index.uri}   {live}\n\n"
-        f"Try        export MMSEARCH_CONFIG={config}\n"
-        '           .venv/bin/mmsearch search "red striped dress"\n'
-        '           .venv/bin/mmsearch results "红色连衣裙"\n'
-        "           .venv/bin/mmsearch add my-picture.jpg   # searchable within two minutes\n"
-        f"           .venv/bin/mmsearch evaluate {config.parent}/sample/judged\n"
-        f"Stop with  {stop}",
+        f"Airflow    {stack.airflow(state).address}   user admin, password"
+        f" {secrets(state)['airflow_password']}\nBucket    "
+        f" {settings.store.endpoint}/{settings.catalog.bucket}   keys in {config}\nIndex     "
+        f" {settings.index.uri}   {live}\n\nTry        export MMSEARCH_CONFIG={config}\n          "
+        ' .venv/bin/mmsearch search "red striped dress"\n           .venv/bin/mmsearch results'
+        ' "红色连衣裙"\n           .venv/bin/mmsearch add my-picture.jpg   # searchable within'
+        f" two minutes\n           .venv/bin/mmsearch evaluate {config.parent}/sample/judged\nStop"
+        f" with  {stop}",
         markup=False,
         soft_wrap=True,
     )

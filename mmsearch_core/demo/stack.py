@@ -1,7 +1,8 @@
-"""The embedded parts, for the demo and for tests: SeaweedFS, Milvus Lite and Airflow under one folder.
+"""The embedded parts, for the demo and for tests: SeaweedFS, Milvus Lite and Airflow under one
+folder.
 
-`python -m mmsearch_core.demo.stack start|stop|status [FOLDER]`. Starting what runs is free, stopping ends only what was
-started here, and whatever is in the way is said in one sentence.
+`python -m mmsearch_core.demo.stack start|stop|status [FOLDER]`. Starting what runs is free,
+stopping ends only what was started here, and whatever is in the way is said in one sentence.
 """
 
 import json
@@ -30,7 +31,8 @@ log = structlog.get_logger()
 
 
 def start(state: Path = FOLDER) -> None:
-    """Bring everything up and return when it works; PartFailed says in one sentence what is in the way."""
+    """Bring everything up and return when it works; PartFailed says in one sentence what is in the
+    way."""
     state = state.absolute()
     check(state)
     own = inherited() | environment(state)
@@ -58,9 +60,13 @@ def start(state: Path = FOLDER) -> None:
 
 
 def end_parts_of_other_settings(state: Path, own: Mapping[str, str]) -> None:
-    """Tasks get their settings from the scheduler, the doorbell from the triggerer: if they began with others, they
-    have to begin again."""
-    mine = sorted(f"{name}={own[name]}" for name in own if name.startswith("MMSEARCH_") and "_DEMO_" not in name)
+    """Tasks get their settings from the scheduler, the doorbell from the triggerer: if they began
+    with others, they have to begin again."""
+    mine = sorted(
+        f"{name}={own[name]}"
+        for name in own
+        if name.startswith("MMSEARCH_") and "_DEMO_" not in name
+    )
     digest, note = sha256("\n".join(mine).encode()).hexdigest(), state / "scheduler-settings"
     for part in ("airflow-scheduler", "airflow-triggerer"):
         if processes.running(state, part) and note.exists() and note.read_text() != digest:
@@ -84,20 +90,28 @@ def status(state: Path = FOLDER) -> dict[str, bool]:
 
 def airflow(state: Path) -> Airflow:
     """A client of the stack's Airflow."""
-    return Airflow(f"http://{HOST}:{ports(state).airflow}", "admin", secrets(state)["airflow_password"])
+    return Airflow(
+        f"http://{HOST}:{ports(state).airflow}", "admin", secrets(state)["airflow_password"]
+    )
 
 
 def check(state: Path) -> None:
     """What has to be so before anything is started."""
     state.mkdir(parents=True, exist_ok=True)
     if (free := shutil.disk_usage(state).free) < LEAST_FREE:
-        raise PartFailed(f"Only {free / 1024**3:.1f} GB are free under {state}: make room for at least 2 GB.")
+        raise PartFailed(
+            f"Only {free / 1024**3:.1f} GB are free under {state}: make room for at least 2 GB."
+        )
     for name in ("dags", "plugins", "tasks"):
         if not (ROOT / name).is_dir():
-            raise PartFailed(f"There is no {ROOT / name}: run the demo from a checkout of mmsearch.")
+            raise PartFailed(
+                f"There is no {ROOT / name}: run the demo from a checkout of mmsearch."
+            )
     for command in ("weed", "milvus-lite", "moto_server", "airflow"):
         if not program(command).exists():
-            raise PartFailed(f"There is no {command} beside this Python: pip install 'mmsearch[airflow,demo]'.")
+            raise PartFailed(
+                f"There is no {command} beside this Python: pip install 'mmsearch[airflow,demo]'."
+            )
 
 
 def begin(state: Path, part: Part) -> None:
@@ -110,7 +124,9 @@ def store_part(state: Path, used: Ports, own: Mapping[str, str]) -> Part:
     """SeaweedFS, an S3 endpoint in one program. All its ports but one are its own affair."""
     keys = secrets(state)
     inner = ["s3.port.grpc"]
-    inner += [f"{server}.port{kind}" for server in ("master", "volume", "filer") for kind in ("", ".grpc")]
+    inner += [
+        f"{server}.port{kind}" for server in ("master", "volume", "filer") for kind in ("", ".grpc")
+    ]
     flags = {
         "dir": "store",
         "ip": HOST,
@@ -129,7 +145,12 @@ def store_part(state: Path, used: Ports, own: Mapping[str, str]) -> Part:
     (state / "store").mkdir(exist_ok=True)
     return Part(
         name="store",
-        command=[str(program("weed")), "-logdir=logs", "mini", *(f"-{flag}={value}" for flag, value in flags.items())],
+        command=[
+            str(program("weed")),
+            "-logdir=logs",
+            "mini",
+            *(f"-{flag}={value}" for flag, value in flags.items()),
+        ],
         environment={
             **own,
             "AWS_ACCESS_KEY_ID": keys["s3_access_key"],
@@ -146,7 +167,13 @@ def index_part(used: Ports, own: Mapping[str, str]) -> Part:
     """Milvus Lite as a server, so that several processes share it."""
     return Part(
         name="index",
-        command=[str(program("milvus-lite")), "server", "--data-dir=index", f"--host={HOST}", f"--port={used.milvus}"],
+        command=[
+            str(program("milvus-lite")),
+            "server",
+            "--data-dir=index",
+            f"--host={HOST}",
+            f"--port={used.milvus}",
+        ],
         environment=own,
         ready=partial(processes.answers, used.milvus),
         deadline=90,
@@ -155,11 +182,16 @@ def index_part(used: Ports, own: Mapping[str, str]) -> Part:
     )
 
 
-def airflow_parts(state: Path, used: Ports, own: Mapping[str, str]) -> tuple[Part, Part, Part, Part]:
-    """Airflow's API server, DAG processor, scheduler, and the triggerer, which holds the doorbell of the queue."""
+def airflow_parts(
+    state: Path, used: Ports, own: Mapping[str, str]
+) -> tuple[Part, Part, Part, Part]:
+    """Airflow's API server, DAG processor, scheduler, and the triggerer, which holds the doorbell
+    of the queue."""
     client = airflow(state)
 
-    def part(name: str, arguments: list[str], ready: Callable[[], bool], port: int | None = None) -> Part:
+    def part(
+        name: str, arguments: list[str], ready: Callable[[], bool], port: int | None = None
+    ) -> Part:
         return Part(
             name=name,
             command=[str(program("airflow")), *arguments],

@@ -1,4 +1,5 @@
-"""Bring the sample into the buckets: what is new or differs, and never over what a person changed there."""
+"""Bring the sample into the buckets: what is new or differs, and never over what a person changed
+there."""
 
 import json
 from collections.abc import Iterator
@@ -38,13 +39,20 @@ def create_buckets(s3: Any, *names: str) -> None:
 def upload(s3: Any, folder: Path, bucket: str, prefix: str, note: Path) -> int:
     """Upload the files of a folder; how many had to be.
 
-    `note` remembers what was uploaded: an object that differs from the file, although this very file was uploaded
-    before, was changed by a person.
+    `note` remembers what was uploaded: an object that differs from the file, although this very
+    file was uploaded before, was changed by a person.
     """
     there = dict(_objects(s3, bucket, prefix))
     before: dict[str, str] = json.loads(note.read_text()) if note.exists() else {}
-    files = {f"{prefix}{path.relative_to(folder).as_posix()}": path for path in folder.rglob("*") if path.is_file()}
-    digests = {key: md5(path.read_bytes(), usedforsecurity=False).hexdigest() for key, path in files.items()}
+    files = {
+        f"{prefix}{path.relative_to(folder).as_posix()}": path
+        for path in folder.rglob("*")
+        if path.is_file()
+    }
+    digests = {
+        key: md5(path.read_bytes(), usedforsecurity=False).hexdigest()
+        for key, path in files.items()
+    }
     wanted = [
         key
         for key, digest in digests.items()

@@ -1,4 +1,5 @@
-"""The words of the demonstration shop in English and Chinese: 10 categories, 10 colors, 4 patterns."""
+"""The words of the demonstration shop in English and Chinese: 10 categories, 10 colors, 4
+patterns."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -18,16 +19,41 @@ class Term:
 
 # In the order of Fashion-MNIST's labels 0 to 9.
 CATEGORIES = (
-    Term(en="t-shirt", zh="T恤", typed_en=("t-shirts", "tee", "tshirt", "t shirt"), typed_zh=("t恤", "T恤衫", "短袖")),
+    Term(
+        en="t-shirt",
+        zh="T恤",
+        typed_en=("t-shirts", "tee", "tshirt", "t shirt"),
+        typed_zh=("t恤", "T恤衫", "短袖"),
+    ),
     Term(en="trousers", zh="裤子", typed_en=("pants", "slacks"), typed_zh=("长裤", "裤")),
-    Term(en="pullover", zh="套头衫", typed_en=("pullovers", "jumper", "sweater"), typed_zh=("毛衣", "针织衫")),
+    Term(
+        en="pullover",
+        zh="套头衫",
+        typed_en=("pullovers", "jumper", "sweater"),
+        typed_zh=("毛衣", "针织衫"),
+    ),
     Term(en="dress", zh="连衣裙", typed_en=("dresses", "gown"), typed_zh=("裙子", "长裙")),
     Term(en="coat", zh="大衣", typed_en=("coats", "overcoat", "jacket"), typed_zh=("外套", "风衣")),
     Term(en="sandal", zh="凉鞋", typed_en=("sandals", "flip flops"), typed_zh=("凉拖", "沙滩鞋")),
     Term(en="shirt", zh="衬衫", typed_en=("shirts", "blouse"), typed_zh=("衬衣", "女衬衫")),
-    Term(en="sneaker", zh="运动鞋", typed_en=("sneakers", "trainers", "running shoes"), typed_zh=("球鞋", "跑鞋")),
-    Term(en="bag", zh="包", typed_en=("bags", "handbag", "purse"), typed_zh=("包包", "手提包", "手袋")),
-    Term(en="ankle boot", zh="短靴", typed_en=("ankle boots", "boots", "booties"), typed_zh=("靴子", "踝靴")),
+    Term(
+        en="sneaker",
+        zh="运动鞋",
+        typed_en=("sneakers", "trainers", "running shoes"),
+        typed_zh=("球鞋", "跑鞋"),
+    ),
+    Term(
+        en="bag",
+        zh="包",
+        typed_en=("bags", "handbag", "purse"),
+        typed_zh=("包包", "手提包", "手袋"),
+    ),
+    Term(
+        en="ankle boot",
+        zh="短靴",
+        typed_en=("ankle boots", "boots", "booties"),
+        typed_zh=("靴子", "踝靴"),
+    ),
 )
 COLORS = (
     Term(en="red", zh="红色", typed_en=("scarlet",), typed_zh=("红", "大红")),
@@ -45,7 +71,12 @@ PATTERNS = (
     Term(en="plain", zh="纯色", typed_en=("solid",), typed_zh=("素色", "无图案")),
     Term(en="striped", zh="条纹", typed_en=("stripes", "stripy"), typed_zh=("条子",)),
     Term(en="dotted", zh="波点", typed_en=("polka dot", "spotted"), typed_zh=("圆点", "波尔卡")),
-    Term(en="checked", zh="格子", typed_en=("checkered", "plaid", "gingham"), typed_zh=("格纹", "方格")),
+    Term(
+        en="checked",
+        zh="格子",
+        typed_en=("checkered", "plaid", "gingham"),
+        typed_zh=("格纹", "方格"),
+    ),
 )
 TERMS: Mapping[str, Mapping[str, Term]] = {
     attribute: {term.en: term for term in terms}
@@ -66,7 +97,8 @@ class Look:
         return {"category": self.category, "color": self.color, "pattern": self.pattern}
 
 
-# The looks that shoppers of the sample log ask for most, so the sample catalog holds several of each.
+# The looks that shoppers of the sample log ask for most, so the sample catalog holds several of
+# each.
 POPULAR_LOOKS = (
     Look(category="dress", color="red", pattern="striped"),
     Look(category="dress", color="red", pattern="plain"),
@@ -97,7 +129,8 @@ def every_look() -> list[Look]:
 
 
 def sold_looks() -> list[Look]:
-    """All but some pairs of category and color, so that a catalog of any size lacks what people may ask for."""
+    """All but some pairs of category and color, so that a catalog of any size lacks what people may
+    ask for."""
     popular = {(look.category, look.color) for look in POPULAR_LOOKS}
     lacking = {
         (category.en, color.en)

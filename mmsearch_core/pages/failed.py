@@ -1,5 +1,5 @@
-"""What a batch could not do, named as people name it: the object's key or the query, the place, the reason, and what
-the object looks like."""
+"""What a batch could not do, named as people name it: the object's key or the query, the place, the
+reason, and what the object looks like."""
 
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
@@ -22,7 +22,8 @@ MOST_BYTES = 20_000_000  # of a source that is opened for its thumbnail
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Failed:
-    """One failure. ``pixels`` is the key of its normalised picture, ``source`` that of an object still to be opened."""
+    """One failure. ``pixels`` is the key of its normalised picture, ``source`` that of an object
+    still to be opened."""
 
     name: str
     where: str
@@ -32,13 +33,16 @@ class Failed:
 
 
 def of_assets(shard: Shard, reports: Sequence[ShardReport]) -> list[Failed]:
-    """The failures of a shard of the index line: for each place in an asset the first stage that failed says why."""
+    """The failures of a shard of the index line: for each place in an asset the first stage that
+    failed says why."""
     failures = _failures(shard, reports)
     if not failures:
         return []
     changes = {change.asset_id: change for change in shard.read("changes", Change)}
     read = any(report.stage == "decode" for report in reports)
-    segments = {segment.segment_id: segment for segment in (shard.read("segments", Segment) if read else ())}
+    segments = {
+        segment.segment_id: segment for segment in (shard.read("segments", Segment) if read else ())
+    }
     found: dict[tuple[str, str], Failed] = {}
     for failure in failures:
         failed = _of_segment(failure, segments, changes) or _of_asset(failure, changes)
@@ -72,7 +76,9 @@ def listed(
     small = thumbnails(_read(work, [one.pixels for one in pictured if one.pixels]))
     sources = [one.source for one in pictured if one.source]
     if sources:
-        small |= thumbnails_of_strangers((key, data) for key in sources if (data := catalog.get(key)))
+        small |= thumbnails_of_strangers(
+            (key, data) for key in sources if (data := catalog.get(key))
+        )
     rows = [
         {
             "name": one.name,
@@ -84,15 +90,22 @@ def listed(
         }
         for one in shown
     ]
-    by_reason = [{"stage": stage, "kind": kind, "count": count} for (stage, kind), count in reasons.most_common()]
+    by_reason = [
+        {"stage": stage, "kind": kind, "count": count}
+        for (stage, kind), count in reasons.most_common()
+    ]
     return {"total": len(failures), "by_reason": by_reason, "listed": rows}, small
 
 
 def _failures(shard: Shard, reports: Iterable[ShardReport]) -> list[Failure]:
-    return [failure for report in reports if report.failed for failure in shard.failures(report.stage)]
+    return [
+        failure for report in reports if report.failed for failure in shard.failures(report.stage)
+    ]
 
 
-def _of_segment(failure: Failure, segments: Mapping[Any, Segment], changes: Mapping[Any, Any]) -> Failed | None:
+def _of_segment(
+    failure: Failure, segments: Mapping[Any, Segment], changes: Mapping[Any, Any]
+) -> Failed | None:
     segment = segments.get(failure.record_id)
     if segment is None:
         return None

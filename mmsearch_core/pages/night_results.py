@@ -16,7 +16,8 @@ HITS = 6
 def shown(
     results: Sequence[ResultSet], shards: Sequence[Shard], work: ObjectStore
 ) -> tuple[list[dict[str, Any]], dict[str, bytes]]:
-    """The first queries as a page shows them, and the thumbnails that they name; ``shards`` know the pictures."""
+    """The first queries as a page shows them, and the thumbnails that they name; ``shards`` know
+    the pictures."""
     candidates = [found for shard in shards for found in shard.read("candidates", Candidate)]
     pixels = {(found.query_key, found.product_id): pixels_key(found.pixels) for found in candidates}
     queries: list[dict[str, Any]] = [

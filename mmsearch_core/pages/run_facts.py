@@ -10,8 +10,22 @@ from mmsearch_core.pages.run_page import Check
 from mmsearch_core.ports import ObjectStore
 from mmsearch_core.records.run import Plan
 
-KINDS = ("added", "changed", "redone", "unchanged", "removed", "withdrawn", "waiting_for_product", "failed")
-AUDITED = {"index_lost": "lost", "index_doubled": "doubled", "index_altered": "altered", "index_ghosts": "ghosts"}
+KINDS = (
+    "added",
+    "changed",
+    "redone",
+    "unchanged",
+    "removed",
+    "withdrawn",
+    "waiting_for_product",
+    "failed",
+)
+AUDITED = {
+    "index_lost": "lost",
+    "index_doubled": "doubled",
+    "index_altered": "altered",
+    "index_ghosts": "ghosts",
+}
 INDEXING = ("decode", "describe", "embed_text", "embed_image", "upsert")
 SEARCHING = ("standardize", "retrieve", "judge")
 
@@ -25,16 +39,22 @@ def model_calls(stages: Mapping[str, Mapping[str, Any]]) -> dict[str, int]:
 
 
 def audited(compared: Mapping[str, int]) -> str:
-    """One line on what the comparison behind a batch found when it held the index against the ledger; "" if it did
-    not."""
+    """One line on what the comparison behind a batch found when it held the index against the
+    ledger; "" if it did not."""
     if "index_rows" not in compared:
         return ""
     rows, reread = compared["index_rows"], compared.get("index_reread", 0)
     found = [f"{compared[name]} {what}" for name, what in AUDITED.items() if compared.get(name)]
     number = sum(compared.get(name, 0) for name in AUDITED)
     left = compared.get("index_ghosts_left", 0)
-    told = _number(number, "difference") + (f" ({', '.join(found)}), mended by this night's batches" if found else "")
-    unasked = f"; {left} rows of assets that the ledger does not know were left: is it the right one?" if left else ""
+    told = _number(number, "difference") + (
+        f" ({', '.join(found)}), mended by this night's batches" if found else ""
+    )
+    unasked = (
+        f"; {left} rows of assets that the ledger does not know were left: is it the right one?"
+        if left
+        else ""
+    )
     return f"{_number(rows, 'row')}, {reread} of them read back: {told}{unasked}"
 
 
@@ -47,9 +67,11 @@ def of_index(
     failures: Mapping[str, Any],
     error: Exception | None,
 ) -> dict[str, Any]:
-    """The facts of one batch of the index line; ``settled`` counts what became of its assets, by kind."""
+    """The facts of one batch of the index line; ``settled`` counts what became of its assets, by
+    kind."""
     kinds = {
-        kind: {name: count for name, count in plan.kinds.get(kind, {}).items() if name in KINDS} for kind in plan.kinds
+        kind: {name: count for name, count in plan.kinds.get(kind, {}).items() if name in KINDS}
+        for kind in plan.kinds
     }
     for kind, states in settled.items():
         kinds.setdefault(kind, {})["failed"] = states.get("failed", 0)
@@ -57,7 +79,11 @@ def of_index(
         _tile("added", plan.counts.get("added", 0)),
         _tile("changed", plan.counts.get("changed", 0)),
         _tile("removed", report["assets"]["removed"]),
-        _tile("unchanged", plan.compared.get("unchanged", plan.counts.get("unchanged", 0)), "in the whole catalog"),
+        _tile(
+            "unchanged",
+            plan.compared.get("unchanged", plan.counts.get("unchanged", 0)),
+            "in the whole catalog",
+        ),
         _tile("failed", report["assets"]["failed"], alarm=bool(report["assets"]["failed"])),
         *_calls(report["model_calls"]),
     ]
@@ -67,7 +93,9 @@ def of_index(
     waiting = plan.counts.get("waiting_for_product", 0)
     if waiting:
         tiles.insert(4, _tile("waiting", waiting, "for a line in the feed"))
-    done = " ".join(filter(None, [_headline(report["assets"], failures["total"]), report["switch_waits"]]))
+    done = " ".join(
+        filter(None, [_headline(report["assets"], failures["total"]), report["switch_waits"]])
+    )
     headline = _told(error) if error else done
     return {
         **_facts(report, plan, checks, failures, error),
@@ -75,12 +103,19 @@ def of_index(
         "headline": headline,
         "tiles": tiles,
         "kinds": kinds,
-        "kind_columns": [name for name in KINDS if any(name in counts for counts in kinds.values())],
+        "kind_columns": [
+            name for name in KINDS if any(name in counts for counts in kinds.values())
+        ],
         "stage_order": INDEXING,
         "queries": [],
         "empty": [],
         "beside": None,
-        "foot": [f"batch {plan.batch}", plan.source or "by hand", f"collection {plan.collection}", _versions(plan)],
+        "foot": [
+            f"batch {plan.batch}",
+            plan.source or "by hand",
+            f"collection {plan.collection}",
+            _versions(plan),
+        ],
     }
 
 
@@ -93,8 +128,9 @@ def of_search(
     error: Exception | None,
     work: ObjectStore,
 ) -> dict[str, Any]:
-    """The facts of one batch of the search line; ``report`` has how many ``queries`` there are, how many of them are
-    ``without`` any hit, some of these (``empty``), and the lists that are ``shown``."""
+    """The facts of one batch of the search line; ``report`` has how many ``queries`` there are, how
+    many of them are ``without`` any hit, some of these (``empty``), and the lists that are
+    ``shown``."""
     empty, without = report["empty"], report["without"]
     tiles = [
         _tile("popular queries", sum(plan.shards.values())),
@@ -109,7 +145,10 @@ def of_search(
     if error:
         headline = _told(error)
     elif report["published"]:
-        headline = f"Published: {_number(report['queries'], 'query', 'queries')}, {_number(report['hits'], 'hit')}."
+        headline = (
+            f"Published: {_number(report['queries'], 'query', 'queries')},"
+            f" {_number(report['hits'], 'hit')}."
+        )
     else:
         headline = "Nothing to publish: the results are those of yesterday."
     return {
@@ -122,15 +161,28 @@ def of_search(
         "stage_order": SEARCHING,
         "queries": report["shown"],
         "empty": empty[:40],
-        "beside": {"title": f"The index line last had work on {beside.made_at:%Y-%m-%d}", **asdict(beside)}
-        if beside
-        else None,
-        "foot": [f"batch {plan.batch}", f"generation {report['generation'] or 'none'}", _versions(plan)],
+        "beside": (
+            {
+                "title": f"The index line last had work on {beside.made_at:%Y-%m-%d}",
+                **asdict(beside),
+            }
+            if beside
+            else None
+        ),
+        "foot": [
+            f"batch {plan.batch}",
+            f"generation {report['generation'] or 'none'}",
+            _versions(plan),
+        ],
     }
 
 
 def _facts(
-    report: Mapping[str, Any], plan: Plan, checks: Sequence[Check], failures: Mapping[str, Any], error: Exception | None
+    report: Mapping[str, Any],
+    plan: Plan,
+    checks: Sequence[Check],
+    failures: Mapping[str, Any],
+    error: Exception | None,
 ) -> dict[str, Any]:
     line = plan.line
     return {
@@ -152,8 +204,9 @@ def _facts(
 def _notes(stages: Mapping[str, Mapping[str, Any]]) -> list[str]:
     """What else is to be known of the failures."""
     return [
-        f"More of a shard failed in {stage} than shards.failed_share allows, yet a known good item was done well "
-        f"there ({_number(total['canary_well'], 'shard')}): the failures are of these records."
+        f"More of a shard failed in {stage} than shards.failed_share allows, yet a known good item"
+        f" was done well there ({_number(total['canary_well'], 'shard')}): the failures are of"
+        " these records."
         for stage, total in stages.items()
         if total.get("canary_well")
     ]
@@ -171,10 +224,17 @@ def _calls(calls: Mapping[str, int]) -> list[dict[str, Any]]:
 
 def _headline(assets: Mapping[str, int], failed: int) -> str:
     verbs = {"live": "indexed", "removed": "removed", "superseded": "settled by a later batch"}
-    parts = [f"{_number(assets[state], 'asset')} {verb}" for state, verb in verbs.items() if assets.get(state)]
+    parts = [
+        f"{_number(assets[state], 'asset')} {verb}"
+        for state, verb in verbs.items()
+        if assets.get(state)
+    ]
     if not parts and not failed:
         return "Good: nothing had changed."
-    return f"{'Done' if failed else 'Good'}: {', '.join(parts) or 'nothing indexed'}.{_to_look_at(failed)}"
+    return (
+        f"{'Done' if failed else 'Good'}:"
+        f" {', '.join(parts) or 'nothing indexed'}.{_to_look_at(failed)}"
+    )
 
 
 def _to_look_at(failed: int) -> str:

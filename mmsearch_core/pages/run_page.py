@@ -1,5 +1,6 @@
-"""The page of a run, for the morning after: whether it was good, what was done, what failed and why, what was checked.
-One HTML file that needs nothing from elsewhere; the same facts lie beside it as JSON."""
+"""The page of a run, for the morning after: whether it was good, what was done, what failed and
+why, what was checked. One HTML file that needs nothing from elsewhere; the same facts lie beside it
+as JSON."""
 
 import base64
 import random
@@ -15,14 +16,28 @@ from mmsearch_core.codec import from_json, to_json
 from mmsearch_core.errors import PreconditionFailed, TryLater
 from mmsearch_core.ports import ObjectStore
 
-SHOWN = ("tiles", "kind_columns", "stage_order", "foot", "beside", "shown", "planned_at", "notes")  # said elsewhere
+# said elsewhere
+SHOWN = (
+    "tiles",
+    "kind_columns",
+    "stage_order",
+    "foot",
+    "beside",
+    "shown",
+    "planned_at",
+    "notes",
+)
 TIMING = ("seconds", "took")
 Verdict = Literal["good", "look", "bad"]
 WORST_FIRST: Sequence[Verdict] = ("bad", "look", "good")
 NIGHT, NIGHT_END = "<!--the night's other batches-->", "<!--end of the night's other batches-->"
 NIGHT_LASTS = timedelta(hours=24)
 MOST = 100  # batches of a night that are named
-TRIES, PAUSE = 8, 0.1  # of writing what the night's batches all write; seconds between them, more each time
+# of writing what the night's batches all write; seconds between them, more each time
+TRIES, PAUSE = (
+    8,
+    0.1,
+)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -36,7 +51,8 @@ class Check:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ClosedBatch:
-    """How a batch ended. ``source`` is who asked for it, ``planned_at`` when its objects were looked at."""
+    """How a batch ended. ``source`` is who asked for it, ``planned_at`` when its objects were
+    looked at."""
 
     batch: str
     verdict: Verdict
@@ -48,8 +64,8 @@ class ClosedBatch:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Latest:
-    """The page of a line that a person has to see first: of all batches of the night the worst, of equals the newest.
-    ``batches`` are all of them, in this order."""
+    """The page of a line that a person has to see first: of all batches of the night the worst, of
+    equals the newest. ``batches`` are all of them, in this order."""
 
     line: str
     batch: str
@@ -62,7 +78,11 @@ class Latest:
     @property
     def newest(self) -> str:
         """The batch that was closed last."""
-        return max(self.batches, key=lambda closed: closed.made_at).batch if self.batches else self.batch
+        return (
+            max(self.batches, key=lambda closed: closed.made_at).batch
+            if self.batches
+            else self.batch
+        )
 
 
 def page_key(batch: str) -> str:
@@ -84,12 +104,19 @@ def verdict(checks: Sequence[Check], *, failed: int, error: Exception | None) ->
 
 
 def write(work: ObjectStore, report: Mapping[str, Any], pictures: Mapping[str, bytes]) -> str:
-    """Write ``report`` (a batch's facts, of the line it names) as page and as JSON; returns the page's address.
-    ``pictures`` are the JPEGs that the report's ``picture`` fields name."""
+    """Write ``report`` (a batch's facts, of the line it names) as page and as JSON; returns the
+    page's address. ``pictures`` are the JPEGs that the report's ``picture`` fields name."""
     batch, now = str(report["batch"]), datetime.now(UTC).replace(microsecond=0)
-    facts = {**report, "made_at": now.isoformat(), "checks": [asdict(check) for check in report["checks"]]}
+    facts = {
+        **report,
+        "made_at": now.isoformat(),
+        "checks": [asdict(check) for check in report["checks"]],
+    }
     kept = {name: fact for name, fact in facts.items() if name not in (*SHOWN, *TIMING)}
-    work.put(f"runs/{batch}/report.json", to_json(kept | {"timing": {name: facts[name] for name in TIMING}}))
+    work.put(
+        f"runs/{batch}/report.json",
+        to_json(kept | {"timing": {name: facts[name] for name in TIMING}}),
+    )
     closed = ClosedBatch(
         batch=batch,
         verdict=report["verdict"],
@@ -106,13 +133,18 @@ def write(work: ObjectStore, report: Mapping[str, Any], pictures: Mapping[str, b
 
 
 def render(facts: Mapping[str, Any], pictures: Mapping[str, bytes]) -> str:
-    """The page. Keys and messages come from outside: everything is escaped, and no script may run."""
-    inline = {name: f"data:image/jpeg;base64,{base64.b64encode(data).decode()}" for name, data in pictures.items()}
+    """The page. Keys and messages come from outside: everything is escaped, and no script may
+    run."""
+    inline = {
+        name: f"data:image/jpeg;base64,{base64.b64encode(data).decode()}"
+        for name, data in pictures.items()
+    }
     return str(_template("run.html.jinja").render(facts=facts, pictures=inline))
 
 
 def with_night(page: str, batch: str, batches: Sequence[ClosedBatch]) -> str:
-    """The page of a batch with the other batches of its night on it; a page without room for them stays as it is."""
+    """The page of a batch with the other batches of its night on it; a page without room for them
+    stays as it is."""
     head, begin, rest = page.partition(NIGHT)
     _, end, tail = rest.partition(NIGHT_END)
     if not end:
@@ -150,17 +182,21 @@ def _remember(work: ObjectStore, line: str, closed: ClosedBatch) -> Latest:
         with suppress(PreconditionFailed):
             data = work.get(key, if_match=there.etag) if there else None
             newest = _latest(line, closed, _parsed(data) if data else None)
-            last = attempt == TRIES - 1  # better the entry of another batch lost than no page of this one
-            condition = {} if last else {"if_match": there.etag} if there else {"if_none_match": True}
+            # better the entry of another batch lost than no page of this one
+            last = attempt == TRIES - 1
+            condition = (
+                {} if last else {"if_match": there.etag} if there else {"if_none_match": True}
+            )
             work.put(key, to_json(newest), **condition)
             return newest
-        time.sleep(random.uniform(0, PAUSE * (attempt + 1)))  # noqa: S311 - no secret
+        time.sleep(random.uniform(0, PAUSE * (attempt + 1)))  # noqa: S311 no secret
     raise TryLater(f"Others write {key} all the time: try again.")
 
 
 def _latest(line: str, closed: ClosedBatch, before: Latest | None) -> Latest:
     known = before.batches if before else ()
-    batches = of_one_night(known, closed) if line == "index" else (closed,)  # a night's results replace the last one's
+    # a night's results replace the last one's
+    batches = of_one_night(known, closed) if line == "index" else (closed,)
     worst = batches[0]
     return Latest(
         line=line,
@@ -174,10 +210,11 @@ def _latest(line: str, closed: ClosedBatch, before: Latest | None) -> Latest:
 
 
 def of_one_night(known: Sequence[ClosedBatch], closed: ClosedBatch) -> tuple[ClosedBatch, ...]:
-    """``closed`` and those of the ``known`` batches that are of the same night, worst first, of equals the newest.
+    """``closed`` and those of the ``known`` batches that are of the same night, worst first, of
+    equals the newest.
 
-    A night lasts a day, unless a comparison of the whole catalog was planned in it: what older batches left undone is
-    in the batches of that comparison.
+    A night lasts a day, unless a comparison of the whole catalog was planned in it: what older
+    batches left undone is in the batches of that comparison.
     """
     batches = [*(batch for batch in known if batch.batch != closed.batch), closed]
     newest = max(batch.made_at for batch in batches)

@@ -1,4 +1,5 @@
-"""What stopped a run: for every shard with a stage that has no report, which stage that is and why."""
+"""What stopped a run: for every shard with a stage that has no report, which stage that is and
+why."""
 
 import time
 from collections.abc import Iterable, Mapping, Sequence
@@ -16,8 +17,8 @@ LOOKED_AT = 50  # shards whose reason is looked for; all are counted
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Stopped:
-    """A stage that did not finish. ``kind`` is the error's name, "" where none was left; ``deaths`` counts processes
-    that were killed or lost their engine in it."""
+    """A stage that did not finish. ``kind`` is the error's name, "" where none was left; ``deaths``
+    counts processes that were killed or lost their engine in it."""
 
     place: str
     stage: str
@@ -35,13 +36,20 @@ class Stopped:
             return f"{self.stage} of {self.place} failed with {self.kind}: {self.sentence}{died}"
         if self.sentence:
             return f"{self.stage} of {self.place}: {self.sentence}"
-        return f"{self.place} has no report of {self.stage}: look at that task's log, mend it and clear it."
+        return (
+            f"{self.place} has no report of {self.stage}: look at that task's log, mend it and"
+            " clear it."
+        )
 
 
 def stopped(work: ObjectStore, missing: Mapping[str, Sequence[str]]) -> list[Stopped]:
-    """Why the first stage of each shard did not finish that left a word or a death; ``missing`` names the stages
-    without a report by shard. Shards beyond ``LOOKED_AT`` are left out."""
-    return [_of_shard(work, path, stages) for path, stages in list(missing.items())[:LOOKED_AT] if stages]
+    """Why the first stage of each shard did not finish that left a word or a death; ``missing``
+    names the stages without a report by shard. Shards beyond ``LOOKED_AT`` are left out."""
+    return [
+        _of_shard(work, path, stages)
+        for path, stages in list(missing.items())[:LOOKED_AT]
+        if stages
+    ]
 
 
 def of_batch(work: ObjectStore, batch: str, stage: str) -> Stopped:
@@ -51,7 +59,12 @@ def of_batch(work: ObjectStore, batch: str, stage: str) -> Stopped:
     if error is None:
         return Stopped(place=place, stage=stage)
     return Stopped(
-        place=place, stage=stage, kind=error.kind, sentence=error.sentence, exit_code=error.exit_code, at=error.at
+        place=place,
+        stage=stage,
+        kind=error.kind,
+        sentence=error.sentence,
+        exit_code=error.exit_code,
+        at=error.at,
     )
 
 
@@ -59,7 +72,11 @@ def headline(found: Sequence[Stopped], shards: int) -> str:
     """The first of them, and how many more there are."""
     told = [one for one in found if one.kind or one.sentence]
     first = str((told or list(found))[0])
-    others = f" {shards - 1} more shards did not finish." if shards > 2 else " Another shard did not finish."
+    others = (
+        f" {shards - 1} more shards did not finish."
+        if shards > 2
+        else " Another shard did not finish."
+    )
     return first + (others if shards > 1 else "")
 
 
@@ -74,12 +91,16 @@ def _of_stage(work: ObjectStore, path: str, stage: str) -> Stopped:
     error = last_error(work, path, stage)
     held = bool(note.holder)  # its last holder never gave it back
     if held and note.expires > time.time():
-        return Stopped(place=path, stage=stage, sentence="A process works on it: wait until it is done.")
+        return Stopped(
+            place=path, stage=stage, sentence="A process works on it: wait until it is done."
+        )
     deaths = note.deaths + held
     if held or (error is None and deaths):
         on = f" The last of them worked on record {note.in_flight}." if note.in_flight else ""
         sentence = f"{_times(deaths)}{on} Look at the memory of the machine, then clear the task."
-        return Stopped(place=path, stage=stage, sentence=sentence, deaths=deaths, record=note.in_flight)
+        return Stopped(
+            place=path, stage=stage, sentence=sentence, deaths=deaths, record=note.in_flight
+        )
     if error is None:
         return Stopped(place=path, stage=stage)
     return Stopped(

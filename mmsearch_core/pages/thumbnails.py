@@ -12,12 +12,18 @@ from mmsearch_core.confined import confine
 
 _MODULES = ("Jpeg", "Png", "WebP", "Gif", "Bmp", "Tiff")
 FORMATS = ("JPEG", "PNG", "WEBP", "GIF", "BMP", "TIFF")
-LOADED = [__name__, "PIL.ImageOps", "PIL.ImageFile", *(f"PIL.{name}ImagePlugin" for name in _MODULES)]
+LOADED = [
+    __name__,
+    "PIL.ImageOps",
+    "PIL.ImageFile",
+    *(f"PIL.{name}ImagePlugin" for name in _MODULES),
+]
 SIDE = 96  # pixels; a page shows them at half of it
 MOST_PIXELS = 50_000_000
 SECONDS = 10  # for one strange picture; starting the child counts
 ALL_SECONDS = 60  # for all that a page shows
-MEMORY = 768 * 1024**2  # bytes of address space of the child: the largest picture in 32 bits, and Pillow
+# bytes of address space of the child: the largest picture in 32 bits, and Pillow
+MEMORY = 768 * 1024**2
 
 
 def shrink(data: bytes) -> bytes:
@@ -41,7 +47,9 @@ def _open_all(data: bytes) -> bytes:
     ImageFile.LOAD_TRUNCATED_IMAGES = True
     try:
         return shrink(data)
-    except Exception as error:  # Pillow raises whatever its decoders meet, some of it cannot be pickled
+    except (
+        Exception
+    ) as error:  # Pillow raises whatever its decoders meet, some of it cannot be pickled
         raise ValueError(f"no picture ({type(error).__name__})") from None
 
 
@@ -55,24 +63,32 @@ def thumbnails(pictures: Mapping[str, bytes]) -> dict[str, bytes]:
 
 
 def thumbnails_of_strangers(
-    pictures: Iterable[tuple[str, bytes]], opener: Callable[[bytes], bytes] = _open_all, *, seconds: float = ALL_SECONDS
+    pictures: Iterable[tuple[str, bytes]],
+    opener: Callable[[bytes], bytes] = _open_all,
+    *,
+    seconds: float = ALL_SECONDS,
 ) -> dict[str, bytes]:
-    """A small JPEG of each (name, file) that shows anything at all; one cut off in the middle shows its upper part.
+    """A small JPEG of each (name, file) that shows anything at all; one cut off in the middle shows
+    its upper part.
 
-    The decoder gave these up, so a child process with little memory opens them, one after the other; what is not opened
-    within ``seconds`` in all is left out. Files are read as they are needed.
+    The decoder gave these up, so a child process with little memory opens them, one after the
+    other; what is not opened within ``seconds`` in all is left out. Files are read as they are
+    needed.
     """
     small: dict[str, bytes] = {}
     deadline = time.monotonic() + seconds
     context = multiprocessing.get_context("forkserver")
-    context.set_forkserver_preload(LOADED)  # what a child imports late, it may have no memory left for
+    # what a child imports late, it may have no memory left for
+    context.set_forkserver_preload(LOADED)
     pool = ProcessPool(max_workers=1, initializer=confine, initargs=[MEMORY], context=context)
     try:
         for name, data in pictures:
             left = deadline - time.monotonic()
             if left <= 0 or not pool.active:
                 break
-            with suppress(Exception):  # whatever a child meets, dies of or takes too long for: the page shows a blank
+            with suppress(
+                Exception
+            ):  # whatever a child meets, dies of or takes too long for: the page shows a blank
                 future = pool.schedule(opener, args=[data], timeout=min(SECONDS, left))
                 small[name] = future.result(left + SECONDS)
     finally:

@@ -1,5 +1,5 @@
-"""The prompts, as data: one YAML file each, with the JSON schema of the answer, hashed into recipes. What shops and
-shoppers wrote is cleaned here before it becomes part of a question."""
+"""The prompts, as data: one YAML file each, with the JSON schema of the answer, hashed into
+recipes. What shops and shoppers wrote is cleaned here before it becomes part of a question."""
 
 import re
 import unicodedata
@@ -14,14 +14,24 @@ from typing import Any
 import yaml
 
 LONGEST = 2_000  # characters of a value; what the models say of a picture or a query is shorter
-BREAKS = ("Cc", "Zl", "Zp")  # Unicode categories: control characters (line breaks, tabs), line and paragraph separators
-UNSEEN = ("Cf", "Cs")  # Unicode categories: format characters (direction, tags), halves of surrogate pairs
+# Unicode categories: control characters (line breaks, tabs), line and paragraph separators
+BREAKS = (
+    "Cc",
+    "Zl",
+    "Zp",
+)
+# Unicode categories: format characters (direction, tags), halves of surrogate pairs
+UNSEEN = (
+    "Cf",
+    "Cs",
+)
 JOINERS = "\u200c\u200d"  # format characters that belong to words (Persian, Hindi) and to emoji
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Prompt:
-    """A prompt file. ``digest`` is the sha256 of its bytes, so any edit, a comment too, makes another recipe."""
+    """A prompt file. ``digest`` is the sha256 of its bytes, so any edit, a comment too, makes
+    another recipe."""
 
     name: str
     system: str
@@ -32,11 +42,14 @@ class Prompt:
 
     def text(self, **values: str) -> str:
         """The user part with its ``$names`` filled in, cleaned; KeyError if one is missing."""
-        return Template(self.user).substitute({name: self.clean(value) for name, value in values.items()})
+        return Template(self.user).substitute(
+            {name: self.clean(value) for name, value in values.items()}
+        )
 
     def clean(self, value: str) -> str:
-        """``value`` as it may stand in this prompt: on one line, of bounded length, without invisible characters and
-        without the words that introduce the parts of this prompt ("Query:"). Ordinary text stays as it is."""
+        """``value`` as it may stand in this prompt: on one line, of bounded length, without
+        invisible characters and without the words that introduce the parts of this prompt
+        ("Query:"). Ordinary text stays as it is."""
         visible = "".join(_visible(character) for character in value)
         return self._introductions.sub(r"\1 ", visible)[:LONGEST].strip()
 

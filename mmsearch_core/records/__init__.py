@@ -1,1 +1,2 @@
-"""What flows: frozen records, standard library and numpy only, in the order in which the data meets them."""
+"""What flows: frozen records, standard library and numpy only, in the order in which the data meets
+them."""

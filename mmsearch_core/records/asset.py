@@ -1,4 +1,5 @@
-"""What lies in the catalog bucket and what the shop sells, and the ways in which either can change."""
+"""What lies in the catalog bucket and what the shop sells, and the ways in which either can
+change."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -49,12 +50,14 @@ class Removal:
     asset_id: AssetId
     bucket: str
     key: str
-    moved: bool = False  # the catalog's bucket or prefix is another now: it goes, whatever lies there
+    # the catalog's bucket or prefix is another now: it goes, whatever lies there
+    moved: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Withdrawal:
-    """An asset whose object is there and whose product the feed no longer has: its rows go, and it waits."""
+    """An asset whose object is there and whose product the feed no longer has: its rows go, and it
+    waits."""
 
     asset_id: AssetId
     product_id: ProductId
@@ -79,8 +82,11 @@ class Product:
 
     @property
     def text_digest(self) -> str:
-        """Digest of what is searchable: when it changes, and only then, the product's text is embedded again."""
-        return digest("text", *(f"{language}={title}" for language, title in sorted(self.title.items())))
+        """Digest of what is searchable: when it changes, and only then, the product's text is
+        embedded again."""
+        return digest(
+            "text", *(f"{language}={title}" for language, title in sorted(self.title.items()))
+        )
 
     @property
     def facts_digest(self) -> str:
@@ -92,4 +98,6 @@ class Product:
         """``text_digest`` and ``facts_digest``: the first is a part of the second."""
         text = self.text_digest
         others = (f"{name}={value}" for name, value in sorted(self.facts.items()))
-        return text, digest(text, repr((self.url, self.price, self.currency, self.in_stock)), *others)
+        return text, digest(
+            text, repr((self.url, self.price, self.currency, self.in_stock)), *others
+        )

@@ -25,18 +25,25 @@ class Known:
     live_build: Build | None
     attempts: int
     observed_at: datetime | None = None  # when the plan of its last writing looked at the object
-    failure_kind: str | None = None  # why it has no rows or, where it is live, what is missing from them
+    # why it has no rows or, where it is live, what is missing from them
+    failure_kind: str | None = None
 
 
-KNOWN_COLUMNS = pa.schema(  # what a comparison joins on
-    [(name, pa.string()) for name in ("bucket", "key", "source_version", "product_id", "product_text", "state")]
+# what a comparison joins on
+KNOWN_COLUMNS = pa.schema(
+    [
+        (name, pa.string())
+        for name in ("bucket", "key", "source_version", "product_id", "product_text", "state")
+    ]
     + [("observed_at", pa.timestamp("us", "UTC"))]
 )
-PRODUCT_COLUMNS = pa.schema(  # what a feed is compared with
+# what a feed is compared with
+PRODUCT_COLUMNS = pa.schema(
     [(name, pa.string()) for name in ("product_id", "text_digest", "facts_digest")]
 )
 
-BUILT_COLUMNS = pa.schema(  # what an index is held against
+# what an index is held against
+BUILT_COLUMNS = pa.schema(
     [(name, pa.string()) for name in ("asset_id", "state", "live_build")]
     + [("rows", pa.int64()), ("content", pa.string())]
 )

@@ -27,9 +27,13 @@ class Description:
     @property
     def judged_text(self) -> str:
         """How the judge reads this description: the caption, then each attribute by its name."""
-        return bracketed(self.caption.get("en", ""), [f"{name}: {value}" for name, value in self.attributes.items()])
+        return bracketed(
+            self.caption.get("en", ""),
+            [f"{name}: {value}" for name, value in self.attributes.items()],
+        )
 
 
 def bracketed(text: str, parts: list[str]) -> str:
-    """``text (part; part)``; without parts, the text alone. One form for descriptions and queries."""
+    """``text (part; part)``; without parts, the text alone. One form for descriptions and
+    queries."""
     return f"{text} ({'; '.join(parts)})" if parts else text

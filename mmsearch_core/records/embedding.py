@@ -10,7 +10,8 @@ Vector = npt.NDArray[np.float32]
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class Embedding:
-    """A unit vector, shape (dimension,), of the segment or the passage ``record_id`` in the named space."""
+    """A unit vector, shape (dimension,), of the segment or the passage ``record_id`` in the named
+    space."""
 
     record_id: str
     space: str

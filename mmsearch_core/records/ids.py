@@ -1,4 +1,5 @@
-"""Names of things: each id is a digest of what it names, so that doing work twice makes the same name."""
+"""Names of things: each id is a digest of what it names, so that doing work twice makes the same
+name."""
 
 from hashlib import sha256
 from typing import NewType
@@ -19,6 +20,7 @@ GenerationId = NewType("GenerationId", str)
 
 
 def digest(*parts: str) -> str:
-    """32 hex digits naming ``parts``; each part is prefixed with its length, so ("ab", "c") is not ("a", "bc")."""
+    """32 hex digits naming ``parts``; each part is prefixed with its length, so ("ab", "c") is not
+    ("a", "bc")."""
     encoded = [part.encode() for part in parts]
     return sha256(b"".join([b"%d:%b" % (len(part), part) for part in encoded])).hexdigest()[:32]

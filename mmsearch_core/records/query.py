@@ -24,7 +24,10 @@ class QueryEvent:
 # The white space of a query key, as a class of a regular expression that Python and JavaScript read
 # alike. It is spelled out because their own \s differ: U+001C to U+001F and U+0085 are in one,
 # U+FEFF is in the other.
-WHITE_SPACE = r"[\u0009-\u000d\u001c-\u0020\u0085\u00a0\u1680\u2000-\u200a\u2028\u2029\u202f\u205f\u3000\ufeff]"
+WHITE_SPACE = (
+    r"[\u0009-\u000d\u001c-\u0020\u0085\u00a0\u1680\u2000-\u200a"
+    r"\u2028\u2029\u202f\u205f\u3000\ufeff]"
+)
 _SPACES = re.compile(f"{WHITE_SPACE}+")
 _LOCALE = re.compile(r"[A-Za-z0-9_-]{1,35}")  # as in BCP 47, which allows 35 characters
 
@@ -123,4 +126,6 @@ class StandardQuery:
     @property
     def judged_text(self) -> str:
         """How the judge reads this query, in the form of ``Description.judged_text``."""
-        return bracketed(self.wording.get("en", self.text), [str(constraint) for constraint in self.constraints])
+        return bracketed(
+            self.wording.get("en", self.text), [str(constraint) for constraint in self.constraints]
+        )

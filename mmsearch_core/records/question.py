@@ -7,7 +7,8 @@ from typing import Any
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Question:
-    """A prompt filled in: system and user text, at most one picture (JPEG), and the JSON schema of the answer."""
+    """A prompt filled in: system and user text, at most one picture (JPEG), and the JSON schema of
+    the answer."""
 
     system: str
     text: str

@@ -1,10 +1,19 @@
-"""Evidence, opinion, decision: three types, so that scores of different scales never meet in one float."""
+"""Evidence, opinion, decision: three types, so that scores of different scales never meet in one
+float."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Literal
 
-from mmsearch_core.records.ids import AssetId, PairId, PassageId, PixelsId, ProductId, QueryKey, SegmentId
+from mmsearch_core.records.ids import (
+    AssetId,
+    PairId,
+    PassageId,
+    PixelsId,
+    ProductId,
+    QueryKey,
+    SegmentId,
+)
 from mmsearch_core.records.segment import Where
 
 Verdict = Literal["相关", "不相关"]
@@ -12,7 +21,8 @@ Verdict = Literal["相关", "不相关"]
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Match:
-    """A row that one leg of retrieval found; the score is on that leg's own scale, higher is nearer."""
+    """A row that one leg of retrieval found; the score is on that leg's own scale, higher is
+    nearer."""
 
     passage_id: PassageId
     segment_id: SegmentId
@@ -26,7 +36,8 @@ class Match:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Candidate:
-    """The best place found in one product for one query; ``ranks`` is its rank in each leg that found it, from 1."""
+    """The best place found in one product for one query; ``ranks`` is its rank in each leg that
+    found it, from 1."""
 
     query_key: QueryKey
     product_id: ProductId
@@ -43,17 +54,20 @@ class Candidate:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PairScore:
-    """A model's score of a query against a picture and its text, as the memo keeps it. It names no product and no
-    place, since the same picture may belong to several products and may move between them.
+    """A model's score of a query against a picture and its text, as the memo keeps it. It names no
+    product and no place, since the same picture may belong to several products and may move between
+    them.
 
-    ``pair_id`` names the pair as the index shows it, which is known without reading the picture's description.
-    ``judged_id`` names it as the model read it; it is "" where an older version kept that under ``pair_id``.
+    ``pair_id`` names the pair as the index shows it, which is known without reading the picture's
+    description. ``judged_id`` names it as the model read it; it is "" where an older version kept
+    that under ``pair_id``.
     """
 
     pair_id: PairId
     relevance: float  # the model's score, 0 to 1
     judged_id: str = ""
-    attributes: Mapping[str, str] | None = None  # of the description that was judged; None where there was none
+    # of the description that was judged; None where there was none
+    attributes: Mapping[str, str] | None = None
 
     def __post_init__(self) -> None:
         if not 0 <= self.relevance <= 1:
@@ -62,7 +76,8 @@ class PairScore:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Judgement:
-    """What ``judge`` (a model and prompt, or a person) thinks of one candidate: relevance from 0 to 1."""
+    """What ``judge`` (a model and prompt, or a person) thinks of one candidate: relevance from 0 to
+    1."""
 
     pair_id: PairId
     query_key: QueryKey
@@ -80,7 +95,8 @@ class Judgement:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Evidence:
-    """Why this product: the picture and the place in it, what was read there, and the judge's reason."""
+    """Why this product: the picture and the place in it, what was read there, and the judge's
+    reason."""
 
     asset_id: AssetId
     picture: str
@@ -93,8 +109,8 @@ class Evidence:
 class Hit:
     """A decision to show this product.
 
-    ``relevance`` (0 to 1) and ``verdict`` are the judge's, None where nobody vouches for the product. ``fused`` is the
-    score of rank fusion; it says something within one list only.
+    ``relevance`` (0 to 1) and ``verdict`` are the judge's, None where nobody vouches for the
+    product. ``fused`` is the score of rank fusion; it says something within one list only.
     """
 
     product_id: ProductId

@@ -23,9 +23,12 @@ from mmsearch_core.records.segment import Where
 
 PassageKind = Literal["caption", "event", "table_row", "page_text"]
 
-LONGEST_TEXT = 8_000  # bytes of UTF-8 that an index keeps of a row's text; what is beyond is neither found nor shown
-ROW_COLUMNS = pa.schema(  # what every row of an index says of itself
-    [(name, pa.string()) for name in ("row_id", "asset_id", "build", "content")] + [("writer", pa.int64())]
+# bytes of UTF-8 that an index keeps of a row's text; what is beyond is neither found nor shown
+LONGEST_TEXT = 8_000
+# what every row of an index says of itself
+ROW_COLUMNS = pa.schema(
+    [(name, pa.string()) for name in ("row_id", "asset_id", "build", "content")]
+    + [("writer", pa.int64())]
 )
 
 
@@ -38,12 +41,15 @@ class Passage:
     kind: PassageKind
     where: Where
     text: str
-    described: bool  # False where the model's description was unusable and only the feed's words are here
+    described: (
+        bool  # False where the model's description was unusable and only the feed's words are here
+    )
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class IndexRow:
-    """One row of the collection; ``vectors`` by space, None where the passage has none in that space."""
+    """One row of the collection; ``vectors`` by space, None where the passage has none in that
+    space."""
 
     row_id: RowId
     passage_id: PassageId
@@ -63,8 +69,8 @@ class IndexRow:
 
     @property
     def content(self) -> str:
-        """Digest, 16 hex digits, of everything that the row says. It is stored beside the row: where
-        it is not the digest of what is read back, the row was altered."""
+        """Digest, 16 hex digits, of everything that the row says. It is stored beside the row:
+        where it is not the digest of what is read back, the row was altered."""
         names = (self.passage_id, self.segment_id, self.asset_id, self.product_id, self.build)
         texts = (*names, str(self.where), self.pixels, self.indexed_text)
         hashed = sha256()
@@ -97,15 +103,21 @@ def content_of(rows: Iterable[IndexRow]) -> str:
 
 
 def passage_id(segment: SegmentId, kind: PassageKind, number: int) -> PassageId:
-    """The id of a passage's place: the ``number``-th of its kind in the segment, whatever it says."""
+    """The id of a passage's place: the ``number``-th of its kind in the segment, whatever it
+    says."""
     return PassageId(digest("passage", segment, kind, str(number)))
 
 
 def build_id(source_version: str, product_text: str, recipes: Mapping[str, RecipeId]) -> Build:
     """The id of a build: these bytes, these words of the feed, these recipes."""
-    return Build(digest("build", source_version, product_text, *(f"{k}={v}" for k, v in sorted(recipes.items()))))
+    return Build(
+        digest(
+            "build", source_version, product_text, *(f"{k}={v}" for k, v in sorted(recipes.items()))
+        )
+    )
 
 
 def row_id(passage: PassageId, build: Build) -> RowId:
-    """The primary key: the same passage of another build is another row, so both can lie side by side."""
+    """The primary key: the same passage of another build is another row, so both can lie side by
+    side."""
     return RowId(digest("row", passage, build))

@@ -10,7 +10,8 @@ from mmsearch_core.records.ids import BatchId, RecipeId, TargetId, digest
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Recipe:
-    """Everything but the inputs that decides a stage's output. ``version`` is bumped by hand when its code changes."""
+    """Everything but the inputs that decides a stage's output. ``version`` is bumped by hand when
+    its code changes."""
 
     stage: str
     version: int
@@ -22,7 +23,9 @@ class Recipe:
     def recipe_id(self) -> RecipeId:
         """Keys the memo and stands in plans, fingerprints and builds."""
         settings = (f"{name}={value}" for name, value in sorted(self.settings.items()))
-        return RecipeId(digest("recipe", self.stage, str(self.version), self.model, self.prompt, *settings))
+        return RecipeId(
+            digest("recipe", self.stage, str(self.version), self.model, self.prompt, *settings)
+        )
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -33,12 +36,17 @@ class Fingerprint:
     inputs: Mapping[str, str]
 
     def __str__(self) -> str:
-        return digest("fingerprint", self.recipe, *(f"{name}={value}" for name, value in sorted(self.inputs.items())))
+        return digest(
+            "fingerprint",
+            self.recipe,
+            *(f"{name}={value}" for name, value in sorted(self.inputs.items())),
+        )
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Failure:
-    """A record that could not be done: ``kind`` is the error's name, ``message`` one sentence for people."""
+    """A record that could not be done: ``kind`` is the error's name, ``message`` one sentence for
+    people."""
 
     record_id: str
     stage: str
@@ -65,12 +73,15 @@ class ShardReport:
 
     def __post_init__(self) -> None:
         if self.read != self.done + self.failed:
-            raise ValueError(f"{self.stage}: read {self.read}, yet {self.done} done and {self.failed} failed")
+            raise ValueError(
+                f"{self.stage}: read {self.read}, yet {self.done} done and {self.failed} failed"
+            )
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Target:
-    """A collection and the recipes its rows are made with; ``collection_uuid`` tells it from a namesake."""
+    """A collection and the recipes its rows are made with; ``collection_uuid`` tells it from a
+    namesake."""
 
     target_id: TargetId
     collection: str
@@ -94,7 +105,8 @@ class OpenBatch:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Plan:
-    """Frozen before work starts. A stage whose recipe differs from it stops: the plan has to be made again."""
+    """Frozen before work starts. A stage whose recipe differs from it stops: the plan has to be
+    made again."""
 
     batch: BatchId
     line: Literal["index", "search"]
@@ -108,10 +120,14 @@ class Plan:
     versions: Mapping[str, str]  # mmsearch and the libraries that decide outputs
     current_etag: str = ""  # search line: ETag of results/CURRENT, "" where there was none
     source: str = ""  # who asked for it
-    kinds: Mapping[str, Mapping[str, int]] = field(default_factory=dict)  # index line: the counts by kind of asset
-    compared: Mapping[str, int] = field(default_factory=dict)  # index line: what the comparison behind it counted
+    # index line: the counts by kind of asset
+    kinds: Mapping[str, Mapping[str, int]] = field(default_factory=dict)
+    # index line: what the comparison behind it counted
+    compared: Mapping[str, int] = field(default_factory=dict)
     partial: bool = False  # index line: of a selection, not of a comparison
     collection_uuid: str = ""  # tells the collection from a namesake that was made since
     incomplete: bool = False  # search line: the index was not whole when the plan was made
-    manifest: str = ""  # index line: digest of what the batch was asked to do when the plan was made
-    shard_kinds: Mapping[str, str] = field(default_factory=dict)  # index line: the one kind of asset of each shard
+    # index line: digest of what the batch was asked to do when the plan was made
+    manifest: str = ""
+    # index line: the one kind of asset of each shard
+    shard_kinds: Mapping[str, str] = field(default_factory=dict)

@@ -60,7 +60,8 @@ def parse_where(text: str) -> Where:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Segment:
-    """A place in an asset with its normalised picture (``pixels`` names it in the store) and the text found there."""
+    """A place in an asset with its normalised picture (``pixels`` names it in the store) and the
+    text found there."""
 
     segment_id: SegmentId
     asset_id: AssetId
@@ -87,7 +88,8 @@ def pixels_key(pixels: PixelsId) -> str:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Decoded:
-    """A normalised picture (JPEG, RGB, upright, bounded) and the text that its place holds by itself."""
+    """A normalised picture (JPEG, RGB, upright, bounded) and the text that its place holds by
+    itself."""
 
     where: Where
     jpeg: bytes

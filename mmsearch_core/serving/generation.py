@@ -1,7 +1,9 @@
-"""A generation of published results as it lies in the bucket: a manifest, bucket files of lists, and a pointer to it.
+"""A generation of published results as it lies in the bucket: a manifest, bucket files of lists,
+and a pointer to it.
 
-``results/CURRENT`` names the generation that is served. The generation's manifest names its bucket files; the key of a
-query says in which of them its list is. A generation is never changed once it is current.
+``results/CURRENT`` names the generation that is served. The generation's manifest names its bucket
+files; the key of a query says in which of them its list is. A generation is never changed once it
+is current.
 """
 
 import io
@@ -20,7 +22,8 @@ from mmsearch_core.ports import ObjectStore
 from mmsearch_core.records.ids import GenerationId, ProductId, QueryKey
 from mmsearch_core.serving.versioned import Versioned, read_versioned, replace_versioned
 
-# 1: a hit had one ``score``. 2: ``relevance`` and ``fused``; aliases never replace a query's own list
+# 1: a hit had one ``score``. 2: ``relevance`` and ``fused``; aliases never replace a query's own
+# list
 SCHEMA = 2
 CURRENT = "results/CURRENT"
 LOOKERS = 16  # bucket files that are looked at side by side
@@ -28,7 +31,8 @@ LOOKERS = 16  # bucket files that are looked at side by side
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Current:
-    """What ``results/CURRENT`` says. With ``hold``, nothing is published until a person releases it."""
+    """What ``results/CURRENT`` says. With ``hold``, nothing is published until a person releases
+    it."""
 
     generation: GenerationId
     parent: GenerationId | None
@@ -45,7 +49,8 @@ class Pointer:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Generation:
-    """The manifest of a generation. ``content`` is a digest of all bucket files: lists, keys and aliases."""
+    """The manifest of a generation. ``content`` is a digest of all bucket files: lists, keys and
+    aliases."""
 
     schema: int
     generation: GenerationId
@@ -55,10 +60,12 @@ class Generation:
     recipes: Mapping[str, str]
     versions: Mapping[str, str]
     counts: Mapping[str, int]
-    buckets: Mapping[str, str]  # bucket number (hex) to object key, which may lie in an older generation
+    # bucket number (hex) to object key, which may lie in an older generation
+    buckets: Mapping[str, str]
     checksums: Mapping[str, str]  # sha256 by bucket number
     made_at: str
-    planned_at: datetime | None = None  # when the plan was made whose results these are; None in schema 1
+    # when the plan was made whose results these are; None in schema 1
+    planned_at: datetime | None = None
     incomplete: bool = False  # the index was not complete when the plan was made
 
 
@@ -95,20 +102,22 @@ def read_current(store: ObjectStore) -> Current | None:
 
 
 def flip(store: ObjectStore, current: Current, before: Pointer | None) -> None:
-    """Replace the pointer that was read before; PreconditionFailed if it has changed or is gone meanwhile."""
+    """Replace the pointer that was read before; PreconditionFailed if it has changed or is gone
+    meanwhile."""
     replace_versioned(store, CURRENT, to_json(current), before.version if before else None)
 
 
 def find_generation(store: ObjectStore, generation: GenerationId) -> Generation | None:
-    """The manifest of a generation, or None where there is none; SchemaMismatch if a newer mmsearch wrote it."""
+    """The manifest of a generation, or None where there is none; SchemaMismatch if a newer mmsearch
+    wrote it."""
     data = store.get(generation_key(generation))
     if data is None:
         return None
     manifest = from_json(data, Generation)
     if manifest.schema > SCHEMA:
         raise SchemaMismatch(
-            f"Generation {generation} was published by a newer mmsearch (schema {manifest.schema}, this one knows "
-            f"{SCHEMA}): update this one."
+            f"Generation {generation} was published by a newer mmsearch (schema {manifest.schema},"
+            f" this one knows {SCHEMA}): update this one."
         )
     return manifest
 
@@ -117,16 +126,21 @@ def read_generation(store: ObjectStore, generation: GenerationId) -> Generation:
     """The manifest of a generation; StageMissing where there is none."""
     manifest = find_generation(store, generation)
     if manifest is None:
-        raise StageMissing(f"Generation {generation} has no manifest: publish again with precompute_results.")
+        raise StageMissing(
+            f"Generation {generation} has no manifest: publish again with precompute_results."
+        )
     return manifest
 
 
 def planned_at(manifest: Generation) -> datetime | None:
-    """When the plan of a generation was made; before schema 2, as its name says. None if nothing says it."""
+    """When the plan of a generation was made; before schema 2, as its name says. None if nothing
+    says it."""
     if manifest.planned_at is not None:
         return manifest.planned_at
     try:
-        return datetime.strptime(manifest.generation.partition("-")[0], "%Y%m%dT%H%M%S").replace(tzinfo=UTC)
+        return datetime.strptime(manifest.generation.partition("-")[0], "%Y%m%dT%H%M%S").replace(
+            tzinfo=UTC
+        )
     except ValueError:
         return None
 
@@ -135,7 +149,9 @@ def read_bucket(store: ObjectStore, manifest: Generation, number: str) -> dict[s
     """All entries of one bucket file, by query key; StageMissing where the file is not there."""
     data = store.get(manifest.buckets[number])
     if data is None:
-        raise StageMissing(f"{manifest.buckets[number]} is missing: publish again with precompute_results.")
+        raise StageMissing(
+            f"{manifest.buckets[number]} is missing: publish again with precompute_results."
+        )
     entries: dict[str, Any] = json.loads(data)
     return entries
 
@@ -151,8 +167,8 @@ def missing_buckets(store: ObjectStore, manifest: Generation) -> set[str]:
 
 
 def read_products(store: ObjectStore, manifest: Generation) -> Iterator[list[ProductId]]:
-    """The ids of all products in a generation's lists, in batches, each id once. Where the generation has no file of
-    them (schema 1), they are collected from its bucket files."""
+    """The ids of all products in a generation's lists, in batches, each id once. Where the
+    generation has no file of them (schema 1), they are collected from its bucket files."""
     data = store.get(products_key(manifest.generation))
     if data is not None:
         for batch in pq.ParquetFile(io.BytesIO(data)).iter_batches(batch_size=5_000):
@@ -164,6 +180,8 @@ def read_products(store: ObjectStore, manifest: Generation) -> Iterator[list[Pro
             entries = read_bucket(store, manifest, number)
         except StageMissing:
             continue  # nobody is shown what lies in a file that is lost
-        products = {ProductId(hit["product_id"]) for entry in entries.values() for hit in entry["hits"]}
+        products = {
+            ProductId(hit["product_id"]) for entry in entries.values() for hit in entry["hits"]
+        }
         yield sorted(products - seen)
         seen |= products

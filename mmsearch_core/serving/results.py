@@ -1,4 +1,5 @@
-"""How a storefront reads published results: the list of a query, without products that were withdrawn since."""
+"""How a storefront reads published results: the list of a query, without products that were
+withdrawn since."""
 
 from collections.abc import Mapping
 from typing import Any
@@ -23,7 +24,8 @@ class Results:
         self.manifest = read_generation(store, current.generation)
 
     def look_up(self, text: str, locale: str) -> dict[str, Any] | None:
-        """The entry of a query (``query``, ``locale``, ``hits``), or None where the query is not among the published.
+        """The entry of a query (``query``, ``locale``, ``hits``), or None where the query is not
+        among the published.
 
         Hits of products that were withdrawn since are left out.
         """
@@ -40,9 +42,13 @@ class Results:
 
 
 def _hit(hit: Mapping[str, Any]) -> dict[str, Any]:
-    """A hit with its two scores. In schema 1 it had one: the relevance where it was judged, else that of fusion."""
+    """A hit with its two scores. In schema 1 it had one: the relevance where it was judged, else
+    that of fusion."""
     if "score" not in hit:
         return dict(hit)
     judged = hit["verdict"] is not None
-    scores = {"relevance": hit["score"] if judged else None, "fused": None if judged else hit["score"]}
+    scores = {
+        "relevance": hit["score"] if judged else None,
+        "fused": None if judged else hit["score"],
+    }
     return {**{name: value for name, value in hit.items() if name != "score"}, **scores}

@@ -1,4 +1,5 @@
-"""Lists on their way into a generation: serialised once, spooled per bucket on the local disk, then made bucket files.
+"""Lists on their way into a generation: serialised once, spooled per bucket on the local disk, then
+made bucket files.
 
 Memory holds one bucket at a time, whatever the number of queries.
 """
@@ -25,8 +26,8 @@ PRODUCTS = pa.schema([("product_id", pa.string())])
 
 @dataclass(frozen=True, slots=True)
 class Claim:
-    """An entry that wants to stand under a key: a query's own list before an alias, the heavier query before the
-    lighter, and of two that are equal that of the lower query key."""
+    """An entry that wants to stand under a key: a query's own list before an alias, the heavier
+    query before the lighter, and of two that are equal that of the lower query key."""
 
     own: bool
     weight: float
@@ -40,7 +41,8 @@ class Claim:
 
 
 class Spool:
-    """Takes lists shard by shard and gives bucket files. ``folder`` is empty and on the local disk."""
+    """Takes lists shard by shard and gives bucket files. ``folder`` is empty and on the local
+    disk."""
 
     def __init__(self, folder: Path, buckets: int) -> None:
         self._folder, self._buckets = folder, buckets
@@ -75,7 +77,11 @@ class Spool:
             if key not in claims or claim.order < claims[key].order:
                 claims[key] = claim
         lines.unlink(missing_ok=True)
-        return b"{" + b", ".join(f'"{key}": '.encode() + claims[key].entry for key in sorted(claims)) + b"}"
+        return (
+            b"{"
+            + b", ".join(f'"{key}": '.encode() + claims[key].entry for key in sorted(claims))
+            + b"}"
+        )
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -87,7 +93,8 @@ class BucketFiles:
 
     @property
     def content(self) -> str:
-        """Digest of all that a reader can see: keys, aliases, lists, and how they are dealt into buckets."""
+        """Digest of all that a reader can see: keys, aliases, lists, and how they are dealt into
+        buckets."""
         lines = [f"{number} {checksum}\n" for number, checksum in sorted(self.checksums.items())]
         return sha256(f"schema {SCHEMA}\n{''.join(lines)}".encode()).hexdigest()
 
@@ -102,7 +109,8 @@ class BucketFiles:
 
 
 class RowFiles:
-    """The same lists as Parquet files for analysis: a row group per shard, at most ``PART_LISTS`` lists per file."""
+    """The same lists as Parquet files for analysis: a row group per shard, at most ``PART_LISTS``
+    lists per file."""
 
     def __init__(self, folder: Path) -> None:
         self._folder = folder
@@ -115,7 +123,9 @@ class RowFiles:
         if self._writer is None or self._lists + len(results) > PART_LISTS:
             self.finish()
             self.paths.append(self._folder / f"part-{len(self.paths):05}.parquet")
-            self._writer = pq.ParquetWriter(self.paths[-1], schema_of(ResultSet), compression="zstd")
+            self._writer = pq.ParquetWriter(
+                self.paths[-1], schema_of(ResultSet), compression="zstd"
+            )
             self._lists = 0
         self._writer.write_table(to_table(results, ResultSet))
         self._lists += len(results)
@@ -128,8 +138,8 @@ class RowFiles:
 
 
 def entry_of(result: ResultSet) -> bytes:
-    """A list as storefronts read it, as JSON in one line. It says nothing of a generation or a weight, so that an
-    unchanged list stays equal."""
+    """A list as storefronts read it, as JSON in one line. It says nothing of a generation or a
+    weight, so that an unchanged list stays equal."""
     plain = to_json_value(result)
     entry = {name: plain[name] for name in ("query", "locale", "hits")}
     return json.dumps(entry, ensure_ascii=False, sort_keys=True).encode()

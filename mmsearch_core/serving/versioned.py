@@ -1,4 +1,5 @@
-"""An object together with its ETag: what a conditional write needs to replace exactly what was read."""
+"""An object together with its ETag: what a conditional write needs to replace exactly what was
+read."""
 
 from dataclasses import dataclass
 
@@ -19,7 +20,8 @@ class Versioned:
 def read_versioned(store: ObjectStore, key: str) -> Versioned | None:
     """Read an object and its ETag as they belong together.
 
-    Returns None where there is no object. Raises TryLater if the object changed during each of a few attempts.
+    Returns None where there is no object. Raises TryLater if the object changed during each of a
+    few attempts.
     """
     for _ in range(TRIES):
         head = store.head(key)
@@ -35,7 +37,8 @@ def read_versioned(store: ObjectStore, key: str) -> Versioned | None:
 
 
 def replace_versioned(store: ObjectStore, key: str, data: bytes, before: Versioned | None) -> None:
-    """Write ``data`` over what was read before, or where nothing was; PreconditionFailed if that has changed."""
+    """Write ``data`` over what was read before, or where nothing was; PreconditionFailed if that
+    has changed."""
     if before is None:
         store.put(key, data, if_none_match=True)
     else:

@@ -1,6 +1,7 @@
 """Products that were removed or sold out since the current results were published.
 
-``results/WITHDRAWN.json`` names them; whoever serves a list leaves them out. No such object means no such product.
+``results/WITHDRAWN.json`` names them; whoever serves a list leaves them out. No such object means
+no such product.
 """
 
 from dataclasses import dataclass
@@ -21,7 +22,8 @@ class Withdrawn:
 
 
 def read_withdrawn(store: ObjectStore) -> frozenset[ProductId]:
-    """The products not to be shown. They are left out of any generation: a product that was withdrawn from the last
-    one is not for sale either while the ids of a new one are not written yet."""
+    """The products not to be shown. They are left out of any generation: a product that was
+    withdrawn from the last one is not for sale either while the ids of a new one are not written
+    yet."""
     data = store.get(WITHDRAWN)
     return frozenset(from_json(data, Withdrawn).products) if data else frozenset()

@@ -1,4 +1,5 @@
-"""What is asked (words, a picture, or a picture and words: "this, but blue") as the line understands it."""
+"""What is asked (words, a picture, or a picture and words: "this, but blue") as the line
+understands it."""
 
 from __future__ import annotations
 
@@ -43,7 +44,8 @@ class Line:
 
 
 def standardized(asked: Sequence[Asked], line: Line) -> dict[str, StandardQuery]:
-    """Each query as the line standardizes it, by query id; what the models cannot answer is left out."""
+    """Each query as the line standardizes it, by query id; what the models cannot answer is left
+    out."""
     typed = {query.query_id: _popular(query) for query in asked if query.text}
     said = dict(zip(typed, answers(line.stage("standardize"), list(typed.values())), strict=True))
     seen = described({query.query_id: query.picture for query in asked if query.picture}, line)
@@ -51,14 +53,17 @@ def standardized(asked: Sequence[Asked], line: Line) -> dict[str, StandardQuery]
     for query in asked:
         words, picture = said.get(query.query_id), seen.get(query.query_id)
         if query.picture and picture and (words or not query.text):
-            found[query.query_id] = with_picture(QueryKey(f"asked:{query.query_id}"), picture, words)
+            found[query.query_id] = with_picture(
+                QueryKey(f"asked:{query.query_id}"), picture, words
+            )
         elif words and not query.picture:
             found[query.query_id] = words
     return found
 
 
 def described(pictures: Mapping[str, bytes], line: Line) -> dict[str, Description]:
-    """What Qwen3-VL sees in the pictures of queries; pixels and answers lie where those of the catalog lie."""
+    """What Qwen3-VL sees in the pictures of queries; pixels and answers lie where those of the
+    catalog lie."""
     opened = line.decoder.decode([("picture", data) for data in pictures.values()])
     segments = []
     for (query_id, data), answer in zip(pictures.items(), opened, strict=True):
@@ -76,7 +81,9 @@ def described(pictures: Mapping[str, bytes], line: Line) -> dict[str, Descriptio
             )
         )
     said_each = answers(line.stage("describe"), segments)
-    return {segment.segment_id: said for segment, said in zip(segments, said_each, strict=True) if said}
+    return {
+        segment.segment_id: said for segment, said in zip(segments, said_each, strict=True) if said
+    }
 
 
 def pixels_of(data: bytes, decode: RecipeId) -> PixelsId:
@@ -87,19 +94,28 @@ def pixels_of(data: bytes, decode: RecipeId) -> PixelsId:
 def normalised(asked: Iterable[Asked], line: Line) -> list[bytes | None]:
     """The pixels of each query's picture, once it is described."""
     decode = line.target.recipes["decode"]
-    return [query.picture and line.stores.work.get(pixels_key(pixels_of(query.picture, decode))) for query in asked]
+    return [
+        query.picture and line.stores.work.get(pixels_key(pixels_of(query.picture, decode)))
+        for query in asked
+    ]
 
 
-def with_picture(key: QueryKey, seen: Description, added: StandardQuery | None = None) -> StandardQuery:
+def with_picture(
+    key: QueryKey, seen: Description, added: StandardQuery | None = None
+) -> StandardQuery:
     """What the picture shows, attribute by attribute; where the words say otherwise, the words win.
 
-    Keywords of the picture are kept in the languages in which it is known which of them the words replace: English, in
-    which attributes are named.
+    Keywords of the picture are kept in the languages in which it is known which of them the words
+    replace: English, in which attributes are named.
     """
     said = {constraint.attribute: constraint for constraint in added.constraints} if added else {}
-    shown = {name: Constraint(attribute=name, values=(value,)) for name, value in seen.attributes.items()}
+    shown = {
+        name: Constraint(attribute=name, values=(value,)) for name, value in seen.attributes.items()
+    }
     wording = {
-        language: _changed(text, seen, said) for language, text in seen.caption.items() if _known(language, said)
+        language: _changed(text, seen, said)
+        for language, text in seen.caption.items()
+        if _known(language, said)
     }
     keywords = {
         language: tuple(word for text in words if (word := _changed(text, seen, said)))
@@ -107,7 +123,10 @@ def with_picture(key: QueryKey, seen: Description, added: StandardQuery | None =
         if _known(language, said)
     }
     for language, words in added.keywords.items() if added else ():
-        keywords[language] = (*words, *(word for word in keywords.get(language, ()) if word not in words))
+        keywords[language] = (
+            *words,
+            *(word for word in keywords.get(language, ()) if word not in words),
+        )
     return StandardQuery(
         query_key=key,
         text=added.text if added else "",
@@ -129,7 +148,12 @@ def answers(stage: Stage[Any], items: Sequence[Any]) -> list[Any]:
 
 
 def _popular(query: Asked) -> PopularQuery:
-    return PopularQuery(query_key=query_key(query.text, query.locale), text=query.text, locale=query.locale, weight=1.0)
+    return PopularQuery(
+        query_key=query_key(query.text, query.locale),
+        text=query.text,
+        locale=query.locale,
+        weight=1.0,
+    )
 
 
 def _known(language: str, said: dict[str, Constraint]) -> bool:
@@ -137,12 +161,18 @@ def _known(language: str, said: dict[str, Constraint]) -> bool:
 
 
 def _changed(text: str, seen: Description, said: dict[str, Constraint]) -> str:
-    """``text`` of the picture with the values that the words replace: "red dress" and "blue" give "blue dress"."""
+    """``text`` of the picture with the values that the words replace: "red dress" and "blue" give
+    "blue dress"."""
     words = text.split()
     for name, constraint in said.items():
-        old, new = seen.attributes.get(name, ""), "" if constraint.exclude else " or ".join(constraint.values)
+        old, new = (
+            seen.attributes.get(name, ""),
+            "" if constraint.exclude else " or ".join(constraint.values),
+        )
         if old in words:
             words = [new if word == old else word for word in words]
-        elif new and old and len(words) > 1:  # what goes without saying, like a plain pattern, stands in front
+        elif (
+            new and old and len(words) > 1
+        ):  # what goes without saying, like a plain pattern, stands in front
             words = [new, *words]
     return " ".join(word for word in words if word)

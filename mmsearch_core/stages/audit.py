@@ -1,11 +1,11 @@
 """The proof of sameness: index, ledger and bucket are held against each other, in both directions.
 
-Every row of the index says whose it is, of which build, and what it was when it was written (a digest,
-``content``). The ledger says how many rows each asset has and what they are together. Both are spooled
-to Parquet and joined in DuckDB, in bounded memory:
+Every row of the index says whose it is, of which build, and what it was when it was written (a
+digest, ``content``). The ledger says how many rows each asset has and what they are together. Both
+are spooled to Parquet and joined in DuckDB, in bounded memory:
 
-- an asset whose live rows are too few, too many or others than were written is doubted: it counts as
-  changed, and the batches that follow write it anew from what the models already said;
+- an asset whose live rows are too few, too many or others than were written is doubted: it counts
+  as changed, and the batches that follow write it anew from what the models already said;
 - a row that belongs to no asset, or to a build that is not live, is a ghost and is deleted.
 
 What differs in the join is looked at once more under the lease of the target's one writer, since a
@@ -53,7 +53,8 @@ SUSPECTS = """
     CREATE TABLE suspects AS
     WITH there AS (
         SELECT rows.asset_id, rows.build, count(*) AS number,
-               sum(coalesce(try_cast('0x' || content AS UBIGINT), 0)) % 18446744073709551616 AS content,
+               sum(coalesce(try_cast('0x' || content AS UBIGINT), 0)) % 18446744073709551616
+                   AS content,
                bool_or(altered.row_id IS NOT NULL) AS altered
         FROM rows LEFT JOIN altered ON altered.row_id = rows.row_id
         GROUP BY rows.asset_id, rows.build),
@@ -65,25 +66,36 @@ SUSPECTS = """
                     WHEN there.number > known.rows THEN 'doubled'
                     WHEN there.content <> try_cast('0x' || known.content AS UBIGINT) THEN 'altered'
                END AS verdict
-        FROM known LEFT JOIN there ON there.asset_id = known.asset_id AND there.build = known.live_build
+        FROM known LEFT JOIN there
+             ON there.asset_id = known.asset_id AND there.build = known.live_build
         WHERE known.state = 'live')
     SELECT * FROM judged WHERE verdict IS NOT NULL
 """
-# "writing" is somebody's business; what lies beside the rows of a suspect goes when that is written anew
+# "writing" is somebody's business; what lies beside the rows of a suspect goes when that is written
+# anew
 GHOSTS = """
     CREATE TABLE ghosts AS
     SELECT rows.row_id, rows.asset_id, rows.build, known.asset_id IS NULL AS unknown
     FROM rows LEFT JOIN known ON known.asset_id = rows.asset_id
-    WHERE (known.asset_id IS NULL OR known.state <> 'writing' AND known.live_build IS DISTINCT FROM rows.build)
+    WHERE (known.asset_id IS NULL
+           OR known.state <> 'writing' AND known.live_build IS DISTINCT FROM rows.build)
       AND NOT EXISTS (SELECT 1 FROM suspects WHERE suspects.asset_id = rows.asset_id)
 """
 # a picture of the bucket that the ledger does not know is added tonight, and takes over its rows
 IN_THE_BUCKET = """
     DELETE FROM ghosts WHERE unknown AND asset_id IN (
-        SELECT substr(sha256('5:asset' || strlen($bucket) || ':' || $bucket || strlen(key) || ':' || key), 1, 32)
+        SELECT substr(sha256('5:asset' || strlen($bucket) || ':' || $bucket
+                             || strlen(key) || ':' || key), 1, 32)
         FROM read_parquet($listing))
 """
-COUNTS = ("index_rows", "index_reread", "index_lost", "index_doubled", "index_altered", "index_ghosts")
+COUNTS = (
+    "index_rows",
+    "index_reread",
+    "index_lost",
+    "index_doubled",
+    "index_altered",
+    "index_ghosts",
+)
 DIFFERENCES = COUNTS[2:]
 LEFT = "index_ghosts_left"
 
@@ -108,8 +120,11 @@ class Differences:
         return int(self._one("SELECT count(*) FROM rows"))
 
     def greatest_writer(self) -> int:
-        """The greatest fencing token in the rows; one that no ledger could count up to is nobody's."""
-        return int(self._one("SELECT coalesce(max(writer), 0) FROM rows WHERE writer < 1::BIGINT << 61"))
+        """The greatest fencing token in the rows; one that no ledger could count up to is
+        nobody's."""
+        return int(
+            self._one("SELECT coalesce(max(writer), 0) FROM rows WHERE writer < 1::BIGINT << 61")
+        )
 
     def unknown(self) -> int:
         """How many ghosts are of assets that the ledger does not know."""
@@ -122,7 +137,7 @@ class Differences:
     def ghosts(self, *, unknown: bool = True) -> Iterator[list[Ghost]]:
         """In pieces; without those of unknown assets if ``unknown`` is false."""
         which = "" if unknown else "WHERE NOT unknown"
-        for rows in self._pieces(f"SELECT row_id, asset_id, build FROM ghosts {which}"):  # noqa: S608
+        for rows in self._pieces(f"SELECT row_id, asset_id, build FROM ghosts {which}"):  # noqa: S608 no input in it
             yield [Ghost(RowId(row), AssetId(asset), Build(build)) for row, asset, build in rows]
 
     def _one(self, query: str) -> Any:
@@ -150,8 +165,10 @@ def joined(
 ) -> Iterator[Differences]:
     """Hold rows (``ROW_COLUMNS``) against the ledger (``BUILT_COLUMNS``).
 
-    :param altered: given how many rows there are, those that were read back and no longer say what was written.
-    :param listing: Parquet file with the ``key`` of every object of ``bucket``; None where it was not listed.
+    :param altered: given how many rows there are, those that were read back and no longer say what
+        was written.
+    :param listing: Parquet file with the ``key`` of every object of ``bucket``; None where it was
+        not listed.
     """
     import duckdb
 
@@ -159,10 +176,15 @@ def joined(
         place = Path(folder)
         count = _write(place / "rows", ROW_COLUMNS, rows)
         _write(place / "known", BUILT_COLUMNS, known)
-        _write(place / "altered", ALTERED, [pa.record_batch([pa.array(list(altered(count)), pa.string())], ALTERED)])
+        _write(
+            place / "altered",
+            ALTERED,
+            [pa.record_batch([pa.array(list(altered(count)), pa.string())], ALTERED)],
+        )
         with duckdb.connect(place / "join.duckdb", config={"memory_limit": MEMORY}) as database:
             for name in ("rows", "known", "altered"):
-                database.execute(f"CREATE VIEW {name} AS SELECT * FROM read_parquet('{place / name}')")  # noqa: S608
+                rows = f"read_parquet('{place / name}')"
+                database.execute(f"CREATE VIEW {name} AS SELECT * FROM {rows}")  # noqa: S608
             database.execute(SUSPECTS)
             database.execute(GHOSTS)
             differences = Differences(database)
@@ -172,8 +194,9 @@ def joined(
 
 
 class PartOfTheNight:
-    """Rows that are read back, vectors and all: one part of the collection, another one each ``day``, of at most about
-    ``most`` rows. A collection of no more rows than that is read whole. ``read`` counts them."""
+    """Rows that are read back, vectors and all: one part of the collection, another one each
+    ``day``, of at most about ``most`` rows. A collection of no more rows than that is read whole.
+    ``read`` counts them."""
 
     def __init__(self, index: VectorIndex, collection: str, *, most: int, day: int) -> None:
         self._index, self._collection, self._most, self._day = index, collection, most, day
@@ -186,7 +209,9 @@ class PartOfTheNight:
         parts = -(-rows // self._most)
         part = self._day % parts
         first, last = (f"{number * EVEN // parts:08x}" for number in (part, part + 1))
-        for stored in self._index.rows_between(self._collection, first, last if part + 1 < parts else AFTER_ALL):
+        for stored in self._index.rows_between(
+            self._collection, first, last if part + 1 < parts else AFTER_ALL
+        ):
             self.read += 1
             if stored.altered:
                 yield stored.row.row_id
@@ -194,7 +219,8 @@ class PartOfTheNight:
 
 @dataclass(frozen=True, slots=True)
 class Audit:
-    """The audit of one target. ``patience`` (seconds) is how long it waits for the writer's lease; Busy after that."""
+    """The audit of one target. ``patience`` (seconds) is how long it waits for the writer's lease;
+    Busy after that."""
 
     stores: Stores
     target: Target
@@ -206,10 +232,14 @@ class Audit:
 
     @contextmanager
     def compared(
-        self, *, altered: Callable[[int], Iterable[RowId]] = nothing_altered, listing: Path | None = None
+        self,
+        *,
+        altered: Callable[[int], Iterable[RowId]] = nothing_altered,
+        listing: Path | None = None,
     ) -> Iterator[Differences]:
-        """Every row against everything that is known. The ledger's fencing tokens are raised over those of the rows:
-        a ledger that is new or was restored would else be unable to replace or delete them."""
+        """Every row against everything that is known. The ledger's fencing tokens are raised over
+        those of the rows: a ledger that is new or was restored would else be unable to replace or
+        delete them."""
         rows = self.stores.index.row_columns(self.target.collection)
         known = self.stores.ledger.built_columns(self.target.target_id)
         bucket = self.stores.catalog.bucket
@@ -219,14 +249,18 @@ class Audit:
             yield differences
 
     def doubt(self, suspects: Iterable[Mapping[AssetId, str]]) -> Counter[str]:
-        """Let those that still differ count as changed; returns how many do, by what they differ in."""
+        """Let those that still differ count as changed; returns how many do, by what they differ
+        in."""
         counts: Counter[str] = Counter()
         for piece in suspects:
             with self._writing():
                 verdicts = self._look_again(list(piece))
                 known = self.stores.ledger.look_up(self.target.target_id, list(verdicts)).values()
                 if known:
-                    places = [Removal(asset_id=one.asset_id, bucket=one.bucket, key=one.key) for one in known]
+                    places = [
+                        Removal(asset_id=one.asset_id, bucket=one.bucket, key=one.key)
+                        for one in known
+                    ]
                     self.stores.ledger.doubt(self.target.target_id, places)
             counts.update(verdicts.values())
         return counts
@@ -235,9 +269,15 @@ class Audit:
         """Delete what still is a ghost; yields the ids of what was deleted, piece by piece."""
         for piece in ghosts:
             with self._writing() as writer:
-                known = self.stores.ledger.look_up(self.target.target_id, list({ghost.asset_id for ghost in piece}))
-                rows = [ghost.row_id for ghost in piece if _is_ghost(ghost, known.get(ghost.asset_id))]
-                gone = self.stores.index.remove_rows(self.target.collection, rows, writer=writer.token)
+                known = self.stores.ledger.look_up(
+                    self.target.target_id, list({ghost.asset_id for ghost in piece})
+                )
+                rows = [
+                    ghost.row_id for ghost in piece if _is_ghost(ghost, known.get(ghost.asset_id))
+                ]
+                gone = self.stores.index.remove_rows(
+                    self.target.collection, rows, writer=writer.token
+                )
             yield gone
 
     def _look_again(self, assets: Sequence[AssetId]) -> dict[AssetId, str]:
@@ -246,14 +286,20 @@ class Audit:
         altered = [stored.row.row_id for stored in rows if stored.altered]
         known = self.stores.ledger.built_columns(self.target.target_id, assets)
         with joined([_columns(rows)], known, altered=lambda _: altered) as again:
-            return {asset: verdict for piece in again.suspects() for asset, verdict in piece.items()}
+            return {
+                asset: verdict for piece in again.suspects() for asset, verdict in piece.items()
+            }
 
     @contextmanager
     def _writing(self) -> Iterator[Writer]:
         """Under the lease of the target's one writer."""
         target, deadline = self.target, time.monotonic() + self.patience
         writer = Writer(
-            self.stores, target.target_id, target.collection, holder=uuid.uuid4().hex, seconds=LEASE_SECONDS
+            self.stores,
+            target.target_id,
+            target.collection,
+            holder=uuid.uuid4().hex,
+            seconds=LEASE_SECONDS,
         )
         with ExitStack() as stack:
             while not _entered(stack, writer, last=time.monotonic() >= deadline):
@@ -261,12 +307,14 @@ class Audit:
             yield writer
 
 
-def run(*, target: Target, stores: Stores, settings: Settings, listing: Path, approved: int = 0) -> dict[str, int]:
+def run(
+    *, target: Target, stores: Stores, settings: Settings, listing: Path, approved: int = 0
+) -> dict[str, int]:
     """Audit the target against the bucket as it was just listed.
 
-    Returns ``COUNTS``, and ``LEFT`` where ghosts were left: rows of unknown assets, more than may go unasked, are
-    rather those of another ledger. Empty if the collection is not the one that the ledger knows of, which is the
-    business of whoever makes it anew.
+    Returns ``COUNTS``, and ``LEFT`` where ghosts were left: rows of unknown assets, more than may
+    go unasked, are rather those of another ledger. Empty if the collection is not the one that the
+    ledger knows of, which is the business of whoever makes it anew.
     """
     audit = Audit(stores, target, patience=2 * settings.shards.lease_seconds)
     if not audit.is_there():
@@ -276,12 +324,16 @@ def run(*, target: Target, stores: Stores, settings: Settings, listing: Path, ap
     counts = dict.fromkeys(COUNTS, 0)
     with audit.compared(altered=part.altered, listing=listing) as found:
         counts |= {"index_rows": found.rows(), "index_reread": part.read}
-        counts |= {f"index_{verdict}": number for verdict, number in audit.doubt(found.suspects()).items()}
+        counts |= {
+            f"index_{verdict}": number for verdict, number in audit.doubt(found.suspects()).items()
+        }
         unknown = found.unknown()
         allowed = max(settings.catalog.removed_at_least, approved)
         too_many = unknown > max(allowed, settings.catalog.removed_share * counts["index_rows"])
         counts |= {LEFT: unknown} if too_many else {}
-        counts["index_ghosts"] = sum(len(gone) for gone in audit.remove(found.ghosts(unknown=not too_many)))
+        counts["index_ghosts"] = sum(
+            len(gone) for gone in audit.remove(found.ghosts(unknown=not too_many))
+        )
     differs = any(counts[name] for name in DIFFERENCES) or too_many
     (log.warning if differs else log.info)("audit.done", collection=target.collection, **counts)
     return counts
@@ -305,7 +357,9 @@ def _is_ghost(ghost: Ghost, known: Known | None) -> bool:
 def _columns(rows: Sequence[StoredRow]) -> pa.RecordBatch:
     lines = [(it.row.row_id, it.row.asset_id, it.row.build, it.content, it.writer) for it in rows]
     columns = zip(*lines, strict=True) if lines else [()] * len(ROW_COLUMNS)
-    arrays = [pa.array(values, field.type) for field, values in zip(ROW_COLUMNS, columns, strict=True)]
+    arrays = [
+        pa.array(values, field.type) for field, values in zip(ROW_COLUMNS, columns, strict=True)
+    ]
     return pa.record_batch(arrays, ROW_COLUMNS)
 
 

@@ -1,5 +1,6 @@
-"""await_index: results are worked out from a whole index. Waits until the batches that tonight's comparison handed out
-are done, and no longer than a shop can wait for its results: then the search line goes on, and says so."""
+"""await_index: results are worked out from a whole index. Waits until the batches that tonight's
+comparison handed out are done, and no longer than a shop can wait for its results: then the search
+line goes on, and says so."""
 
 import time
 from collections.abc import Callable
@@ -18,17 +19,23 @@ log = structlog.get_logger()
 
 POLL_SECONDS = 20
 TRY_SECONDS = 2_700  # that one process waits: less than its scheduler allows it
-NIGHT = timedelta(days=1)  # older batches were handed out by no comparison of tonight, and nobody may come for them
+# older batches were handed out by no comparison of tonight, and nobody may come for them
+NIGHT = timedelta(days=1)
 
 
 def run(
-    *, since: datetime, ledger: Ledger, settings: Search, sleep: Callable[[float], None] = time.sleep
+    *,
+    since: datetime,
+    ledger: Ledger,
+    settings: Search,
+    sleep: Callable[[float], None] = time.sleep,
 ) -> dict[str, Any]:
     """Wait, and return the task's report; ``incomplete`` says that the deadline came first.
 
-    :param since: when the run began that waits: the deadline is ``search.await_minutes`` later, however often it is
-        tried.
-    :raises IndexIncomplete: when this try has waited for long enough, and the deadline has not come.
+    :param since: when the run began that waits: the deadline is ``search.await_minutes`` later,
+        however often it is tried.
+    :raises IndexIncomplete: when this try has waited for long enough, and the deadline has not
+        come.
     :raises StageMissing: when there is no index, and none is being built or the deadline has come.
     """
     now = datetime.now(UTC)
@@ -57,7 +64,9 @@ def read_moment(text: str) -> datetime:
     try:
         moment = datetime.fromisoformat(text)
     except ValueError as error:
-        raise BadSettings(f"--since {text!r} is no moment: write it like 2026-11-23T04:00:00+00:00.") from error
+        raise BadSettings(
+            f"--since {text!r} is no moment: write it like 2026-11-23T04:00:00+00:00."
+        ) from error
     return moment if moment.tzinfo else moment.replace(tzinfo=UTC)
 
 
@@ -75,4 +84,7 @@ def _unfinished(ledger: Ledger, since: datetime | None = None) -> list[OpenBatch
 
 def _named(batches: list[OpenBatch]) -> str:
     names = ", ".join(batch.batch for batch in batches[:3])
-    return f"{len(batches)} batches of the index are not done ({names}{', …' if len(batches) > 3 else ''})"
+    return (
+        f"{len(batches)} batches of the index are not done"
+        f" ({names}{', …' if len(batches) > 3 else ''})"
+    )

@@ -1,8 +1,9 @@
-"""Known good items: what a stage does when so many of a shard's records failed that the cause may be the environment.
+"""Known good items: what a stage does when so many of a shard's records failed that the cause may
+be the environment.
 
-A canary is done in the same way as any record (by the same decoder, engine or embedder), but never through the memo.
-It cannot see an environment that fails at some inputs only: an engine that refuses whatever is large does a small
-canary well, and the failures are charged to the records.
+A canary is done in the same way as any record (by the same decoder, engine or embedder), but never
+through the memo. It cannot see an environment that fails at some inputs only: an engine that
+refuses whatever is large does a small canary well, and the failures are charged to the records.
 """
 
 import math
@@ -42,7 +43,9 @@ def of_embedder(embedder: Embedder, item: str | bytes) -> BadRecord | None:
     return checked if isinstance(checked, BadRecord) else None
 
 
-def of_asking(model: VisionLanguageModel, question: Question, read: Callable[[str], object]) -> BadRecord | None:
+def of_asking(
+    model: VisionLanguageModel, question: Question, read: Callable[[str], object]
+) -> BadRecord | None:
     """Why the answer to a good question could not be used; None if ``read`` could read it."""
     (answer,) = model.answer([question])
     if isinstance(answer, BadRecord):
@@ -55,11 +58,16 @@ def of_asking(model: VisionLanguageModel, question: Question, read: Callable[[st
 
 
 def of_judging(model: VisionLanguageModel) -> BadRecord | None:
-    """Why a picture that fits its query could not be judged; None if it was, whatever the verdict."""
+    """Why a picture that fits its query could not be judged; None if it was, whatever the
+    verdict."""
     prompt = load("judge")
     text = prompt.text(description=BRACKETED, query=BRACKETED)
     question = Question(system=prompt.system, text=text, picture=picture())
     (score,) = model.choose([question], prompt.labels or ("yes", "no"))
     if isinstance(score, BadRecord):
         return score
-    return None if math.isfinite(score) and 0 <= score <= 1 else UnusableAnswer(f"The likelihood is {score}.")
+    return (
+        None
+        if math.isfinite(score) and 0 <= score <= 1
+        else UnusableAnswer(f"The likelihood is {score}.")
+    )

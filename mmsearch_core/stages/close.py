@@ -1,4 +1,5 @@
-"""close: add the reports up, hold them against the ledger, let the index go live, and write the run's page."""
+"""close: add the reports up, hold them against the ledger, let the index go live, and write the
+run's page."""
 
 from collections import Counter, defaultdict
 from collections.abc import Collection, Mapping, Sequence
@@ -30,14 +31,21 @@ from mmsearch_core.targets import of_plan
 log = structlog.get_logger()
 
 STAGES = run_facts.INDEXING
-STATES = ("live", "failed", "removed", "unsettled")  # and "superseded", "waiting_for_product" where there are any
+# and "superseded", "waiting_for_product" where there are any
+STATES = (
+    "live",
+    "failed",
+    "removed",
+    "unsettled",
+)
 LOOKERS = 16
 Reports = Mapping[str, Sequence[ShardReport]]  # by shard
 
 
 def run(*, batch: BatchId, target: Target, stores: Stores, settings: Index) -> dict[str, Any]:
-    """The batch's totals; fails where a report is missing or the counts disagree. Either way it is on the page. Only a
-    batch of ``target``, which is that of today's settings, may change what is searched."""
+    """The batch's totals; fails where a report is missing or the counts disagree. Either way it is
+    on the page. Only a batch of ``target``, which is that of today's settings, may change what is
+    searched."""
     work, ledger = stores.work, stores.ledger
     if ledger.batch_status(batch) == "superseded":
         return _superseded(batch)
@@ -66,18 +74,25 @@ def run(*, batch: BatchId, target: Target, stores: Stores, settings: Index) -> d
         "model_calls": run_facts.model_calls(totals),
         "switch_waits": waits,
     }
-    failures = [one for path, found in reports.items() for one in failed.of_assets(Shard(work, path), found)]
+    failures = [
+        one for path, found in reports.items() for one in failed.of_assets(Shard(work, path), found)
+    ]
     listed, pictures = failed.listed(failures, work=work, catalog=stores.catalog)
-    facts = run_facts.of_index(report, plan=plan, settled=settled, checks=checks, failures=listed, error=error)
+    facts = run_facts.of_index(
+        report, plan=plan, settled=settled, checks=checks, failures=listed, error=error
+    )
     page = run_page.write(work, {**facts, "stopped": reasons}, pictures)
-    log.info("close.done", batch=batch, page=page, model_calls=report["model_calls"]["made"], **counts)
+    log.info(
+        "close.done", batch=batch, page=page, model_calls=report["model_calls"]["made"], **counts
+    )
     if error:
         raise type(error)(f"{error} See {page}")
     return report | {"page": page}
 
 
 def _superseded(batch: BatchId) -> dict[str, Any]:
-    """The report of a batch whose work a later comparison handed out again: whatever became of it is well."""
+    """The report of a batch whose work a later comparison handed out again: whatever became of it
+    is well."""
     log.info("close.superseded", batch=batch)
     return {
         "stage": "close",
@@ -97,9 +112,13 @@ def add_up(reports: Sequence[ShardReport]) -> dict[str, Any]:
     seconds: Counter[str] = Counter()
     for report in reports:
         total = totals.setdefault(report.stage, Counter(calls_made=0, calls_saved=0))
-        total.update({"read": report.read, "done": report.done, "failed": report.failed, **report.tally})
+        total.update(
+            {"read": report.read, "done": report.done, "failed": report.failed, **report.tally}
+        )
         seconds[report.stage] += sum(report.timing.values())  # type: ignore[assignment]
-    return {stage: {**total, "seconds": round(seconds[stage], 2)} for stage, total in totals.items()}
+    return {
+        stage: {**total, "seconds": round(seconds[stage], 2)} for stage, total in totals.items()
+    }
 
 
 def _reports(shard: Shard) -> list[ShardReport]:
@@ -110,15 +129,25 @@ def _checks(plan: Plan, reports: Reports, counts: Mapping[str, int]) -> list[Che
     there = sum(len(found) for found in reports.values())
     expected = len(STAGES) * len(plan.shards)
     planned = sum(plan.shards.values())
-    finished = [report for found in reports.values() for report in found if report.stage == "upsert"]
+    finished = [
+        report for found in reports.values() for report in found if report.stage == "upsert"
+    ]
     read = sum(report.read for report in finished)
     rows = sum(report.wrote["rows"] for report in finished)
     written = sum(report.tally.get("rows_written", 0) for report in finished)
     known = sum(count for state, count in counts.items() if state != "unsettled")
     audited = run_facts.audited(plan.compared)
-    same = [Check(name="The index was held against the ledger", held=True, found=audited)] if audited else []
+    same = (
+        [Check(name="The index was held against the ledger", held=True, found=audited)]
+        if audited
+        else []
+    )
     return [
-        Check(name="Every stage reported", held=there == expected, found=f"{there} of {expected} reports"),
+        Check(
+            name="Every stage reported",
+            held=there == expected,
+            found=f"{there} of {expected} reports",
+        ),
         Check(
             name="Every change came through",
             held=read == planned,
@@ -139,7 +168,8 @@ def _checks(plan: Plan, reports: Reports, counts: Mapping[str, int]) -> list[Che
 
 
 def _nothing_planned(batch: BatchId, target: Target, work: ObjectStore) -> Plan:
-    """A batch that was asked for and that the plan stage failed at; StageMissing where nobody asked for it."""
+    """A batch that was asked for and that the plan stage failed at; StageMissing where nobody asked
+    for it."""
     manifest = read_manifest(work, batch)
     return Plan(
         batch=batch,
@@ -176,16 +206,25 @@ def _missing(reports: Reports) -> dict[str, list[str]]:
 
 
 def _error(
-    plan: Plan, reports: Reports, counts: Mapping[str, int], checks: Sequence[Check], reasons: Sequence[Stopped]
+    plan: Plan,
+    reports: Reports,
+    counts: Mapping[str, int],
+    checks: Sequence[Check],
+    reasons: Sequence[Stopped],
 ) -> StageMissing | TryLater | StopEverything | None:
     if reasons:
         return StageMissing(stopped.headline(reasons, len(_missing(reports))))
     if counts["unsettled"]:
-        changed = f"{counts['unsettled']} of {sum(counts.values())} assets of batch {plan.batch} changed meanwhile"
+        changed = (
+            f"{counts['unsettled']} of {sum(counts.values())} assets of batch {plan.batch} changed"
+            " meanwhile"
+        )
         return TryLater(f"{changed}: run catalog_refresh again.")
     broken = [check for check in checks if not check.held]
     if broken:
-        return StopEverything(f"{broken[0].name}: no ({broken[0].found}). Clear batch {plan.batch} from its plan.")
+        return StopEverything(
+            f"{broken[0].name}: no ({broken[0].found}). Clear batch {plan.batch} from its plan."
+        )
     return None
 
 
@@ -194,8 +233,14 @@ def _settled(plan: Plan, stores: Stores) -> dict[str, Counter[str]]:
     counts: dict[str, Counter[str]] = defaultdict(Counter)
     for path in sorted(plan.shards):
         changes = Shard(stores.work, path).read("changes", Change)
-        known = stores.ledger.look_up(plan.target_id, [AssetId(change.asset_id) for change in changes])
-        forgotten = [change for change in changes if isinstance(change, Asset) and change.asset_id not in known]
+        known = stores.ledger.look_up(
+            plan.target_id, [AssetId(change.asset_id) for change in changes]
+        )
+        forgotten = [
+            change
+            for change in changes
+            if isinstance(change, Asset) and change.asset_id not in known
+        ]
         gone = _gone(forgotten, stores.catalog)
         for change in changes:
             state = _state(change, known.get(change.asset_id), plan, gone)
@@ -204,8 +249,8 @@ def _settled(plan: Plan, stores: Stores) -> dict[str, Counter[str]]:
 
 
 def _state(change: Change, was: Known | None, plan: Plan, gone: Collection[AssetId]) -> str:
-    """What became of one change. "superseded": a batch that saw the object later has settled it, so that index and
-    bucket agree; "unsettled": nobody has."""
+    """What became of one change. "superseded": a batch that saw the object later has settled it, so
+    that index and bucket agree; "unsettled": nobody has."""
     if was is None:
         if not isinstance(change, Asset):
             return "removed"

@@ -1,7 +1,9 @@
-"""compare: what the bucket and the feed say against what the ledger knows, as one set join, cut into batches. Before
-that the index is held against the ledger (``audit``), so that whatever it lost is among the changes.
+"""compare: what the bucket and the feed say against what the ledger knows, as one set join, cut
+into batches. Before that the index is held against the ledger (``audit``), so that whatever it lost
+is among the changes.
 
-Nothing here is believed for good: a batch holds hints (keys), and the plan looks at every object again.
+Nothing here is believed for good: a batch holds hints (keys), and the plan looks at every object
+again.
 """
 
 import tempfile
@@ -43,29 +45,40 @@ def run(
     models: Mapping[str, str] = MappingProxyType({}),
     approved_removals: int = 0,
 ) -> dict[str, Any]:
-    """Compare, write the manifests, record the batches; returns the task's report. No batch where nothing changed.
-    ``models`` are the target's where they are not those of the settings: such a target is kept current, not searched.
+    """Compare, write the manifests, record the batches; returns the task's report. No batch where
+    nothing changed. ``models`` are the target's where they are not those of the settings: such a
+    target is kept current, not searched.
     """
     catalog, ledger = stores.catalog, stores.ledger
-    earlier = ledger.unfinished_batches(target.target_id)  # before the bucket is listed: later ones may know more
+    # before the bucket is listed: later ones may know more
+    earlier = ledger.unfinished_batches(target.target_id)
     rebuilt = any(batch.source == LOST for batch in earlier)
     if rebuilt:
-        log.warning("compare.collection_lost", collection=target.collection, now="all of it is handed out again")
-    source = f"compare {run_id}" + (f" ({target.collection} was lost and is built again)" if rebuilt else "")
+        log.warning(
+            "compare.collection_lost",
+            collection=target.collection,
+            now="all of it is handed out again",
+        )
+    source = f"compare {run_id}" + (
+        f" ({target.collection} was lost and is built again)" if rebuilt else ""
+    )
     report = _report(stores, settings.catalog)
     batches = []
     with tempfile.TemporaryDirectory() as folder:
-        feed = take_feed(catalog, ledger, settings.catalog, folder=Path(folder), approved=approved_removals)
+        feed = take_feed(
+            catalog, ledger, settings.catalog, folder=Path(folder), approved=approved_removals
+        )
         spool = Spool(Path(folder))
         lines = _lines(stores, report, settings.catalog, spool.folder)
         spool.listing(lines, ProductOf(settings.catalog.product_pattern))
+        # before the ledger is read: what the index lost counts as changed from now on
         audited = audit.run(
             target=target,
             stores=stores,
             settings=settings,
             listing=spool.folder / LISTING,
             approved=approved_removals,
-        )  # before the ledger is read: what the index lost counts as changed from now on
+        )
         spool.ledger(ledger, target.target_id)
         listed_at = report.created / 1000 if report else None
         with spool.joined(catalog.bucket, settings.catalog.pictures, listed_at) as verdicts:
@@ -76,8 +89,8 @@ def run(
                 batches.append(hand_out(manifest, f"compare {run_id}", target, stores))
     ledger.end_feed(feed.state)
     withdraw(stores.work, ledger)
-    # what earlier comparisons left undone is in these batches; an event's own batch comes sooner than they do, and what
-    # a backfill or a second try asks for, no comparison sees
+    # what earlier comparisons left undone is in these batches; an event's own batch comes sooner
+    # than they do, and what a backfill or a second try asks for, no comparison sees
     covered = {batch.batch for batch in of_comparisons(earlier)} - set(batches)
     ledger.supersede_batches(sorted(covered))
     whole = counts["unchanged"] and not batches and not models
@@ -98,14 +111,15 @@ def run(
 
 
 def check_removals(counts: Mapping[str, int], settings: Catalog, approved: int) -> None:
-    """TooManyRemovals if more of the index would go than may go unasked: a bucket is more often lost than emptied."""
+    """TooManyRemovals if more of the index would go than may go unasked: a bucket is more often
+    lost than emptied."""
     gone, known = counts["removed"], counts["known"]
     if gone <= max(settings.removed_at_least, approved) or gone <= settings.removed_share * known:
         return
     raise TooManyRemovals(
-        f"{gone} of {known} pictures are gone from s3://{settings.bucket}/{settings.pictures}, more than "
-        f"catalog.removed_share allows ({settings.removed_share:.0%}): if that is meant, trigger catalog_refresh with "
-        f"approve_removals={gone}."
+        f"{gone} of {known} pictures are gone from s3://{settings.bucket}/{settings.pictures}, more"
+        f" than catalog.removed_share allows ({settings.removed_share:.0%}): if that is meant,"
+        f" trigger catalog_refresh with approve_removals={gone}."
     )
 
 
@@ -116,7 +130,9 @@ def _asked(verdicts: Verdicts, size: int) -> Iterator[Manifest]:
             batch=BatchId(""),
             source="",
             keys=tuple(hint.key for hint in hints),
-            listed=tuple(hint.key for hint in hints if hint.listed and plain_name(hint.key) != hint.key),
+            listed=tuple(
+                hint.key for hint in hints if hint.listed and plain_name(hint.key) != hint.key
+            ),
             seen=digest(*(hint.seen for hint in hints)),
         )
     for moved in verdicts.moved(size):
@@ -135,11 +151,18 @@ def _report(stores: Stores, settings: Catalog) -> inventory.Report | None:
 def _lines(
     stores: Stores, report: inventory.Report | None, settings: Catalog, folder: Path
 ) -> Iterator[list[inventory.Line]]:
-    """(key, version) of the pictures, in batches; a key that ends in a slash is a folder that some program drew."""
+    """(key, version) of the pictures, in batches; a key that ends in a slash is a folder that some
+    program drew."""
     if report is None or stores.inventory is None:
         found = ((there.key, there.version) for there in stores.catalog.list(settings.pictures))
-        batches: Iterator[list[inventory.Line]] = iter(lambda: list(islice(found, inventory.LINES)), [])
+        batches: Iterator[list[inventory.Line]] = iter(
+            lambda: list(islice(found, inventory.LINES)), []
+        )
     else:
         batches = inventory.lines(stores.inventory, report, folder)
     for batch in batches:
-        yield [line for line in batch if line[0].startswith(settings.pictures) and not line[0].endswith("/")]
+        yield [
+            line
+            for line in batch
+            if line[0].startswith(settings.pictures) and not line[0].endswith("/")
+        ]

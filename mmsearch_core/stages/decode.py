@@ -5,7 +5,13 @@ from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime, timedelta
 from hashlib import sha256
 
-from mmsearch_core.errors import BadRecord, MediaTooLarge, PreconditionFailed, SourceChanged, UnreadableMedia
+from mmsearch_core.errors import (
+    BadRecord,
+    MediaTooLarge,
+    PreconditionFailed,
+    SourceChanged,
+    UnreadableMedia,
+)
 from mmsearch_core.ports import Decoder, ObjectStore
 from mmsearch_core.records.asset import Asset, Change
 from mmsearch_core.records.run import Recipe
@@ -30,12 +36,15 @@ def recipe(settings: Decode) -> Recipe:
 def stage(
     *, catalog: ObjectStore, work: ObjectStore, decoder: Decoder, settings: Decode, batch: int = 32
 ) -> Stage[Asset]:
-    """Read each asset as the plan saw it, open it, and store what is seen under its content's name."""
+    """Read each asset as the plan saw it, open it, and store what is seen under its content's
+    name."""
     how = recipe(settings)
 
     def fetch(asset: Asset) -> bytes | BadRecord:
         if asset.source.size > settings.most_bytes:
-            return MediaTooLarge(f"{asset.source.key} has {asset.source.size} bytes, over decode.most_bytes.")
+            return MediaTooLarge(
+                f"{asset.source.key} has {asset.source.size} bytes, over decode.most_bytes."
+            )
         try:
             data = catalog.get(asset.source.key, if_match=asset.source.etag)
         except PreconditionFailed:
@@ -48,7 +57,9 @@ def stage(
         for seen in decoded:
             pixels = pixels_id(source_sha256=source, where=seen.where, decode_recipe=how.recipe_id)
             there = work.head(pixels_key(pixels))
-            if there is None or there.last_modified < datetime.now(UTC) - FRESH:  # else expire may be about to take it
+            if (
+                there is None or there.last_modified < datetime.now(UTC) - FRESH
+            ):  # else expire may be about to take it
                 work.put(pixels_key(pixels), seen.jpeg)
             segments.append(
                 Segment(
@@ -65,7 +76,11 @@ def stage(
     def run(assets: Sequence[Asset], tally: Tally) -> list[Outcome]:
         with ThreadPoolExecutor(READERS) as readers:
             fetched = list(readers.map(fetch, assets))
-            good = [(asset, data) for asset, data in zip(assets, fetched, strict=True) if isinstance(data, bytes)]
+            good = [
+                (asset, data)
+                for asset, data in zip(assets, fetched, strict=True)
+                if isinstance(data, bytes)
+            ]
             tally["bytes_read"] += sum(len(data) for _, data in good)
             opened = decoder.decode([(asset.kind, data) for asset, data in good])
             kept = {
@@ -73,8 +88,14 @@ def stage(
                 for (asset, data), decoded in zip(good, opened, strict=True)
                 if not isinstance(decoded, BadRecord)
             }
-        bad = {a.asset_id: d for (a, _), d in zip(good, opened, strict=True) if isinstance(d, BadRecord)}
-        bad |= {a.asset_id: d for a, d in zip(assets, fetched, strict=True) if isinstance(d, BadRecord)}
+        bad = {
+            a.asset_id: d
+            for (a, _), d in zip(good, opened, strict=True)
+            if isinstance(d, BadRecord)
+        }
+        bad |= {
+            a.asset_id: d for a, d in zip(assets, fetched, strict=True) if isinstance(d, BadRecord)
+        }
         return [bad.get(asset.asset_id) or kept[asset.asset_id].result() for asset in assets]
 
     return Stage(
@@ -97,4 +118,6 @@ def assets_of(shard: Shard) -> list[Asset]:
 def _gone_or_empty(asset: Asset) -> BadRecord:
     if asset.source.size == 0:
         return UnreadableMedia(f"{asset.source.key} is empty.")
-    return SourceChanged(f"{asset.source.key} changed after it was planned: the next refresh takes it up.")
+    return SourceChanged(
+        f"{asset.source.key} changed after it was planned: the next refresh takes it up."
+    )

@@ -21,10 +21,14 @@ from mmsearch_core.stages.memoised import as_bytes, memoised
 
 def recipe(model: str) -> Recipe:
     """What decides a description."""
-    return Recipe(stage="describe", version=1, model=model, prompt=load("describe").digest, settings={})
+    return Recipe(
+        stage="describe", version=1, model=model, prompt=load("describe").digest, settings={}
+    )
 
 
-def stage(*, work: ObjectStore, memo: Memo, model: VisionLanguageModel, batch: int) -> Stage[Segment]:
+def stage(
+    *, work: ObjectStore, memo: Memo, model: VisionLanguageModel, batch: int
+) -> Stage[Segment]:
     """Describe each distinct picture once; equal pixels share their description."""
     how = recipe(model.name)
 
@@ -32,11 +36,13 @@ def stage(*, work: ObjectStore, memo: Memo, model: VisionLanguageModel, batch: i
         answers = model.answer([question(picture) for picture in pictures(work, pixels)])
         return {name: as_bytes(answer) for name, answer in zip(pixels, answers, strict=True)}
 
-    def read(key: str, answer: bytes) -> Description:  # noqa: ARG001
+    def read(key: str, answer: bytes) -> Description:  # noqa: ARG001 of the protocol
         return to_description(answer, SegmentId(""))
 
     def run(segments: Sequence[Segment], tally: Tally) -> list[Outcome]:
-        said = memoised(memo, how.recipe_id, [segment.pixels for segment in segments], ask, read, tally)
+        said = memoised(
+            memo, how.recipe_id, [segment.pixels for segment in segments], ask, read, tally
+        )
         return [_outcome(said[segment.pixels], segment) for segment in segments]
 
     return Stage(

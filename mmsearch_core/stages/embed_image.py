@@ -30,7 +30,9 @@ def stage(*, work: ObjectStore, memo: Memo, embedder: Embedder, batch: int) -> S
         return embed_all(embedder, pixels, pictures(work, pixels))
 
     def run(segments: Sequence[Segment], tally: Tally) -> list[Outcome]:
-        vectors = memoised(memo, how.recipe_id, [segment.pixels for segment in segments], ask, read_vector, tally)
+        vectors = memoised(
+            memo, how.recipe_id, [segment.pixels for segment in segments], ask, read_vector, tally
+        )
         return [_outcome(vectors[segment.pixels], segment, embedder.space) for segment in segments]
 
     return Stage(
@@ -55,16 +57,21 @@ def read_pixels(work: ObjectStore, pixels: PixelsId) -> bytes:
 
 def pictures(work: ObjectStore, pixels: Sequence[str]) -> Iterator[bytes]:
     """Normalised pictures in order, read from the store while earlier ones are used."""
-    return ahead(lambda name: read_pixels(work, PixelsId(name)), pixels, workers=READERS, window=4 * READERS)
+    return ahead(
+        lambda name: read_pixels(work, PixelsId(name)), pixels, workers=READERS, window=4 * READERS
+    )
 
 
-def embed_all(embedder: Embedder, keys: Sequence[str], items: Iterable[str | bytes]) -> dict[str, bytes | BadRecord]:
-    """Vectors in the memo's form, by key; one of another dimension than the embedder's is an error."""
+def embed_all(
+    embedder: Embedder, keys: Sequence[str], items: Iterable[str | bytes]
+) -> dict[str, bytes | BadRecord]:
+    """Vectors in the memo's form, by key; one of another dimension than the embedder's is an
+    error."""
     vectors = embedder.embed(items)
     return {key: _in_bytes(vector, embedder) for key, vector in zip(keys, vectors, strict=True)}
 
 
-def read_vector(key: str, answer: bytes) -> Vector:  # noqa: ARG001
+def read_vector(key: str, answer: bytes) -> Vector:  # noqa: ARG001 of the protocol
     """A vector in the memo's form; UnusableAnswer if it is not one whole unit vector."""
     return to_vector(answer)
 
@@ -73,7 +80,9 @@ def _in_bytes(vector: Vector | BadRecord, embedder: Embedder) -> bytes | BadReco
     if isinstance(vector, BadRecord):
         return vector
     if vector.shape != (embedder.dimension,):
-        return UnusableAnswer(f"The model's vector has the shape {vector.shape} instead of ({embedder.dimension},).")
+        return UnusableAnswer(
+            f"The model's vector has the shape {vector.shape} instead of ({embedder.dimension},)."
+        )
     return vector_to_bytes(vector)
 
 

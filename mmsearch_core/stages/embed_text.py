@@ -20,7 +20,8 @@ from mmsearch_core.stages.memoised import memoised
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Words:
-    """All that is known of a segment in words; the description is missing where the model's answer was unusable."""
+    """All that is known of a segment in words; the description is missing where the model's answer
+    was unusable."""
 
     segment: Segment
     description: Description | None
@@ -33,7 +34,8 @@ def recipe(model: str) -> Recipe:
 
 
 def stage(*, memo: Memo, embedder: Embedder, batch: int) -> Stage[Words]:
-    """One caption passage a segment, with the feed's title in it, embedded once for each distinct text."""
+    """One caption passage a segment, with the feed's title in it, embedded once for each distinct
+    text."""
     how = recipe(embedder.name)
 
     def run(items: Sequence[Words], tally: Tally) -> list[Outcome]:
@@ -45,7 +47,10 @@ def stage(*, memo: Memo, embedder: Embedder, batch: int) -> Stage[Words]:
 
         names = [digest("text", passage.text) for passage in passages]
         vectors = memoised(memo, how.recipe_id, names, ask, read_vector, tally)
-        return [_outcome(passage, vectors[name], embedder.space) for passage, name in zip(passages, names, strict=True)]
+        return [
+            _outcome(passage, vectors[name], embedder.space)
+            for passage, name in zip(passages, names, strict=True)
+        ]
 
     return Stage(
         recipe=how,
@@ -60,7 +65,8 @@ def stage(*, memo: Memo, embedder: Embedder, batch: int) -> Stage[Words]:
 
 
 def caption_passage(words: Words) -> Passage:
-    """Caption, keywords and seen text in every language, then the feed's titles; one line each, no line twice."""
+    """Caption, keywords and seen text in every language, then the feed's titles; one line each, no
+    line twice."""
     said, segment = words.description, words.segment
     lines: list[str] = []
     if said:

@@ -1,5 +1,6 @@
-"""estimate: what a backfill would cost, before any of it is done. An upper bound: the memo may know more than the
-ledger does, and a listing cannot tell that objects uploaded in different ways hold equal bytes."""
+"""estimate: what a backfill would cost, before any of it is done. An upper bound: the memo may know
+more than the ledger does, and a listing cannot tell that objects uploaded in different ways hold
+equal bytes."""
 
 import json
 from collections import Counter
@@ -19,7 +20,8 @@ from mmsearch_core.settings import Backfill, Settings
 
 log = structlog.get_logger()
 
-# what an answer of each model depends on, besides the bytes: where all these recipes are equal, the memo has it
+# what an answer of each model depends on, besides the bytes: where all these recipes are equal, the
+# memo has it
 DEPENDS: Mapping[str, tuple[str, ...]] = {
     "describe": ("decode", "describe"),
     "embed_text": ("decode", "describe", "embed_text"),
@@ -29,15 +31,17 @@ PIECE = 1_000
 
 
 def run(*, asked: Selection, target: Target, stores: Stores, settings: Settings) -> dict[str, Any]:
-    """The task's report: assets, model calls that the memo does not save, their seconds, minutes in all, and whether a
-    person has to approve."""
+    """The task's report: assets, model calls that the memo does not save, their seconds, minutes in
+    all, and whether a person has to approve."""
     counted: Counter[str] = Counter()
     calls = count_different(_contents(asked, target, stores, settings, counted), tuple(DEPENDS))
     assets, to_do = counted["assets"], counted["to_do"]
     measured = _seconds_a_call(stores.work, settings.backfill)
     gpu = sum(calls[stage] * measured[stage] for stage in calls)
     minutes = (gpu / settings.backfill.gpus + to_do * settings.backfill.other_seconds) / 60
-    budget = settings.backfill.budget_minutes if asked.budget_minutes is None else asked.budget_minutes
+    budget = (
+        settings.backfill.budget_minutes if asked.budget_minutes is None else asked.budget_minutes
+    )
     report = {
         "stage": "estimate",
         "selection": as_form(asked),
@@ -50,20 +54,31 @@ def run(*, asked: Selection, target: Target, stores: Stores, settings: Settings)
         "budget_minutes": budget,
         "ask": minutes > budget and not asked.dry_run,
     }
-    log.info("estimate.done", assets=assets, to_do=to_do, calls=calls, minutes=report["minutes"], ask=report["ask"])
+    log.info(
+        "estimate.done",
+        assets=assets,
+        to_do=to_do,
+        calls=calls,
+        minutes=report["minutes"],
+        ask=report["ask"],
+    )
     return report | {"table": _table(report)}
 
 
 def _contents(
     asked: Selection, target: Target, stores: Stores, settings: Settings, counted: Counter[str]
 ) -> Iterator[tuple[str, Sequence[bool]]]:
-    """The content of each asset, and whether each stage has to work on it; counts the assets on the way."""
+    """The content of each asset, and whether each stage has to work on it; counts the assets on the
+    way."""
     for piece in _pieces(selected(stores.catalog, settings.catalog.pictures, asked)):
         done = _done(stores.ledger, target, piece)
         counted["assets"] += len(piece)
         for ref in piece:
             counted["to_do"] += bool(asked.redo) or ref.key not in done["upsert"]
-            yield ref.version, [stage in asked.redo or ref.key not in done[stage] for stage in DEPENDS]
+            yield (
+                ref.version,
+                [stage in asked.redo or ref.key not in done[stage] for stage in DEPENDS],
+            )
 
 
 def _pieces(found: Iterable[ObjectRef]) -> Iterator[list[ObjectRef]]:
@@ -77,8 +92,8 @@ def _pieces(found: Iterable[ObjectRef]) -> Iterator[list[ObjectRef]]:
 
 
 def _done(ledger: Ledger, target: Target, piece: Sequence[ObjectRef]) -> dict[str, set[str]]:
-    """By stage, the keys whose answers the memo has, since some target lives by them; by "upsert" those that are in
-    this target."""
+    """By stage, the keys whose answers the memo has, since some target lives by them; by "upsert"
+    those that are in this target."""
     names = {asset_id(ref.bucket, ref.key): ref for ref in piece}
     done: dict[str, set[str]] = {stage: set() for stage in (*DEPENDS, "upsert")}
     for other in ledger.targets():
@@ -103,11 +118,15 @@ def _seconds_a_call(work: ObjectStore, settings: Backfill) -> dict[str, float]:
     stages = json.loads(data)["stages"] if data else {}
     guessed = dict(zip(DEPENDS, settings.call_seconds, strict=True))
     made = {stage: stages.get(stage, {}).get("calls_made", 0) for stage in DEPENDS}
-    return {stage: stages[stage]["seconds"] / made[stage] if made[stage] else guessed[stage] for stage in DEPENDS}
+    return {
+        stage: stages[stage]["seconds"] / made[stage] if made[stage] else guessed[stage]
+        for stage in DEPENDS
+    }
 
 
 def _table(report: Mapping[str, Any]) -> str:
-    """For the person who is asked, in Markdown; the form's words stand in code, where they cannot act."""
+    """For the person who is asked, in Markdown; the form's words stand in code, where they cannot
+    act."""
     asked = json.dumps(report["selection"], ensure_ascii=False).replace("`", "'")
     calls = ", ".join(f"{stage} {count:,}" for stage, count in report["calls"].items())
     rows = {

@@ -1,5 +1,6 @@
-"""expire: what nobody will read again goes: old runs, answers of recipes that nothing uses, generations that stopped
-being current, and pixels that no index refers to. Whatever is young stays, since something may be about to use it."""
+"""expire: what nobody will read again goes: old runs, answers of recipes that nothing uses,
+generations that stopped being current, and pixels that no index refers to. Whatever is young stays,
+since something may be about to use it."""
 
 import tempfile
 from collections import defaultdict
@@ -21,27 +22,44 @@ from mmsearch_core.records.asset import ObjectRef
 from mmsearch_core.records.ids import GenerationId, PixelsId, RecipeId, TargetId
 from mmsearch_core.records.run import Target
 from mmsearch_core.records.segment import pixels_key
-from mmsearch_core.serving.generation import CURRENT, Generation, generation_key, read_current, read_generation
+from mmsearch_core.serving.generation import (
+    CURRENT,
+    Generation,
+    generation_key,
+    read_current,
+    read_generation,
+)
 from mmsearch_core.settings import HousekeepingSettings
 from mmsearch_core.stages.housekeeping import Housekeeping, Removals, ago
 
 log = structlog.get_logger()
 
 BY_PIXELS = ("describe", "embed_image")  # whose answers are remembered under the pixels' name
-FIRST_DIGITS = "0123456789abcdef"  # of the names of pixels, which are digests: their listings go side by side
+# of the names of pixels, which are digests: their listings go side by side
+FIRST_DIGITS = "0123456789abcdef"
 LISTERS = 8
 LOOKERS = 16
 LINES = 10_000  # names held at a time
 MEMORY = "400MB"  # for DuckDB; what does not fit goes to the folder
 NAMES = pa.schema([("name", pa.string())])
-ROWS = pa.schema([("name", pa.string()), ("pixels", pa.string())])  # asset, and what a row of it refers to
+# asset, and what a row of it refers to
+ROWS = pa.schema([("name", pa.string()), ("pixels", pa.string())])
 
 
 def run(
-    *, asked: Housekeeping, stores: Stores, memo: Memo, recipes: Collection[RecipeId], settings: HousekeepingSettings
+    *,
+    asked: Housekeeping,
+    stores: Stores,
+    memo: Memo,
+    recipes: Collection[RecipeId],
+    settings: HousekeepingSettings,
 ) -> dict[str, Any]:
-    """The task's report; ``recipes`` are those of today's settings, beside which the targets' count."""
-    used = {*recipes, *(recipe for target in stores.ledger.targets() for recipe in target.recipes.values())}
+    """The task's report; ``recipes`` are those of today's settings, beside which the targets'
+    count."""
+    used = {
+        *recipes,
+        *(recipe for target in stores.ledger.targets() for recipe in target.recipes.values()),
+    }
     removals = Removals(dry_run=asked.dry_run)
     _runs(stores.work, settings, removals)
     _memo(stores.work, used, settings, removals)
@@ -53,8 +71,14 @@ def run(
 
 def _runs(work: ObjectStore, settings: HousekeepingSettings, removals: Removals) -> None:
     newest = _newest(work, "runs/")
-    shown = {latest.batch for line in ("index", "search") if (latest := run_page.latest(work, line))}
-    old = [batch for batch, moment in newest.items() if moment < ago(settings.run_days) and batch not in shown]
+    shown = {
+        latest.batch for line in ("index", "search") if (latest := run_page.latest(work, line))
+    }
+    old = [
+        batch
+        for batch, moment in newest.items()
+        if moment < ago(settings.run_days) and batch not in shown
+    ]
     removals.of("runs", sorted(old), partial(_remove_folders, work))
 
 
@@ -63,9 +87,11 @@ def _remove_folders(work: ObjectStore, batches: Sequence[str]) -> None:
         work.delete_many([found.key for found in work.list(f"runs/{batch}/")])
 
 
-def _memo(work: ObjectStore, used: Collection[str], settings: HousekeepingSettings, removals: Removals) -> None:
-    """Answers of unused recipes, each once it is old. Those of used ones are worth a model call each, and are so many
-    that they are not even listed."""
+def _memo(
+    work: ObjectStore, used: Collection[str], settings: HousekeepingSettings, removals: Removals
+) -> None:
+    """Answers of unused recipes, each once it is old. Those of used ones are worth a model call
+    each, and are so many that they are not even listed."""
     before = ago(settings.memo_days)
     for recipe in sorted(set(work.folders("memo/")) - set(used)):
         old = (found.key for found in work.list(f"memo/{recipe}/") if found.last_modified < before)
@@ -73,8 +99,8 @@ def _memo(work: ObjectStore, used: Collection[str], settings: HousekeepingSettin
 
 
 def _generations(work: ObjectStore, settings: HousekeepingSettings, removals: Removals) -> None:
-    """Those that stopped being current a day ago or longer, but for the newest few. A file that a kept generation took
-    over from an old one stays."""
+    """Those that stopped being current a day ago or longer, but for the newest few. A file that a
+    kept generation took over from an old one stays."""
     current = read_current(work)
     if current is None:
         return
@@ -83,7 +109,9 @@ def _generations(work: ObjectStore, settings: HousekeepingSettings, removals: Re
     for name, found in _in_folders(work, "results/"):
         files[name].add(found.key)
         newest[name] = max(newest.get(name, found.last_modified), found.last_modified)
-    whole = [GenerationId(name) for name in files if generation_key(GenerationId(name)) in files[name]]
+    whole = [
+        GenerationId(name) for name in files if generation_key(GenerationId(name)) in files[name]
+    ]
     manifests: dict[str, Generation] = {name: read_generation(work, name) for name in whole}
     recent = sorted(manifests, key=newest.__getitem__)[-settings.generations :]
     stopped = _stopped(newest, manifests, current.generation, work)
@@ -100,10 +128,13 @@ def _generations(work: ObjectStore, settings: HousekeepingSettings, removals: Re
 
 
 def _stopped(
-    newest: Mapping[str, datetime], manifests: Mapping[str, Generation], current: str, work: ObjectStore
+    newest: Mapping[str, datetime],
+    manifests: Mapping[str, Generation],
+    current: str,
+    work: ObjectStore,
 ) -> dict[str, datetime]:
-    """The moment before which each generation may have been current still: when it or a child of it was written; for
-    those that a rollback left, when the pointer was turned."""
+    """The moment before which each generation may have been current still: when it or a child of it
+    was written; for those that a rollback left, when the pointer was turned."""
     stopped = dict(newest)
     for name, manifest in manifests.items():
         if manifest.parent in stopped:
@@ -116,13 +147,14 @@ def _stopped(
 
 
 def _pixels(stores: Stores, memo: Memo, settings: HousekeepingSettings, removals: Removals) -> None:
-    """Pixels that are old and that no row refers to, with the answers that are remembered under their names; none
-    while an index is not whole, since it is rebuilt from them."""
+    """Pixels that are old and that no row refers to, with the answers that are remembered under
+    their names; none while an index is not whole, since it is rebuilt from them."""
     before = ago(max(settings.pixels_days, 7))
     targets = stores.ledger.targets()
     with tempfile.TemporaryDirectory() as folder:
         spool = _Spool(Path(folder))
-        spool.old_pixels(stores.work, before)  # before the rows are read: what is written later is young
+        # before the rows are read: what is written later is young
+        spool.old_pixels(stores.work, before)
         if why := spool.rows(stores, targets):
             removals.kept("pixels", why)
             log.warning("expire.pixels_kept", why=why)
@@ -139,10 +171,13 @@ def _pixels(stores: Stores, memo: Memo, settings: HousekeepingSettings, removals
 
 
 def _still_old(work: ObjectStore, keys: Sequence[str], before: datetime) -> list[str]:
-    """Those that nobody wrote again since they were listed: whoever uses old pixels anew writes them anew."""
+    """Those that nobody wrote again since they were listed: whoever uses old pixels anew writes
+    them anew."""
     with ThreadPoolExecutor(LOOKERS) as lookers:
         now = list(lookers.map(work.head, keys))
-    return [key for key, found in zip(keys, now, strict=True) if found and found.last_modified < before]
+    return [
+        key for key, found in zip(keys, now, strict=True) if found and found.last_modified < before
+    ]
 
 
 class _Spool:
@@ -156,40 +191,52 @@ class _Spool:
 
         def list_part(digit: str) -> None:
             found = work.list(f"pixels/{digit}")
-            self._write(f"old-{digit}", ((_pixels_name(ref.key),) for ref in found if ref.last_modified < before))
+            self._write(
+                f"old-{digit}",
+                ((_pixels_name(ref.key),) for ref in found if ref.last_modified < before),
+            )
 
         with ThreadPoolExecutor(LISTERS) as listers:
             list(listers.map(list_part, FIRST_DIGITS))
 
     def rows(self, stores: Stores, targets: Sequence[Target]) -> str:
-        """Which pixels the rows of all targets refer to; or why that cannot be said today, for people."""
+        """Which pixels the rows of all targets refer to; or why that cannot be said today, for
+        people."""
         if not any(target.status == "live" for target in targets):
             return "No index is live yet: nothing says which pixels it will need."
         for target in targets:
             if stores.index.uuid(target.collection) != target.collection_uuid:
-                return f"The collection {target.collection} is missing: run catalog_refresh, or mmsearch retire it."
+                return (
+                    f"The collection {target.collection} is missing: run catalog_refresh, or"
+                    " mmsearch retire it."
+                )
             if stores.ledger.open_batches(target.target_id):
                 return f"Batches of {target.collection} are not done: they may need them."
             self._write(f"live-{target.target_id}", _live_assets(stores, target.target_id))
             self._write(f"rows-{target.target_id}", stores.index.pixels(target.collection), ROWS)
             if missing := self._without_rows(target.target_id):
-                return f"{missing} pictures have no rows in {target.collection}: catalog_refresh writes them again."
+                return (
+                    f"{missing} pictures have no rows in {target.collection}: catalog_refresh"
+                    " writes them again."
+                )
         return ""
 
     def unused(self) -> Iterator[str]:
         """Old pixels to which no row refers, in order."""
         old, used = self._read("old-*"), self._read("rows-*")
-        return self._names(f"SELECT name FROM {old} EXCEPT SELECT pixels FROM {used} ORDER BY name")  # noqa: S608
+        return self._names(f"SELECT name FROM {old} EXCEPT SELECT pixels FROM {used} ORDER BY name")  # noqa: S608 no input in it
 
     def _without_rows(self, target: TargetId) -> int:
         live, rows = self._read(f"live-{target}"), self._read(f"rows-{target}")
-        missing = self._names(f"SELECT name FROM {live} EXCEPT SELECT name FROM {rows}")  # noqa: S608
+        missing = self._names(f"SELECT name FROM {live} EXCEPT SELECT name FROM {rows}")  # noqa: S608 no input in it
         return sum(1 for _ in missing)
 
     def _names(self, query: str) -> Iterator[str]:
         import duckdb
 
-        with duckdb.connect(config={"memory_limit": MEMORY, "temp_directory": str(self._folder)}) as database:
+        with duckdb.connect(
+            config={"memory_limit": MEMORY, "temp_directory": str(self._folder)}
+        ) as database:
             found = database.execute(query)
             while rows := found.fetchmany(LINES):
                 yield from (name for (name,) in rows)
@@ -197,7 +244,9 @@ class _Spool:
     def _read(self, files: str) -> str:
         return f"read_parquet('{self._folder / files}')"
 
-    def _write(self, file: str, lines: Iterable[tuple[str, ...]], schema: pa.Schema = NAMES) -> None:
+    def _write(
+        self, file: str, lines: Iterable[tuple[str, ...]], schema: pa.Schema = NAMES
+    ) -> None:
         rest = iter(lines)
         with pq.ParquetWriter(self._folder / file, schema) as writer:
             while piece := list(islice(rest, LINES)):

@@ -1,4 +1,5 @@
-"""How much tonight's lists differ from those that are published, in numbers, and which of the numbers ask a person."""
+"""How much tonight's lists differ from those that are published, in numbers, and which of the
+numbers ask a person."""
 
 import heapq
 from collections.abc import Iterable, Iterator, Mapping, Sequence
@@ -17,7 +18,8 @@ What = Literal["gone", "emptied", "changed"]
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Worst:
-    """A query whose list became worse: ``overlap`` with yesterday's (1 is equal), ``hits`` yesterday and tonight."""
+    """A query whose list became worse: ``overlap`` with yesterday's (1 is equal), ``hits``
+    yesterday and tonight."""
 
     query: str
     locale: str
@@ -28,7 +30,8 @@ class Worst:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Differences:
-    """Tonight's lists against those of a generation, every list with the same weight. Aliases are not counted."""
+    """Tonight's lists against those of a generation, every list with the same weight. Aliases are
+    not counted."""
 
     before: int  # lists of that generation
     gone: int  # of which have none tonight, under their own key or as an alias
@@ -50,13 +53,17 @@ class Gate:
     says: str
 
 
-def rank_biased_overlap(first: Sequence[Any], second: Sequence[Any], p: float = PERSISTENCE) -> float:
-    """How alike two rankings are, from 0 (disjoint) to 1 (equal), the top counting most; their lengths may differ.
+def rank_biased_overlap(
+    first: Sequence[Any], second: Sequence[Any], p: float = PERSISTENCE
+) -> float:
+    """How alike two rankings are, from 0 (disjoint) to 1 (equal), the top counting most; their
+    lengths may differ.
 
-    Rank-biased overlap (Webber, Moffat and Zobel, TOIS 2010) down to the end of the longer ranking, divided by that of
-    two equal rankings. It is not extrapolated: a published list ends where it ends, and one that lost its lower half
-    has changed. ``p``, above 0 and below 1, is the probability that a reader looks at the next place. The items of a
-    ranking are hashable and distinct; two empty rankings are equal.
+    Rank-biased overlap (Webber, Moffat and Zobel, TOIS 2010) down to the end of the longer ranking,
+    divided by that of two equal rankings. It is not extrapolated: a published list ends where it
+    ends, and one that lost its lower half has changed. ``p``, above 0 and below 1, is the
+    probability that a reader looks at the next place. The items of a ranking are hashable and
+    distinct; two empty rankings are equal.
     """
     seen_first: set[Any] = set()
     seen_second: set[Any] = set()
@@ -80,7 +87,11 @@ class Differ:
     def __init__(self) -> None:
         self._kept = self._filled = self._emptied = self._changed = self._compared = 0
         self._churn = 0.0
-        self._worst: dict[What, list[tuple[tuple[float, str, str], Worst]]] = {"gone": [], "emptied": [], "changed": []}
+        self._worst: dict[What, list[tuple[tuple[float, str, str], Worst]]] = {
+            "gone": [],
+            "emptied": [],
+            "changed": [],
+        }
 
     def add(self, before: Mapping[str, Any], tonight: Mapping[str, Any]) -> None:
         """Compare the entries of one bucket, by query key."""
@@ -95,7 +106,9 @@ class Differ:
 
     def result(self, lists_before: int) -> Differences:
         """The differences; ``lists_before`` is how many lists the generation says that it has."""
-        worst = [worst for named in self._worst.values() for _, worst in sorted(named, reverse=True)]
+        worst = [
+            worst for named in self._worst.values() for _, worst in sorted(named, reverse=True)
+        ]
         return Differences(
             before=lists_before,
             gone=max(0, lists_before - self._kept),
@@ -126,7 +139,11 @@ class Differ:
         """Keep the worst of each kind: the least overlap, then the most hits before."""
         had = len(before["hits"])
         worst = Worst(
-            query=before["query"], locale=before["locale"], what=what, overlap=round(overlap, 3), hits=(had, hits)
+            query=before["query"],
+            locale=before["locale"],
+            what=what,
+            overlap=round(overlap, 3),
+            hits=(had, hits),
         )
         badness = 1 - overlap if what == "changed" else float(had)
         named = self._worst[what]
@@ -136,10 +153,16 @@ class Differ:
 
 
 def gates(
-    *, asked: int, answered: int, incomplete: bool, differences: Differences | None, settings: Search
+    *,
+    asked: int,
+    answered: int,
+    incomplete: bool,
+    differences: Differences | None,
+    settings: Search,
 ) -> tuple[Gate, ...]:
-    """Hold the numbers against their limits. ``asked`` popular queries, of which so many were ``answered`` with a hit;
-    ``differences`` is None where nothing is published yet, and then only tonight's own numbers count."""
+    """Hold the numbers against their limits. ``asked`` popular queries, of which so many were
+    ``answered`` with a hit; ``differences`` is None where nothing is published yet, and then only
+    tonight's own numbers count."""
     empty = _share(asked - answered, asked)
     too_few = answered < settings.coverage * asked
     found = [
@@ -167,7 +190,13 @@ def _against(found: Differences, settings: Search) -> Iterator[Gate]:
     least = settings.changes_at_least
     numbers: tuple[tuple[Name, int, float, float, str], ...] = (
         ("gone", found.gone, _share(found.gone, found.before), settings.gone, _gone(found)),
-        ("emptied", found.emptied, _share(found.emptied, found.filled), settings.emptied, _emptied(found)),
+        (
+            "emptied",
+            found.emptied,
+            _share(found.emptied, found.filled),
+            settings.emptied,
+            _emptied(found),
+        ),
         ("churn", found.changed, found.churn, settings.churn, _churn(found)),
     )
     for name, lists, value, limit, says in numbers:
@@ -184,9 +213,12 @@ def worse(now: Iterable[Gate], approved: Iterable[Gate]) -> list[Gate]:
 def table(gates: Iterable[Gate], worst: Iterable[Worst]) -> str:
     """The numbers and the worst queries, in Markdown, for the person who is asked."""
     lines = ["| | | asks |", "|---|---|---|"]
-    lines += [f"| {gate.name} | {gate.says} | {'**yes**' if gate.asks else 'no'} |" for gate in gates]
+    lines += [
+        f"| {gate.name} | {gate.says} | {'**yes**' if gate.asks else 'no'} |" for gate in gates
+    ]
     rows = [
-        f"| {_code(one.query)} | {_code(one.locale)} | {one.what} | {one.hits[0]} → {one.hits[1]} | {one.overlap:.2f} |"
+        f"| {_code(one.query)} | {_code(one.locale)} | {one.what} | {one.hits[0]} → {one.hits[1]} |"
+        f" {one.overlap:.2f} |"
         for one in worst
     ]
     if rows:

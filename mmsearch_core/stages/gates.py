@@ -1,5 +1,5 @@
-"""gates: tonight's lists are held against those that are published, before anything is; too much of a change asks a
-person, with the numbers and the worst queries at hand."""
+"""gates: tonight's lists are held against those that are published, before anything is; too much of
+a change asks a person, with the numbers and the worst queries at hand."""
 
 import json
 import tempfile
@@ -35,12 +35,14 @@ from mmsearch_core.stages.result_lists import Lists, collect
 
 log = structlog.get_logger()
 
-CLOCK_AHEAD = timedelta(hours=1)  # a plan that is made later than that from now was made by a clock that was wrong
+# a plan that is made later than that from now was made by a clock that was wrong
+CLOCK_AHEAD = timedelta(hours=1)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Parent:
-    """What is current now. ``manifest`` is None where the current generation has none: nothing can be served then."""
+    """What is current now. ``manifest`` is None where the current generation has none: nothing can
+    be served then."""
 
     pointer: Pointer
     manifest: Generation | None
@@ -53,7 +55,8 @@ class Parent:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Verdict:
-    """What the gates say of a batch: ``runs/<batch>/gates.json``. ``against`` is None before the first publication."""
+    """What the gates say of a batch: ``runs/<batch>/gates.json``. ``against`` is None before the
+    first publication."""
 
     batch: BatchId
     against: GenerationId | None
@@ -84,7 +87,12 @@ def run(*, batch: BatchId, work: ObjectStore, settings: Search) -> dict[str, Any
             verdict = _verdict(lists, work, settings)
         except StopEverything as refused:
             raise search_page.refused(refused, lists, work) from refused
-        report: dict[str, Any] = {"stage": "gates", "batch": batch, "ask": verdict.ask, "why": verdict.reasons}
+        report: dict[str, Any] = {
+            "stage": "gates",
+            "batch": batch,
+            "ask": verdict.ask,
+            "why": verdict.reasons,
+        }
         if verdict.ask:
             report |= {"page": _page(lists, verdict, work)}
     log.info("gates.done", **report)
@@ -141,16 +149,18 @@ def find_parent(work: ObjectStore) -> Parent | None:
 
 
 def check_may_follow(plan: Plan, parent: Parent | None) -> None:
-    """StopEverything if there is nothing to publish, a person holds the results, or the current ones are of a later
-    plan: publishing never goes back in time."""
+    """StopEverything if there is nothing to publish, a person holds the results, or the current
+    ones are of a later plan: publishing never goes back in time."""
     if not sum(plan.shards.values()):
-        raise StopEverything("There is no popular query: look at the query log; nothing was published.")
+        raise StopEverything(
+            "There is no popular query: look at the query log; nothing was published."
+        )
     if parent is None:
         return
     if parent.pointer.current.hold:
         raise StopEverything(
-            f"Results are on hold at generation {parent.generation}: let them go with mmsearch release, then clear "
-            "this task."
+            f"Results are on hold at generation {parent.generation}: let them go with mmsearch"
+            " release, then clear this task."
         )
     if parent.manifest is None:
         return
@@ -160,8 +170,9 @@ def check_may_follow(plan: Plan, parent: Parent | None) -> None:
     made_at = plan.made_at if parent.manifest.planned_at else plan.made_at.replace(microsecond=0)
     if made_at < current:
         raise StopEverything(
-            f"Batch {plan.batch} was planned on {plan.made_at:%Y-%m-%d %H:%M}, before the results that are current "
-            f"({parent.generation}): run precompute_results anew, or go back with mmsearch rollback."
+            f"Batch {plan.batch} was planned on {plan.made_at:%Y-%m-%d %H:%M}, before the results"
+            f" that are current ({parent.generation}): run precompute_results anew, or go back with"
+            " mmsearch rollback."
         )
 
 
@@ -195,7 +206,11 @@ def _differences(lists: Lists, manifest: Generation, work: ObjectStore) -> Diffe
     differ = Differ()
     buckets = len(lists.files.checksums)
     with tempfile.TemporaryDirectory() as folder:
-        dealt = _dealt_again(manifest, work, buckets, Path(folder)) if len(manifest.buckets) != buckets else None
+        dealt = (
+            _dealt_again(manifest, work, buckets, Path(folder))
+            if len(manifest.buckets) != buckets
+            else None
+        )
         for number, checksum in lists.files.checksums.items():
             tonight = lists.files.entries(number)
             if dealt is not None:
@@ -209,7 +224,8 @@ def _differences(lists: Lists, manifest: Generation, work: ObjectStore) -> Diffe
 
 
 def _dealt_again(manifest: Generation, work: ObjectStore, buckets: int, folder: Path) -> Path:
-    """The lists of a generation that has another number of buckets, dealt into as many as tonight's."""
+    """The lists of a generation that has another number of buckets, dealt into as many as
+    tonight's."""
     for number in sorted(manifest.buckets):
         lines: dict[str, list[str]] = defaultdict(list)
         for key, entry in _read_there(work, manifest, number).items():
@@ -228,8 +244,8 @@ def _read_dealt(path: Path) -> Mapping[str, Any]:
 
 
 def _read_there(work: ObjectStore, manifest: Generation, number: str) -> Mapping[str, Any]:
-    """The entries of a published bucket file; of one that is lost or damaged there are none, and its
-    lists count as gone."""
+    """The entries of a published bucket file; of one that is lost or damaged there are none, and
+    its lists count as gone."""
     with suppress(StageMissing, ValueError):
         return read_bucket(work, manifest, number)
     log.warning("gates.no_bucket_file", generation=manifest.generation, bucket=number)

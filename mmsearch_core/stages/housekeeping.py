@@ -1,5 +1,5 @@
-"""What the weekly run asks of its stages, and how things are removed: counted, with a few named, or in a dry run only
-counted."""
+"""What the weekly run asks of its stages, and how things are removed: counted, with a few named, or
+in a dry run only counted."""
 
 from collections import Counter
 from collections.abc import Callable, Iterable, Sequence
@@ -32,7 +32,9 @@ def read_request(request: str) -> Housekeeping:
     except ValidationError as error:
         first = error.errors()[0]
         name = ".".join(str(part) for part in first["loc"]) or "The request"
-        raise BadSettings(f"{name} is wrong ({first['msg']}): correct it in the form of the run.") from error
+        raise BadSettings(
+            f"{name} is wrong ({first['msg']}): correct it in the form of the run."
+        ) from error
 
 
 class Removals:
@@ -45,7 +47,8 @@ class Removals:
         self.reasons: dict[str, str] = {}
 
     def of(self, kind: str, names: Iterable[str], remove: Callable[[Sequence[str]], Any]) -> None:
-        """Remove ``names``, which are things of one kind; ``remove`` gets at most ``PIECE`` of them at a time."""
+        """Remove ``names``, which are things of one kind; ``remove`` gets at most ``PIECE`` of them
+        at a time."""
         rest = iter(names)
         while piece := list(islice(rest, PIECE)):
             self.counts[kind] += len(piece)

@@ -46,7 +46,8 @@ class Pair:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Reading:
-    """A pair as the model reads it. ``attributes`` are the description's, None where there is none."""
+    """A pair as the model reads it. ``attributes`` are the description's, None where there is
+    none."""
 
     pair: Pair
     text: str
@@ -60,7 +61,12 @@ def recipe(model: str) -> Recipe:
 
 
 def stage(
-    *, stores: Stores, memo: Memo, model: VisionLanguageModel, batch: int, target: Target | None = None
+    *,
+    stores: Stores,
+    memo: Memo,
+    model: VisionLanguageModel,
+    batch: int,
+    target: Target | None = None,
 ) -> Stage[Pair]:
     """Judge each pair once, ever: the query's memo object holds what was judged before.
 
@@ -88,11 +94,13 @@ def stage(
 
 
 class Judge:
-    """Scores batches of pairs and remembers the scores: those of a shard together, or earlier if they wait for long.
+    """Scores batches of pairs and remembers the scores: those of a shard together, or earlier if
+    they wait for long.
 
-    A pair has two ids. ``pair_id`` is made of what the index shows of a candidate, so that a known pair costs no look
-    at its description. A pair unknown by it may be known by ``judged_id``, of what the model reads: the title changed,
-    or another product has the same picture. Only a pair unknown by both is a question to the model.
+    A pair has two ids. ``pair_id`` is made of what the index shows of a candidate, so that a known
+    pair costs no look at its description. A pair unknown by it may be known by ``judged_id``, of
+    what the model reads: the title changed, or another product has the same picture. Only a pair
+    unknown by both is a question to the model.
     """
 
     def __init__(self, stores: Stores, memo: Memo, model: VisionLanguageModel) -> None:
@@ -114,7 +122,11 @@ class Judge:
         """One judgement per pair, or why there is none."""
         self._recall({pair.query.query_key for pair in pairs})
         named = [(self._pair_id(pair), pair) for pair in pairs]
-        unknown = {pair_id: pair for pair_id, pair in named if pair_id not in self._known[pair.query.query_key]}
+        unknown = {
+            pair_id: pair
+            for pair_id, pair in named
+            if pair_id not in self._known[pair.query.query_key]
+        }
         before = tally["calls_made"]
         failed = self._score(unknown, tally) if unknown else {}
         tally["calls_saved"] += len(pairs) - (tally["calls_made"] - before)
@@ -145,15 +157,28 @@ class Judge:
     def _pair_id(self, pair: Pair) -> PairId:
         query, candidate = pair.query, pair.candidate
         shown = (candidate.pixels, candidate.text, self._describe, self._edition)
-        return PairId(digest("shown", self.recipe.recipe_id, query.query_key, query.judged_text, *shown))
+        return PairId(
+            digest("shown", self.recipe.recipe_id, query.query_key, query.judged_text, *shown)
+        )
 
     def _score(self, unknown: Mapping[PairId, Pair], tally: Tally) -> dict[PairId, BadRecord]:
-        """Score pairs that are not known as the index shows them; returns those that could not be scored."""
+        """Score pairs that are not known as the index shows them; returns those that could not be
+        scored."""
         readings = self._read(unknown)
-        new = {each.judged_id: each for each in readings.values() if each.judged_id not in self._relevance}
+        new = {
+            each.judged_id: each
+            for each in readings.values()
+            if each.judged_id not in self._relevance
+        }
         tally["calls_made"] += len(new)
         failures = self._ask(list(new.values()))
-        self._doubt([each for each in readings.values() if isinstance(failures.get(each.judged_id), PixelsMissing)])
+        self._doubt(
+            [
+                each
+                for each in readings.values()
+                if isinstance(failures.get(each.judged_id), PixelsMissing)
+            ]
+        )
         failed: dict[PairId, BadRecord] = {}
         for pair_id, reading in readings.items():
             if reading.judged_id in failures:
@@ -172,9 +197,12 @@ class Judge:
     def _read(self, pairs: Mapping[PairId, Pair]) -> dict[PairId, Reading]:
         pixels = list({pair.candidate.pixels for pair in pairs.values()})
         answers = self._memo.get_many(self._describe, pixels)
-        descriptions = {name: to_description(answer, SegmentId("")) for name, answer in answers.items()}
+        descriptions = {
+            name: to_description(answer, SegmentId("")) for name, answer in answers.items()
+        }
         return {
-            pair_id: self._reading(pair, descriptions.get(pair.candidate.pixels)) for pair_id, pair in pairs.items()
+            pair_id: self._reading(pair, descriptions.get(pair.candidate.pixels))
+            for pair_id, pair in pairs.items()
         }
 
     def _reading(self, pair: Pair, description: Description | None) -> Reading:
@@ -225,20 +253,26 @@ class Judge:
         return [_checked(score) for score in scores]
 
     def _doubt(self, readings: Sequence[Reading]) -> None:
-        """Assets without pixels count as changed, so that the next comparison decodes them again."""
+        """Assets without pixels count as changed, so that the next comparison decodes them
+        again."""
         bucket = self._stores.catalog.bucket
         candidates = [reading.pair.candidate for reading in readings]
-        places = [Removal(asset_id=each.asset_id, bucket=bucket, key=each.picture) for each in candidates]
+        places = [
+            Removal(asset_id=each.asset_id, bucket=bucket, key=each.picture) for each in candidates
+        ]
         if places:  # the plan looks at each object before it believes that it is gone
             self._stores.ledger.doubt(
                 self._target.target_id, list({place.asset_id: place for place in places}.values())
             )
 
     def _judgement(self, pair_id: PairId, pair: Pair) -> Judgement:
-        """The remembered score, of this candidate; what its description says for certain outweighs the model."""
+        """The remembered score, of this candidate; what its description says for certain outweighs
+        the model."""
         score = self._known[pair.query.query_key][pair_id]
         attributes = score.attributes or {}
-        contradicted = any(contradicts(attributes, constraint) for constraint in pair.query.constraints)
+        contradicted = any(
+            contradicts(attributes, constraint) for constraint in pair.query.constraints
+        )
         relevance = min(score.relevance, CONTRADICTED) if contradicted else score.relevance
         return Judgement(
             pair_id=PairId(score.judged_id),
@@ -253,8 +287,9 @@ class Judge:
 
 
 def contradicts(attributes: Mapping[str, str], constraint: Constraint) -> bool:
-    """Whether a description breaks the constraint for certain: it names a value that is excluded, or one that is none
-    of the wanted. Values are compared word by word, so that "navy blue" is blue, and "blue" may be navy blue."""
+    """Whether a description breaks the constraint for certain: it names a value that is excluded,
+    or one that is none of the wanted. Values are compared word by word, so that "navy blue" is
+    blue, and "blue" may be navy blue."""
     named = _words(attributes.get(constraint.attribute, ""))
     if not named:
         return False
@@ -265,7 +300,8 @@ def contradicts(attributes: Mapping[str, str], constraint: Constraint) -> bool:
 
 
 def reason(query: StandardQuery, attributes: Mapping[str, str] | None) -> str:
-    """Where the description meets the query's constraints, and where not; found by comparing, not by the model."""
+    """Where the description meets the query's constraints, and where not; found by comparing, not
+    by the model."""
     if attributes is None:
         return "not described"
     parts = []
@@ -288,7 +324,9 @@ def _checked(score: float | BadRecord) -> float | BadRecord:
         return score
     if math.isfinite(score) and 0 <= round(score, DIGITS) <= 1:
         return round(score, DIGITS)
-    return UnusableAnswer(f"The model's score is {score}, not a number from 0 to 1: try models.dtype float32.")
+    return UnusableAnswer(
+        f"The model's score is {score}, not a number from 0 to 1: try models.dtype float32."
+    )
 
 
 def _for_each(work: Callable[[In], Out], items: Sequence[In]) -> list[Out]:
@@ -299,7 +337,9 @@ def _for_each(work: Callable[[In], Out], items: Sequence[In]) -> list[Out]:
 def _pairs(shard: Shard) -> list[Pair]:
     """Neighbours share a picture, so that an engine's caches hit."""
     queries = {query.query_key: query for query in shard.read("standard", StandardQuery)}
-    candidates = sorted(shard.read("candidates", Candidate), key=lambda found: (found.pixels, found.query_key))
+    candidates = sorted(
+        shard.read("candidates", Candidate), key=lambda found: (found.pixels, found.query_key)
+    )
     return [Pair(query=queries[found.query_key], candidate=found) for found in candidates]
 
 

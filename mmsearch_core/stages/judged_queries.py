@@ -1,8 +1,8 @@
 """Queries that people judged, as files: what ``evaluate`` compares the line with.
 
-A folder holds ``queries.jsonl``, one JSON object a line with ``query_id``, ``locale`` and ``text``, ``picture`` (a file
-of the folder), or both, and, if wanted, ``kind``; and ``qrels.txt`` in TREC's form, ``query_id 0 product_id grade`` a
-line: grade 0 is not relevant, higher is better.
+A folder holds ``queries.jsonl``, one JSON object a line with ``query_id``, ``locale`` and ``text``,
+``picture`` (a file of the folder), or both, and, if wanted, ``kind``; and ``qrels.txt`` in TREC's
+form, ``query_id 0 product_id grade`` a line: grade 0 is not relevant, higher is better.
 """
 
 from __future__ import annotations
@@ -41,13 +41,16 @@ def read_judged(folder: Path) -> list[JudgedQuery]:
             kind = str(said.get("kind") or ("picture" if picture else "text"))
         except (ValueError, KeyError, TypeError, OSError) as error:
             wanted = "a JSON object with query_id, locale, and text or picture"
-            raise BadSettings(f"{place} is not {wanted} ({type(error).__name__}: {error}): correct it.") from error
+            raise BadSettings(
+                f"{place} is not {wanted} ({type(error).__name__}: {error}): correct it."
+            ) from error
         if not text and picture is None:
             raise BadSettings(f"{place} has neither text nor picture: add one.")
         queries.append(JudgedQuery(asked=asked, kind=kind, grades=grades.get(query_id, {})))
     if not any(query.grades for query in queries):
         raise BadSettings(
-            f"No query of {folder / 'queries.jsonl'} has a grade in qrels.txt: the query_ids have to agree."
+            f"No query of {folder / 'queries.jsonl'} has a grade in qrels.txt: the query_ids have"
+            " to agree."
         )
     return [query for query in queries if query.grades]
 
@@ -59,7 +62,9 @@ def _grades(path: Path) -> Mapping[str, Grades]:
             query_id, _, product_id, grade = line.split()
             grades[query_id][product_id] = int(grade)
         except ValueError as error:
-            raise BadSettings(f"{place} is not `query_id 0 product_id grade`: correct it.") from error
+            raise BadSettings(
+                f"{place} is not `query_id 0 product_id grade`: correct it."
+            ) from error
     return grades
 
 
@@ -67,7 +72,9 @@ def _lines(path: Path) -> Iterator[tuple[str, str]]:
     try:
         text = path.read_text("utf-8-sig")
     except OSError as error:
-        raise BadSettings(f"{path} cannot be read ({error.strerror}): name a folder of judged queries.") from error
+        raise BadSettings(
+            f"{path} cannot be read ({error.strerror}): name a folder of judged queries."
+        ) from error
     for number, line in enumerate(text.split("\n"), start=1):
         if line.strip():
             yield f"{path}:{number}", line

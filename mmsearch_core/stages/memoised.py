@@ -31,16 +31,18 @@ def memoised(
     read: Read[T],
     tally: Tally,
 ) -> dict[str, T | BadRecord]:
-    """What is said for every key, read by ``read``: from the memo where it is known, else by asking once for each
-    distinct key.
+    """What is said for every key, read by ``read``: from the memo where it is known, else by asking
+    once for each distinct key.
 
-    Only valid answers are remembered, and failures are not. An answer in the memo that is not valid (damaged, or of an
-    older version) is asked for again and replaced. ``calls_made`` and ``calls_saved`` count keys, repeated ones too;
-    ``answers_replaced`` counts what was not valid.
+    Only valid answers are remembered, and failures are not. An answer in the memo that is not valid
+    (damaged, or of an older version) is asked for again and replaced. ``calls_made`` and
+    ``calls_saved`` count keys, repeated ones too; ``answers_replaced`` counts what was not valid.
     """
     wanted = list(dict.fromkeys(keys))
     remembered = _read_all(memo.get_many(recipe, wanted), read)
-    found: dict[str, T | BadRecord] = {k: it for k, it in remembered.items() if not isinstance(it, BadRecord)}
+    found: dict[str, T | BadRecord] = {
+        k: it for k, it in remembered.items() if not isinstance(it, BadRecord)
+    }
     damaged = [key for key in remembered if key not in found]
     missing = [key for key in wanted if key not in found]
     tally["calls_made"] += len(missing)
@@ -52,14 +54,20 @@ def memoised(
     if missing:
         said = ask(missing)
         found.update(_read_all(said, read))
-        good = {key: answer for key, answer in said.items() if isinstance(answer, bytes) and _is_good(found[key])}
-        stands = _read_all(memo.put_many(recipe, good), read)  # another's answer, where that came first
+        good = {
+            key: answer
+            for key, answer in said.items()
+            if isinstance(answer, bytes) and _is_good(found[key])
+        }
+        # another's answer, where that came first
+        stands = _read_all(memo.put_many(recipe, good), read)
         found.update({key: it for key, it in stands.items() if not isinstance(it, BadRecord)})
     return found
 
 
 def as_bytes(answer: str | BadRecord) -> bytes | BadRecord:
-    """A model's text in the memo's form; what is no valid Unicode stays so, and is refused when it is read."""
+    """A model's text in the memo's form; what is no valid Unicode stays so, and is refused when it
+    is read."""
     return answer if isinstance(answer, BadRecord) else answer.encode(errors="surrogatepass")
 
 

@@ -71,7 +71,9 @@ def run(
     return {"stage": "mine", "batch": batch, "shards": sorted(shards), "counts": counts}
 
 
-def mined(query_log: ObjectStore, work: ObjectStore, settings: QueryLog, *, now: datetime) -> Popular:
+def mined(
+    query_log: ObjectStore, work: ObjectStore, settings: QueryLog, *, now: datetime
+) -> Popular:
     """The popular queries of the log as it is; ``now`` is what its clocks are held against."""
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)

@@ -1,7 +1,9 @@
-"""How many assets make a shard: as many as keep its slowest stage busy for some minutes, by what earlier batches took.
+"""How many assets make a shard: as many as keep its slowest stage busy for some minutes, by what
+earlier batches took.
 
-A task costs seconds before it does anything (an interpreter, libraries, a model) and a scheduler starts about one a
-second, so a shard of an instant wastes both; a shard of hours loses as much when it has to be done again.
+A task costs seconds before it does anything (an interpreter, libraries, a model) and a scheduler
+starts about one a second, so a shard of an instant wastes both; a shard of hours loses as much when
+it has to be done again.
 """
 
 import math
@@ -18,7 +20,8 @@ from mmsearch_core.settings import MOST_RECORDS, Settings
 KEY = "pace/index.json"
 SECONDS = 450  # that a shard's slowest stage should take: between five and ten minutes
 LEAST_RECORDS = 10  # a shard, however slow its stages are
-ENOUGH = 50  # records that have to be measured: what a process needs to start would else count as theirs
+# records that have to be measured: what a process needs to start would else count as theirs
+ENOUGH = 50
 BATCH_KEYS = 100_000  # a batch; its plan holds that many in memory
 KINDS: tuple[Kind, ...] = ("picture", "video", "document")
 
@@ -44,7 +47,8 @@ def shard_sizes(work: ObjectStore, settings: Settings) -> dict[Kind, int]:
 
 
 def batch_size(shards: int, work: ObjectStore, settings: Settings) -> int:
-    """Number of keys in a batch of about this many shards, whatever kinds of assets they turn out to be."""
+    """Number of keys in a batch of about this many shards, whatever kinds of assets they turn out
+    to be."""
     return min(BATCH_KEYS, shards * min(shard_sizes(work, settings).values()))
 
 
@@ -69,8 +73,10 @@ def remember(work: ObjectStore, plan: Plan, reports: Mapping[str, Sequence[Shard
 
 def measured(plan: Plan, reports: Mapping[str, Sequence[ShardReport]]) -> Pace:
     """Seconds per asset by kind and stage, of stages that did enough records."""
-    assets: defaultdict[tuple[str, str], float] = defaultdict(float)  # whose answers were worked out
-    records: defaultdict[tuple[str, str], int] = defaultdict(int)  # that the stage worked on, one or more an asset
+    # whose answers were worked out
+    assets: defaultdict[tuple[str, str], float] = defaultdict(float)
+    # that the stage worked on, one or more an asset
+    records: defaultdict[tuple[str, str], int] = defaultdict(int)
     seconds: defaultdict[tuple[str, str], float] = defaultdict(float)
     for path, of_shard in reports.items():
         kind = plan.shard_kinds.get(path)
@@ -90,14 +96,15 @@ def measured(plan: Plan, reports: Mapping[str, Sequence[ShardReport]]) -> Pace:
 
 
 def even_pieces(number: int, size: int, most: int) -> int:
-    """Records per piece when ``number`` records are cut into pieces of about equal length: at most ``size`` each, or
-    more where there would else be over ``most`` pieces."""
+    """Records per piece when ``number`` records are cut into pieces of about equal length: at most
+    ``size`` each, or more where there would else be over ``most`` pieces."""
     pieces = min(max(1, math.ceil(number / size)), most)
     return math.ceil(number / pieces)
 
 
 def _worked(report: ShardReport) -> tuple[int, float]:
-    """How many records cost time, and their share of all: those that the memo answered cost none."""
+    """How many records cost time, and their share of all: those that the memo answered cost
+    none."""
     made, saved = report.tally.get("calls_made", 0), report.tally.get("calls_saved", 0)
     if made + saved:
         return made, made / (made + saved)

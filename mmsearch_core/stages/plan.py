@@ -1,4 +1,5 @@
-"""plan: the hints of a batch, each looked at again, minus what the ledger knows: a frozen list of shards."""
+"""plan: the hints of a batch, each looked at again, minus what the ledger knows: a frozen list of
+shards."""
 
 import importlib.metadata
 from collections import Counter, defaultdict
@@ -14,7 +15,16 @@ from mmsearch_core.catalog.look import look
 from mmsearch_core.catalog.manifest import Manifest, read_manifest
 from mmsearch_core.codec import dump, from_json, to_json
 from mmsearch_core.ports import Ledger, ObjectStore, Stores
-from mmsearch_core.records.asset import Asset, Change, Kind, ObjectRef, Product, Removal, Withdrawal, asset_id
+from mmsearch_core.records.asset import (
+    Asset,
+    Change,
+    Kind,
+    ObjectRef,
+    Product,
+    Removal,
+    Withdrawal,
+    asset_id,
+)
 from mmsearch_core.records.commit import Known
 from mmsearch_core.records.ids import BatchId
 from mmsearch_core.records.run import Plan, Target
@@ -30,8 +40,9 @@ T = TypeVar("T")
 
 
 def run(*, batch: BatchId, target: Target, stores: Stores, settings: Settings) -> dict[str, Any]:
-    """Freeze the plan of the batch, unless it is frozen for the same task already; returns the task's report. A batch
-    that a later comparison superseded has nothing to do, and none of its objects is looked at."""
+    """Freeze the plan of the batch, unless it is frozen for the same task already; returns the
+    task's report. A batch that a later comparison superseded has nothing to do, and none of its
+    objects is looked at."""
     if stores.ledger.batch_status(batch) == "superseded":
         log.info("plan.superseded", batch=batch)
         return {"stage": "plan", "batch": batch, "shards": [], "counts": {}, "superseded": True}
@@ -39,24 +50,38 @@ def run(*, batch: BatchId, target: Target, stores: Stores, settings: Settings) -
     there = stores.work.get(plan_key(batch))
     plan = from_json(there, Plan) if there else None
     if plan is None or not _is_of(plan, manifest, target):
-        looked_at = _moment(manifest, target, stores)  # of two plans, the one that saw older things must not be later
+        # of two plans, the one that saw older things must not be later
+        looked_at = _moment(manifest, target, stores)
         changes, kinds = _look(manifest, target, stores, settings.catalog)
-        plan = _freeze(manifest, target, stores, _pieces(changes, stores.work, settings), kinds, looked_at)
+        plan = _freeze(
+            manifest, target, stores, _pieces(changes, stores.work, settings), kinds, looked_at
+        )
     log.info("plan.done", batch=batch, shards=len(plan.shards), **plan.counts)
-    return {"stage": "plan", "batch": batch, "shards": sorted(plan.shards), "counts": dict(plan.counts)}
+    return {
+        "stage": "plan",
+        "batch": batch,
+        "shards": sorted(plan.shards),
+        "counts": dict(plan.counts),
+    }
 
 
 def _is_of(plan: Plan, manifest: Manifest, target: Target) -> bool:
-    """Whether the plan was made for this target, as it is now, and for what the manifest asks now."""
+    """Whether the plan was made for this target, as it is now, and for what the manifest asks
+    now."""
     planned = (plan.recipes, plan.target_id, plan.collection_uuid, plan.manifest)
     return planned == (target.recipes, target.target_id, target.collection_uuid, manifest.asked)
 
 
-def _pieces(changes: Sequence[Change], work: ObjectStore, settings: Settings) -> list[tuple[Kind, Sequence[Change]]]:
-    """The changes of each shard, with their kind: those of different kinds differ in what they cost."""
+def _pieces(
+    changes: Sequence[Change], work: ObjectStore, settings: Settings
+) -> list[tuple[Kind, Sequence[Change]]]:
+    """The changes of each shard, with their kind: those of different kinds differ in what they
+    cost."""
     by_kind: dict[Kind, list[Change]] = defaultdict(list)
     for change in changes:
-        by_kind[kind_of(change.key if isinstance(change, Removal) else change.source.key)].append(change)
+        by_kind[kind_of(change.key if isinstance(change, Removal) else change.source.key)].append(
+            change
+        )
     pieces: list[tuple[Kind, Sequence[Change]]] = []
     sizes = shard_sizes(work, settings)
     for kind, of_kind in by_kind.items():
@@ -67,7 +92,10 @@ def _pieces(changes: Sequence[Change], work: ObjectStore, settings: Settings) ->
 
 def versions() -> dict[str, str]:
     """The versions that stand in plans and manifests."""
-    return {name: importlib.metadata.version(name) for name in ("mmsearch", "pillow", "pyarrow", "pymilvus")}
+    return {
+        name: importlib.metadata.version(name)
+        for name in ("mmsearch", "pillow", "pyarrow", "pymilvus")
+    }
 
 
 def cut(things: Sequence[T], size: int) -> list[Sequence[T]]:
@@ -76,10 +104,15 @@ def cut(things: Sequence[T], size: int) -> list[Sequence[T]]:
 
 
 def _moment(manifest: Manifest, target: Target, stores: Stores) -> datetime:
-    """Now, before looking; but later than what the ledger saw of these assets while a clock was ahead, or their changes
-    would count as old until that moment has come (a hybrid logical clock: Kulkarni et al., 2014)."""
+    """Now, before looking; but later than what the ledger saw of these assets while a clock was
+    ahead, or their changes would count as old until that moment has come (a hybrid logical clock:
+    Kulkarni et al., 2014)."""
     names = [asset_id(stores.catalog.bucket, key) for key in manifest.keys]
-    seen = [one.observed_at for one in stores.ledger.look_up(target.target_id, names).values() if one.observed_at]
+    seen = [
+        one.observed_at
+        for one in stores.ledger.look_up(target.target_id, names).values()
+        if one.observed_at
+    ]
     return max([datetime.now(UTC), *(moment + timedelta(microseconds=1) for moment in seen)])
 
 
@@ -101,12 +134,17 @@ def _look(
         was, owner = known.get(name), owners[key]
         if found is None:
             verdict = "removed" if was and not manifest.partial else "gone_before_indexed"
-            changes += [Removal(asset_id=name, bucket=catalog.bucket, key=key)] if verdict == "removed" else []
+            changes += (
+                [Removal(asset_id=name, bucket=catalog.bucket, key=key)]
+                if verdict == "removed"
+                else []
+            )
         else:
             asset = Asset(asset_id=name, product_id=owner or "", kind=kind_of(key), source=found)  # type: ignore[arg-type]
             product = products.get(owner) if owner else None
             verdict = _verdict(asset, product, was)
-            failed = was is not None and was.failure_kind is not None  # all of it, or a part of what is live
+            # all of it, or a part of what is live
+            failed = was is not None and was.failure_kind is not None
             if verdict in _AGAIN and (manifest.redo or (manifest.retry and failed)):
                 verdict = "redone"
             changes += [asset] if verdict in ("added", "changed", "redone") else []
@@ -135,8 +173,8 @@ def _seen(manifest: Manifest, keys: Sequence[str], catalog: ObjectStore) -> list
 
 
 def _sold_by_now(waiting: Sequence[Asset], ledger: Ledger) -> list[Asset]:
-    """Those whose product came since we asked: whoever took that feed looked for pictures that wait, and may have come
-    before these did."""
+    """Those whose product came since we asked: whoever took that feed looked for pictures that
+    wait, and may have come before these did."""
     sold = ledger.products([asset.product_id for asset in waiting if asset.product_id])
     return [asset for asset in waiting if asset.product_id in sold]
 
@@ -148,7 +186,11 @@ def _moved(manifest: Manifest, target: Target, ledger: Ledger) -> list[Removal]:
 
 def _verdict(asset: Asset, product: Product | None, was: Known | None) -> str:
     if product is None:
-        return "waiting_for_product" if was is None or was.state == "waiting_for_product" else "withdrawn"
+        return (
+            "waiting_for_product"
+            if was is None or was.state == "waiting_for_product"
+            else "withdrawn"
+        )
     if was is None or was.state == "waiting_for_product":
         return "added"
     same = (was.source_version, was.product_id) == (asset.source.version, asset.product_id)
@@ -160,7 +202,9 @@ def _verdict(asset: Asset, product: Product | None, was: Known | None) -> str:
 
 
 def _withdrawal(asset: Asset) -> Withdrawal:
-    return Withdrawal(asset_id=asset.asset_id, product_id=asset.product_id, kind=asset.kind, source=asset.source)
+    return Withdrawal(
+        asset_id=asset.asset_id, product_id=asset.product_id, kind=asset.kind, source=asset.source
+    )
 
 
 def _freeze(
@@ -176,7 +220,9 @@ def _freeze(
     for number, (kind, piece) in enumerate(pieces):
         path = shard_path(batch, number)
         owners = {change.product_id for change in piece if isinstance(change, Asset)}
-        products = sorted(ledger.products(list(owners)).values(), key=lambda product: product.product_id)
+        products = sorted(
+            ledger.products(list(owners)).values(), key=lambda product: product.product_id
+        )
         work.put(f"{path}/changes.parquet", dump(piece, Change))
         work.put(f"{path}/products.parquet", dump(products, Product))
         shards[path], shard_kinds[path] = len(piece), str(kind)

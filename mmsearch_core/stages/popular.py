@@ -51,7 +51,7 @@ QUERIES = f"""
            regexp_replace(text, '[^\\x00-\\x7F]', chr(1), 'g') AS letters,
            (locale, text) IN (SELECT (locale, text) FROM pinned) AS pinned
     FROM weighed
-"""  # noqa: S608
+"""  # noqa: S608 no input in it
 # One Chinese character more or less is another word, not a typing error; so only ASCII is merged.
 # ``letters`` has one byte for each character, as edits are counted by them.
 MISTYPED = f"""
@@ -64,7 +64,7 @@ MISTYPED = f"""
         FROM queries WHERE NOT pinned AND text = letters AND length(text) >= {SHORTEST_MERGED})
     SELECT rank FROM candidates LEFT JOIN known USING (word)
     GROUP BY rank HAVING bool_or(coalesce(known.queries, 0) <= CAST(heavy AS INTEGER))
-"""  # noqa: S608
+"""  # noqa: S608 no input in it
 # Two texts are one edit apart only if they, or what is left of them without one character, are
 # equal somewhere: the symmetric delete index of SymSpell (Garbe, 2012). It meets few pairs, and the
 # distance decides among them.
@@ -85,9 +85,9 @@ MERGED = f"""
     WHERE large.weight > {OUTWEIGHS} * small.weight
       AND damerau_levenshtein(small.letters, large.letters) = 1
     GROUP BY small.rank
-"""  # noqa: S608
-# A target may itself be merged into a heavier one, which ranks before it. Weights grow fivefold from
-# step to step, so this ends.
+"""  # noqa: S608 no input in it
+# A target may itself be merged into a heavier one, which ranks before it. Weights grow fivefold
+# from step to step, so this ends.
 PUBLISHED = """
     WITH RECURSIVE chain AS (
         SELECT rank, target FROM merged
@@ -139,7 +139,9 @@ def popular_queries(
         if pinned:
             database.executemany("INSERT INTO pinned VALUES (?, ?)", pinned)
         limit = (now + AHEAD).replace(tzinfo=None)
-        events, unreadable, unusable, ahead, newest = database.execute(COUNTS, {"limit": limit}).fetchone()
+        events, unreadable, unusable, ahead, newest = database.execute(
+            COUNTS, {"limit": limit}
+        ).fetchone()
         counts = {
             "events": int(events),
             "log_lines_unreadable": int(unreadable),
@@ -150,7 +152,9 @@ def popular_queries(
     return Popular(queries=tuple(_in_order(found, pinned)), counts=counts)
 
 
-def _ranked(database: Any, settings: QueryLog, limit: datetime, newest: datetime) -> list[tuple[Any, ...]]:
+def _ranked(
+    database: Any, settings: QueryLog, limit: datetime, newest: datetime
+) -> list[tuple[Any, ...]]:
     window = {
         "limit": limit,
         "newest": newest,
@@ -161,11 +165,15 @@ def _ranked(database: Any, settings: QueryLog, limit: datetime, newest: datetime
     database.execute(QUERIES, window)
     database.execute(MISTYPED)
     database.execute(MERGED)
-    rows: list[tuple[Any, ...]] = database.execute(PUBLISHED, {"popular": settings.popular}).fetchall()
+    rows: list[tuple[Any, ...]] = database.execute(
+        PUBLISHED, {"popular": settings.popular}
+    ).fetchall()
     return rows
 
 
-def _in_order(found: Sequence[tuple[Any, ...]], pinned: Sequence[tuple[str, str]]) -> Iterator[PopularQuery]:
+def _in_order(
+    found: Sequence[tuple[Any, ...]], pinned: Sequence[tuple[str, str]]
+) -> Iterator[PopularQuery]:
     """Pinned queries come first, also those that nobody asked."""
     asked = {(text, locale): (weight, aliases) for text, locale, weight, aliases in found}
     for text, locale in dict.fromkeys([*pinned, *asked]):
@@ -187,5 +195,5 @@ def _counting(folder: Path, sums: Sequence[Path]) -> Iterator[Any]:
     options = {"memory_limit": "600MB", "threads": 2, "preserve_insertion_order": False}
     with duckdb.connect(folder / "popular.duckdb", config=options) as database:
         files = ", ".join(f"'{file}'" for file in sums)
-        database.execute(f"CREATE VIEW sums AS SELECT * FROM read_parquet([{files}])")  # noqa: S608
+        database.execute(f"CREATE VIEW sums AS SELECT * FROM read_parquet([{files}])")  # noqa: S608 no input in it
         yield database

@@ -1,4 +1,5 @@
-"""publish: judgements become the lists of one generation, and one conditional write makes it current."""
+"""publish: judgements become the lists of one generation, and one conditional write makes it
+current."""
 
 import tempfile
 from collections.abc import Mapping
@@ -38,21 +39,25 @@ TRIES = 3
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Approval:
-    """A person's word. ``seen`` is the verdict that they had in front of them; None: nobody approved."""
+    """A person's word. ``seen`` is the verdict that they had in front of them; None: nobody
+    approved."""
 
     seen: Verdict | None = None
 
     def covers(self, verdict: Verdict) -> bool:
-        """Whether nothing that is asked now is worse than what was approved: another generation may have become
-        current meanwhile."""
+        """Whether nothing that is asked now is worse than what was approved: another generation may
+        have become current meanwhile."""
         return self.seen is not None and not worse(verdict.gates, self.seen.gates)
 
 
-def run(*, batch: BatchId, work: ObjectStore, ledger: Ledger, settings: Search, approve: bool) -> dict[str, Any]:
+def run(
+    *, batch: BatchId, work: ObjectStore, ledger: Ledger, settings: Search, approve: bool
+) -> dict[str, Any]:
     """Publish what the batch judged, unless it equals what is current; returns the task's report.
 
-    ``approve``: a person saw ``runs/<batch>/gates.json`` and approves. Raises HeldForApproval where a person has to,
-    and StopEverything where nobody can; either way the reason is on the run's page.
+    ``approve``: a person saw ``runs/<batch>/gates.json`` and approves. Raises HeldForApproval where
+    a person has to, and StopEverything where nobody can; either way the reason is on the run's
+    page.
     """
     plan = read_plan(work, batch)
     approval = Approval(seen=gates.read_verdict(work, batch) if approve else None)
@@ -62,7 +67,9 @@ def run(*, batch: BatchId, work: ObjectStore, ledger: Ledger, settings: Search, 
         if outcome.published:
             withdraw(work, ledger)
         report = search_page.write(lists, outcome, work)
-    log.info("publish.done", batch=batch, generation=outcome.generation, published=outcome.published)
+    log.info(
+        "publish.done", batch=batch, generation=outcome.generation, published=outcome.published
+    )
     if outcome.refused:
         raise type(outcome.refused)(f"{outcome.refused} See {report['page']}")
     return {"stage": "publish", **report}
@@ -90,15 +97,21 @@ def _try(lists: Lists, work: ObjectStore, settings: Search, approval: Approval) 
         current = Current(generation=lists.generation, parent=parent.generation if parent else None)
         try:
             flip(work, current, parent.pointer if parent else None)
-        except PreconditionFailed:  # somebody published, went back or held the results since we looked
+        except (
+            PreconditionFailed
+        ):  # somebody published, went back or held the results since we looked
             continue
         return replace(outcome, generation=lists.generation, published=True, approved=verdict.ask)
-    raise TryLater(f"Others published {TRIES} times while batch {lists.plan.batch} tried to: try again.")
+    raise TryLater(
+        f"Others published {TRIES} times while batch {lists.plan.batch} tried to: try again."
+    )
 
 
 def _mine(lists: Lists, work: ObjectStore, approval: Approval) -> Outcome:
     seen = gates.read_verdict(work, lists.plan.batch)
-    outcome = Outcome(generation=lists.generation, published=True, approved=approval.seen is not None)
+    outcome = Outcome(
+        generation=lists.generation, published=True, approved=approval.seen is not None
+    )
     return replace(outcome, gates=seen.gates, worst=seen.worst) if seen else outcome
 
 
@@ -106,14 +119,15 @@ def _held(verdict: Verdict, approval: Approval) -> HeldForApproval:
     if approval.seen is None:
         return gates.held(verdict)
     return HeldForApproval(
-        f"Since it was approved, other results became current, and against these it is worse "
-        f"({'; '.join(verdict.reasons)}): clear the task gates, or run python -m tasks.gates {verdict.batch}, and "
-        "approve again."
+        "Since it was approved, other results became current, and against these it is worse"
+        f" ({'; '.join(verdict.reasons)}): clear the task gates, or run python -m tasks.gates"
+        f" {verdict.batch}, and approve again."
     )
 
 
 def _write(lists: Lists, parent: Parent | None, lost: set[str], work: ObjectStore) -> None:
-    """Write the generation beside the current one; bucket files that are equal to the parent's are the parent's."""
+    """Write the generation beside the current one; bucket files that are equal to the parent's are
+    the parent's."""
     name, manifest = lists.generation, parent.manifest if parent else None
     there = _reusable(lists, manifest, lost)
     keys = {}
@@ -145,10 +159,12 @@ def _write(lists: Lists, parent: Parent | None, lost: set[str], work: ObjectStor
 
 
 def _reusable(lists: Lists, manifest: Generation | None, lost: set[str]) -> Mapping[str, str]:
-    """Keys of the parent's bucket files that hold the same bytes, by bucket number; those of an older schema or of
-    another number of buckets are not looked at."""
+    """Keys of the parent's bucket files that hold the same bytes, by bucket number; those of an
+    older schema or of another number of buckets are not looked at."""
     checksums = lists.files.checksums
     if manifest is None or manifest.schema != SCHEMA or len(manifest.buckets) != len(checksums):
         return {}
-    equal = [number for number, checksum in checksums.items() if manifest.checksums[number] == checksum]
+    equal = [
+        number for number, checksum in checksums.items() if manifest.checksums[number] == checksum
+    ]
     return {number: manifest.buckets[number] for number in equal if number not in lost}

@@ -1,4 +1,5 @@
-"""The lists of a batch of queries, decided from candidates and judgements, shard by shard: never all in memory."""
+"""The lists of a batch of queries, decided from candidates and judgements, shard by shard: never
+all in memory."""
 
 from collections import defaultdict
 from collections.abc import Iterator, Mapping, Sequence
@@ -54,7 +55,8 @@ class Summary:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Lists:
-    """All lists of a batch, on the local disk. ``rows`` and ``products`` are Parquet files, none unless asked for."""
+    """All lists of a batch, on the local disk. ``rows`` and ``products`` are Parquet files, none
+    unless asked for."""
 
     plan: Plan
     summary: Summary
@@ -64,8 +66,8 @@ class Lists:
 
     @property
     def generation(self) -> GenerationId:
-        """The name of the generation that this batch makes of them. Another batch with the same lists has another
-        name, so that a batch knows what it published."""
+        """The name of the generation that this batch makes of them. Another batch with the same
+        lists has another name, so that a batch knows what it published."""
         made_at, content = self.plan.made_at, self.files.content
         return GenerationId(f"{made_at:%Y%m%dT%H%M%S}-{digest(self.plan.batch, content)[:8]}")
 
@@ -84,10 +86,14 @@ def collect(plan: Plan, work: ObjectStore, settings: Search, folder: Path, *, ro
     products = folder / "products.parquet" if rows else None
     if products:
         write_products(spool.products, products)
-    return Lists(plan=plan, summary=summary, files=spool.finish(), rows=row_files.paths, products=products)
+    return Lists(
+        plan=plan, summary=summary, files=spool.finish(), rows=row_files.paths, products=products
+    )
 
 
-def _by_shard(plan: Plan, work: ObjectStore, settings: Search, summary: Summary) -> Iterator[list[ResultSet]]:
+def _by_shard(
+    plan: Plan, work: ObjectStore, settings: Search, summary: Summary
+) -> Iterator[list[ResultSet]]:
     for path in sorted(plan.shards):
         shard = Shard(work, path)  # it keeps what it has read, so none outlives its turn
         reports = [_report(shard, stage) for stage in STAGES]
@@ -99,7 +105,9 @@ def _by_shard(plan: Plan, work: ObjectStore, settings: Search, summary: Summary)
 def _report(shard: Shard, stage: str) -> ShardReport:
     report = shard.report(stage)
     if report is None:
-        raise StageMissing(f"{shard.path} has no report of {stage}: look at that task's log, mend it and clear it.")
+        raise StageMissing(
+            f"{shard.path} has no report of {stage}: look at that task's log, mend it and clear it."
+        )
     return report
 
 
@@ -118,22 +126,37 @@ def result_sets(shard: Shard, settings: Search) -> list[ResultSet]:
             query=query.text,
             locale=query.locale,
             weight=popular[query.query_key].weight,
-            aliases=tuple(query_key(alias, query.locale) for alias in popular[query.query_key].aliases),
+            aliases=tuple(
+                query_key(alias, query.locale) for alias in popular[query.query_key].aliases
+            ),
             hits=tuple(decide(candidates[query.query_key], judgements[query.query_key], settings)),
         )
         for query in shard.read("standard", StandardQuery)
     ]
 
 
-def decide(candidates: Sequence[Candidate], judgements: Mapping[ProductId, Judgement], settings: Search) -> list[Hit]:
-    """相关 by relevance to two digits, equals in fused order, then unjudged in fused order. 不相关 is dropped, but for
-    lists below ``min_hits``: these are topped up in fused order with hits that nobody vouches for (verdict None)."""
+def decide(
+    candidates: Sequence[Candidate], judgements: Mapping[ProductId, Judgement], settings: Search
+) -> list[Hit]:
+    """相关 by relevance to two digits, equals in fused order, then unjudged in fused order. 不相关
+    is dropped, but for lists below ``min_hits``: these are topped up in fused order with hits that
+    nobody vouches for (verdict None)."""
     ranked = sorted(candidates, key=lambda found: (-found.fused, found.product_id))
-    good = [found for found in ranked if (said := judgements.get(found.product_id)) and said.verdict == "相关"]
+    good = [
+        found
+        for found in ranked
+        if (said := judgements.get(found.product_id)) and said.verdict == "相关"
+    ]
     good.sort(key=lambda found: -round(judgements[found.product_id].relevance, DIGITS))
     unjudged = [found for found in ranked if found.product_id not in judgements]
-    bad = [found for found in ranked if (said := judgements.get(found.product_id)) and said.verdict == "不相关"]
-    hits = [_hit(found, judgements[found.product_id]) for found in good] + [_hit(found, None) for found in unjudged]
+    bad = [
+        found
+        for found in ranked
+        if (said := judgements.get(found.product_id)) and said.verdict == "不相关"
+    ]
+    hits = [_hit(found, judgements[found.product_id]) for found in good] + [
+        _hit(found, None) for found in unjudged
+    ]
     spare = max(0, settings.min_hits - len(hits))
     return (hits + [_hit(found, None) for found in bad[:spare]])[: settings.hits]
 

@@ -1,4 +1,5 @@
-"""retrieve: a standard query becomes the products worth judging, from CLIP, SBERT and BM25 legs fused by rank."""
+"""retrieve: a standard query becomes the products worth judging, from CLIP, SBERT and BM25 legs
+fused by rank."""
 
 from collections import defaultdict
 from collections.abc import Callable, Mapping, Sequence
@@ -40,8 +41,9 @@ def recipe(settings: Search, clip: str, sbert: str) -> Recipe:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Leg:
-    """One way to look for queries. ``looked_for`` has one entry per query (a vector or a text), None where this leg
-    cannot look for that query; ``search`` takes entries and a number of rows and finds rows for each."""
+    """One way to look for queries. ``looked_for`` has one entry per query (a vector or a text),
+    None where this leg cannot look for that query; ``search`` takes entries and a number of rows
+    and finds rows for each."""
 
     name: str
     looked_for: Sequence[Any]
@@ -50,7 +52,8 @@ class Leg:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Retrieved:
-    """What was retrieved for one query: the rows that each leg found, and the products that can be shown."""
+    """What was retrieved for one query: the rows that each leg found, and the products that can be
+    shown."""
 
     found: Found
     candidates: Sequence[Candidate]
@@ -63,15 +66,21 @@ class Legs:
         self._index, self._clip, self._sbert = index, clip, sbert
 
     def for_queries(
-        self, collection: str, queries: Sequence[StandardQuery], pictures: Sequence[bytes | None] = ()
+        self,
+        collection: str,
+        queries: Sequence[StandardQuery],
+        pictures: Sequence[bytes | None] = (),
     ) -> list[Leg]:
-        """All legs; ``pictures`` (normalised, JPEG) are those of queries that have one. The models are asked here."""
+        """All legs; ``pictures`` (normalised, JPEG) are those of queries that have one. The models
+        are asked here."""
         wordings = [query.wording.get("en", query.text) for query in queries]
         vectors_of = {
             self._clip.space: self._with_pictures(self._clip.embed(wordings), pictures),
             self._sbert.space: self._sbert.embed(wordings),
         }
-        legs = [self._by_vector(collection, space, vectors) for space, vectors in vectors_of.items()]
+        legs = [
+            self._by_vector(collection, space, vectors) for space, vectors in vectors_of.items()
+        ]
         for language in LANGUAGES:
             texts = [" ".join(query.keywords.get(language, ())) for query in queries]
             search = partial(self._index.search_text, collection, language)
@@ -84,7 +93,9 @@ class Legs:
 
     def _by_vector(self, collection: str, space: str, vectors: Sequence[Vector | BadRecord]) -> Leg:
         looked_for = [None if isinstance(vector, BadRecord) else vector for vector in vectors]
-        return Leg(name=space, looked_for=looked_for, search=partial(self._index.search, collection, space))
+        return Leg(
+            name=space, looked_for=looked_for, search=partial(self._index.search, collection, space)
+        )
 
     def _with_pictures(
         self, said: Sequence[Vector | BadRecord], pictures: Sequence[bytes | None]
@@ -107,13 +118,17 @@ def _sum(said: Vector | BadRecord, seen: Vector | BadRecord) -> Vector | BadReco
 
 
 def retrieve(
-    queries: Sequence[StandardQuery], legs: Sequence[Leg], stores: Stores, target: Target, settings: Search
+    queries: Sequence[StandardQuery],
+    legs: Sequence[Leg],
+    stores: Stores,
+    target: Target,
+    settings: Search,
 ) -> list[Retrieved]:
     """Each query's candidates: products that the feed has in stock and whose rows are live.
 
-    Every leg is asked for ``per_leg`` rows of all queries at once. Where too few of them can be shown (sold out, rows
-    of builds that are not live, many rows of one product) and there are more, the legs of that query are asked for
-    twice as many rows, and so on up to ``deepest``.
+    Every leg is asked for ``per_leg`` rows of all queries at once. Where too few of them can be
+    shown (sold out, rows of builds that are not live, many rows of one product) and there are more,
+    the legs of that query are asked for twice as many rows, and so on up to ``deepest``.
     """
     found: list[dict[str, list[Match]]] = [{} for _ in queries]
     candidates: list[list[Candidate]] = [[] for _ in queries]
@@ -123,7 +138,9 @@ def retrieve(
         for leg in legs:
             _look(leg, asked[leg.name], rows, found)
         touched = sorted({place for places in asked.values() for place in places})
-        sold = sellable([queries[n] for n in touched], [found[n] for n in touched], stores, target, settings)
+        sold = sellable(
+            [queries[n] for n in touched], [found[n] for n in touched], stores, target, settings
+        )
         for place, products in zip(touched, sold, strict=True):
             candidates[place] = products
         short = [place for place in touched if len(candidates[place]) < settings.candidates]
@@ -131,10 +148,15 @@ def retrieve(
         deeper = min(2 * rows, settings.deepest)
         asked = full if deeper > rows else {}
         rows = deeper
-    return [Retrieved(found=rows_of, candidates=own) for rows_of, own in zip(found, candidates, strict=True)]
+    return [
+        Retrieved(found=rows_of, candidates=own)
+        for rows_of, own in zip(found, candidates, strict=True)
+    ]
 
 
-def _look(leg: Leg, places: Sequence[int], rows: int, found: Sequence[dict[str, list[Match]]]) -> None:
+def _look(
+    leg: Leg, places: Sequence[int], rows: int, found: Sequence[dict[str, list[Match]]]
+) -> None:
     """Put what the leg finds for the queries at these places into ``found``."""
     able = [place for place in places if leg.looked_for[place] is not None]
     for place in places:
@@ -147,8 +169,11 @@ def _look(leg: Leg, places: Sequence[int], rows: int, found: Sequence[dict[str, 
             found[place][leg.name] = matches
 
 
-def fuse(query: StandardQuery, found: Found, known: Mapping[AssetId, Known], settings: Search) -> list[Candidate]:
-    """Reciprocal rank fusion over products: in each leg a product stands where its best live row stands.
+def fuse(
+    query: StandardQuery, found: Found, known: Mapping[AssetId, Known], settings: Search
+) -> list[Candidate]:
+    """Reciprocal rank fusion over products: in each leg a product stands where its best live row
+    stands.
 
     Rows whose build is not live in the ledger are dropped. Ties by product id.
     """
@@ -165,10 +190,15 @@ def fuse(query: StandardQuery, found: Found, known: Mapping[AssetId, Known], set
                 ranks[asset.product_id][leg] = place
                 best.setdefault(asset.product_id, match)
     fused = {
-        product: sum(1 / (settings.rrf_k + rank) for rank in legs.values()) for product, legs in ranks.items() if legs
+        product: sum(1 / (settings.rrf_k + rank) for rank in legs.values())
+        for product, legs in ranks.items()
+        if legs
     }
     order = sorted(fused, key=lambda product: (-fused[product], product))[: settings.candidates]
-    return [_candidate(query, product, best[product], known, ranks[product], fused[product]) for product in order]
+    return [
+        _candidate(query, product, best[product], known, ranks[product], fused[product])
+        for product in order
+    ]
 
 
 def stage(
@@ -186,7 +216,9 @@ def stage(
 
     def run(queries: Sequence[StandardQuery], tally: Tally) -> list[Outcome]:
         (target,) = planned
-        retrieved = retrieve(queries, legs.for_queries(target.collection, queries), stores, target, settings)
+        retrieved = retrieve(
+            queries, legs.for_queries(target.collection, queries), stores, target, settings
+        )
         tally["searches"] += sum(len(each.found) for each in retrieved)
         return [each.candidates for each in retrieved]
 
@@ -208,9 +240,14 @@ def _check_spaces(plan: Plan, clip: Embedder, sbert: Embedder) -> None:
 
 
 def sellable(
-    queries: Sequence[StandardQuery], found: Sequence[Found], stores: Stores, target: Target, settings: Search
+    queries: Sequence[StandardQuery],
+    found: Sequence[Found],
+    stores: Stores,
+    target: Target,
+    settings: Search,
 ) -> list[list[Candidate]]:
-    """Candidates of live rows of products that the feed has in stock; the ledger is asked once for all."""
+    """Candidates of live rows of products that the feed has in stock; the ledger is asked once for
+    all."""
     assets = {match.asset_id for legs in found for matches in legs.values() for match in matches}
     known = stores.ledger.look_up(target.target_id, list(assets))
     products = stores.ledger.products(list({asset.product_id for asset in known.values()}))

@@ -1,4 +1,5 @@
-"""rollback: an older generation becomes current again, and nothing is published until a person releases it."""
+"""rollback: an older generation becomes current again, and nothing is published until a person
+releases it."""
 
 from collections.abc import Callable
 from dataclasses import dataclass, replace
@@ -8,7 +9,13 @@ import structlog
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from mmsearch_core.codec import from_json, to_json
-from mmsearch_core.errors import BadSettings, PreconditionFailed, StageMissing, StopEverything, TryLater
+from mmsearch_core.errors import (
+    BadSettings,
+    PreconditionFailed,
+    StageMissing,
+    StopEverything,
+    TryLater,
+)
 from mmsearch_core.ports import Ledger, ObjectStore
 from mmsearch_core.records.ids import BatchId, GenerationId, digest
 from mmsearch_core.serving.generation import (
@@ -29,7 +36,8 @@ NAMED = 5  # generations that an error offers
 
 
 class Request(BaseModel):
-    """The form's field and the run that sends it; an empty ``generation`` is the parent of the current one."""
+    """The form's field and the run that sends it; an empty ``generation`` is the parent of the
+    current one."""
 
     model_config = ConfigDict(extra="forbid", frozen=True)
 
@@ -52,14 +60,16 @@ def read_request(request: str) -> Request:
     except ValidationError as error:
         first = error.errors()[0]
         name = ".".join(str(part) for part in first["loc"]) or "The request"
-        raise BadSettings(f"{name} is wrong ({first['msg']}): correct it in the form of the run.") from error
+        raise BadSettings(
+            f"{name} is wrong ({first['msg']}): correct it in the form of the run."
+        ) from error
 
 
 def run(*, request: Request, work: ObjectStore, ledger: Ledger) -> dict[str, Any]:
     """Point ``results/CURRENT`` at the generation and hold it; returns the task's report.
 
-    Raises StageMissing where that generation is not whole, StopEverything where another one became current since the
-    run began.
+    Raises StageMissing where that generation is not whole, StopEverything where another one became
+    current since the run began.
     """
     step = _decided(request, work)
     target = read_generation(work, step.after)
@@ -67,7 +77,8 @@ def run(*, request: Request, work: ObjectStore, ledger: Ledger) -> dict[str, Any
     def back(pointer: Pointer) -> Current:
         if pointer.current.generation not in (step.before, step.after):
             raise StopEverything(
-                f"{pointer.current.generation} became current meanwhile: look at it, then start another run."
+                f"{pointer.current.generation} became current meanwhile: look at it, then start"
+                " another run."
             )
         return Current(generation=target.generation, parent=target.parent, hold=True)
 
@@ -105,7 +116,9 @@ def _decided(request: Request, work: ObjectStore) -> Step:
 
 def _parent(work: ObjectStore, current: Current) -> GenerationId:
     if current.parent is None:
-        raise StageMissing(f"{current.generation} is the first generation: name one to go to.{_offer(work)}")
+        raise StageMissing(
+            f"{current.generation} is the first generation: name one to go to.{_offer(work)}"
+        )
     return current.parent
 
 
@@ -120,7 +133,11 @@ def _check_whole(work: ObjectStore, name: GenerationId) -> None:
 
 def _offer(work: ObjectStore) -> str:
     """Generations to choose from, newest first; names begin with the moment of their plan."""
-    names = {found.key.split("/")[1] for found in work.list("results/") if found.key.endswith("/manifest.json")}
+    names = {
+        found.key.split("/")[1]
+        for found in work.list("results/")
+        if found.key.endswith("/manifest.json")
+    }
     return f" There are {', '.join(sorted(names, reverse=True)[:NAMED])}." if names else ""
 
 

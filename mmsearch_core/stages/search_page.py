@@ -1,4 +1,5 @@
-"""The page of a batch of the search line: what was worked out, what the gates say, whether it was published."""
+"""The page of a batch of the search line: what was worked out, what the gates say, whether it was
+published."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -19,8 +20,9 @@ from mmsearch_core.stages.result_lists import Lists, Summary
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Outcome:
-    """What became of the batch: the generation that holds its results (None where none does), whether this batch
-    published it, what the gates said, whether a person approved, and why it was refused."""
+    """What became of the batch: the generation that holds its results (None where none does),
+    whether this batch published it, what the gates said, whether a person approved, and why it was
+    refused."""
 
     generation: GenerationId | None = None
     published: bool = False
@@ -47,7 +49,12 @@ def write(lists: Lists, outcome: Outcome, work: ObjectStore) -> dict[str, Any]:
     shards = [Shard(work, path) for path in sorted(plan.shards)[:1]]
     shown, seen = night_results.shown(summary.first, shards, work)
     facts = run_facts.of_search(
-        {**report, "shown": shown, "empty": summary.empty, "without": summary.queries - summary.answered},
+        {
+            **report,
+            "shown": shown,
+            "empty": summary.empty,
+            "without": summary.queries - summary.answered,
+        },
         plan=plan,
         checks=[*_checks(plan, summary, totals, outcome, work), *_gates(outcome)],
         failures=listed,
@@ -59,7 +66,8 @@ def write(lists: Lists, outcome: Outcome, work: ObjectStore) -> dict[str, Any]:
 
 
 def refused(error: StopEverything, lists: Lists, work: ObjectStore) -> StopEverything:
-    """Write the page of a batch that is not published; returns the error with the page's address."""
+    """Write the page of a batch that is not published; returns the error with the page's
+    address."""
     page = write(lists, Outcome(refused=error), work)["page"]
     return type(error)(f"{error} See {page}")
 
@@ -72,7 +80,11 @@ def _checks(
     current = read_current(work)
     now = current.generation if current else None
     return [
-        Check(name="Every popular query came through", held=asked == read, found=f"{asked} mined, {read} standardized"),
+        Check(
+            name="Every popular query came through",
+            held=asked == read,
+            found=f"{asked} mined, {read} standardized",
+        ),
         Check(
             name="Every query that was understood has its list",
             held=summary.queries == asked - lost,

@@ -1,5 +1,5 @@
-"""select: what a backfill asks for becomes batches. Nothing is ever removed by one: what a listing of one day does not
-show may lie in another."""
+"""select: what a backfill asks for becomes batches. Nothing is ever removed by one: what a listing
+of one day does not show may lie in another."""
 
 from typing import Any
 
@@ -19,7 +19,8 @@ log = structlog.get_logger()
 
 
 def run(*, asked: Selection, target: Target, stores: Stores, settings: Settings) -> dict[str, Any]:
-    """Write the manifests and record the batches; a dry run makes none. Returns the task's report."""
+    """Write the manifests and record the batches; a dry run makes none. Returns the task's
+    report."""
     found = (ref.key for ref in selected(stores.catalog, settings.catalog.pictures, asked))
     size = batch_size(settings.backfill.shards, stores.work, settings)
     recipes = [f"{stage}={recipe}" for stage, recipe in sorted(target.recipes.items())]

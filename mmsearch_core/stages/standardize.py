@@ -1,4 +1,5 @@
-"""standardize: a popular query becomes canonical wording, keywords in every language, and hard constraints."""
+"""standardize: a popular query becomes canonical wording, keywords in every language, and hard
+constraints."""
 
 from collections.abc import Mapping, Sequence
 from functools import partial
@@ -17,7 +18,9 @@ from mmsearch_core.stages.memoised import as_bytes, memoised
 
 def recipe(model: str) -> Recipe:
     """What decides a standard query."""
-    return Recipe(stage="standardize", version=1, model=model, prompt=load("standardize").digest, settings={})
+    return Recipe(
+        stage="standardize", version=1, model=model, prompt=load("standardize").digest, settings={}
+    )
 
 
 def stage(*, memo: Memo, model: VisionLanguageModel, batch: int) -> Stage[PopularQuery]:
@@ -45,7 +48,9 @@ def stage(*, memo: Memo, model: VisionLanguageModel, batch: int) -> Stage[Popula
         id_of=lambda query: query.query_key,
         work=run,
         batch=batch,
-        canary=lambda: canary.of_asking(model, question(canary.TEXT), partial(to_standard_query, query=canary.QUERY)),
+        canary=lambda: canary.of_asking(
+            model, question(canary.TEXT), partial(to_standard_query, query=canary.QUERY)
+        ),
     )
 
 

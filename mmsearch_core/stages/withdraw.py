@@ -1,4 +1,5 @@
-"""What was removed or sold out since the results were published is not to be shown: ``results/WITHDRAWN.json``."""
+"""What was removed or sold out since the results were published is not to be shown:
+``results/WITHDRAWN.json``."""
 
 from collections.abc import Iterator
 
@@ -8,7 +9,12 @@ from mmsearch_core.codec import from_json, to_json
 from mmsearch_core.errors import PreconditionFailed, SchemaMismatch
 from mmsearch_core.ports import Ledger, ObjectStore
 from mmsearch_core.records.ids import ProductId
-from mmsearch_core.serving.generation import Generation, find_generation, read_current, read_products
+from mmsearch_core.serving.generation import (
+    Generation,
+    find_generation,
+    read_current,
+    read_products,
+)
 from mmsearch_core.serving.versioned import read_versioned, replace_versioned
 from mmsearch_core.serving.withdrawn import WITHDRAWN, Withdrawn
 
@@ -18,18 +24,22 @@ TRIES = 3
 
 
 def withdraw(work: ObjectStore, ledger: Ledger) -> None:
-    """Write which products of the current lists the ledger does not have in stock, unless it is written so already.
+    """Write which products of the current lists the ledger does not have in stock, unless it is
+    written so already.
 
-    Called after anything that changes the ledger's products or the current generation, so it has to be cheap: one
-    small file of product ids, one look-up. Two writers at once are told apart by the ETag. One that lost twice need
-    not try again: whoever won the second time had read the ledger after this one began.
+    Called after anything that changes the ledger's products or the current generation, so it has to
+    be cheap: one small file of product ids, one look-up. Two writers at once are told apart by the
+    ETag. One that lost twice need not try again: whoever won the second time had read the ledger
+    after this one began.
     """
     for _ in range(TRIES):
         before = read_versioned(work, WITHDRAWN)  # first: the ledger is read after it
         manifest = _current(work)
         if manifest is None:
             return
-        now = Withdrawn(generation=manifest.generation, products=tuple(sorted(_gone(work, ledger, manifest))))
+        now = Withdrawn(
+            generation=manifest.generation, products=tuple(sorted(_gone(work, ledger, manifest)))
+        )
         if before is None and not now.products:
             return
         if before is not None and from_json(before.data, Withdrawn) == now:
@@ -44,7 +54,8 @@ def withdraw(work: ObjectStore, ledger: Ledger) -> None:
 
 
 def _current(work: ObjectStore) -> Generation | None:
-    """The current generation, if there is one that this version can read: the index line goes on without."""
+    """The current generation, if there is one that this version can read: the index line goes on
+    without."""
     current = read_current(work)
     try:
         return find_generation(work, current.generation) if current else None

@@ -1,5 +1,5 @@
-"""Models that answer at once: they look at the mean color of a picture and at a few words, so that the whole line
-means something without weights. ``calls`` counts items asked."""
+"""Models that answer at once: they look at the mean color of a picture and at a few words, so that
+the whole line means something without weights. ``calls`` counts items asked."""
 
 import io
 import json
@@ -26,7 +26,8 @@ COLORS = {
 
 
 class FakeDecoder:
-    """Opens what the real one opens, in this process: without limits of time and memory, and who dies takes all."""
+    """Opens what the real one opens, in this process: without limits of time and memory, and who
+    dies takes all."""
 
     def decode(self, items: Sequence[tuple[Kind, bytes]]) -> list[list[Decoded] | BadRecord]:
         return [self._open(kind, data) for kind, data in items]
@@ -49,9 +50,15 @@ class FakeVisionLanguageModel:
 
     def answer(self, questions: Sequence[Question]) -> list[str | BadRecord]:
         self.calls += len(questions)
-        return [self._describe(q.picture) if q.picture else self._standardize(q.text) for q in questions]
+        return [
+            self._describe(q.picture) if q.picture else self._standardize(q.text) for q in questions
+        ]
 
-    def choose(self, questions: Sequence[Question], labels: tuple[str, str]) -> list[float | BadRecord]:  # noqa: ARG002
+    def choose(
+        self,
+        questions: Sequence[Question],
+        labels: tuple[str, str],  # noqa: ARG002 - of the port
+    ) -> list[float | BadRecord]:
         self.calls += len(questions)
         return [self._judge(question.text) for question in questions]
 
@@ -75,9 +82,15 @@ class FakeVisionLanguageModel:
         colors = [color for color, (_, zh) in COLORS.items() if color in asked or zh in asked]
         if "unanswerable" in asked:
             return UnusableAnswer("The model gave up.")
-        en, zh = " ".join([*colors, "dress"]), "".join([*(COLORS[color][1] for color in colors), "连衣裙"])
+        en, zh = (
+            " ".join([*colors, "dress"]),
+            "".join([*(COLORS[color][1] for color in colors), "连衣裙"]),
+        )
         constraints = [{"attribute": "color", "values": colors, "exclude": False}] if colors else []
-        words = {"en": [*colors, "dress"], "zh": [*(COLORS[color][1] for color in colors), "连衣裙"]}
+        words = {
+            "en": [*colors, "dress"],
+            "zh": [*(COLORS[color][1] for color in colors), "连衣裙"],
+        }
         answer = {"constraints": constraints, "wording": {"en": en, "zh": zh}, "keywords": words}
         return json.dumps(answer, ensure_ascii=False)
 
@@ -102,7 +115,11 @@ class FakeEmbedder:
         answers: list[Vector | BadRecord] = []
         for item in items:
             try:
-                answers.append(self._vector(f"{nearest_color(item)} dress" if isinstance(item, bytes) else item))
+                answers.append(
+                    self._vector(
+                        f"{nearest_color(item)} dress" if isinstance(item, bytes) else item
+                    )
+                )
             except OSError:
                 answers.append(UnreadableMedia("The picture is damaged."))
         return answers

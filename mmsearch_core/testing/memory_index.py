@@ -27,7 +27,7 @@ class MemoryIndex:
         self._uuids: dict[str, str] = {}
         self._aliases: dict[str, str] = {}
 
-    def create(self, collection: str, dimensions: Mapping[str, int]) -> str:  # noqa: ARG002
+    def create(self, collection: str, dimensions: Mapping[str, int]) -> str:  # noqa: ARG002 of the protocol
         self._rows.setdefault(collection, {})
         return self._uuids.setdefault(collection, uuid.uuid4().hex)
 
@@ -36,18 +36,28 @@ class MemoryIndex:
 
     def upsert(self, collection: str, rows: Sequence[IndexRow], *, writer: int = 0) -> None:
         if collection not in self._rows:
-            raise StageMissing(f"The collection {collection} is gone: run catalog_refresh to build it again.")
+            raise StageMissing(
+                f"The collection {collection} is gone: run catalog_refresh to build it again."
+            )
         self._rows[collection].update({row.row_id: row for row in rows})
         self._writers.update({row.row_id: writer for row in rows})
         self._contents.update({row.row_id: row.content for row in rows})
         self.writes += len(rows)
 
-    def retire(self, collection: str, keep: Mapping[AssetId, Collection[RowId]], *, writer: int = 0) -> int:
+    def retire(
+        self, collection: str, keep: Mapping[AssetId, Collection[RowId]], *, writer: int = 0
+    ) -> int:
         rows = self._rows.get(collection, {}).values()
-        gone = [row.row_id for row in rows if row.asset_id in keep and row.row_id not in keep[row.asset_id]]
+        gone = [
+            row.row_id
+            for row in rows
+            if row.asset_id in keep and row.row_id not in keep[row.asset_id]
+        ]
         return len(self.remove_rows(collection, gone, writer=writer))
 
-    def remove_rows(self, collection: str, rows: Sequence[RowId], *, writer: int = 0) -> list[RowId]:
+    def remove_rows(
+        self, collection: str, rows: Sequence[RowId], *, writer: int = 0
+    ) -> list[RowId]:
         there = self._rows.get(collection, {})
         gone = [name for name in rows if name in there and self._writers[name] <= writer]
         for name in gone:
@@ -55,28 +65,49 @@ class MemoryIndex:
         self.writes += len(gone)
         return gone
 
-    def search(self, collection: str, space: str, vectors: Sequence[Vector], limit: int) -> list[list[Match]]:
-        rows = [(row, vector) for row in self._rows[collection].values() if (vector := row.vectors[space]) is not None]
-        return [_best([(row, float(np.dot(vector, asked))) for row, vector in rows], limit) for asked in vectors]
+    def search(
+        self, collection: str, space: str, vectors: Sequence[Vector], limit: int
+    ) -> list[list[Match]]:
+        rows = [
+            (row, vector)
+            for row in self._rows[collection].values()
+            if (vector := row.vectors[space]) is not None
+        ]
+        return [
+            _best([(row, float(np.dot(vector, asked))) for row, vector in rows], limit)
+            for asked in vectors
+        ]
 
-    def search_text(self, collection: str, language: str, texts: Sequence[str], limit: int) -> list[list[Match]]:
+    def search_text(
+        self, collection: str, language: str, texts: Sequence[str], limit: int
+    ) -> list[list[Match]]:
         found = []
         for text in texts:
             words = WORDS[language].findall(text.lower())
             scored = [
-                (row, float(sum(WORDS[language].findall(row.text.lower()).count(word) for word in words)))
+                (
+                    row,
+                    float(
+                        sum(WORDS[language].findall(row.text.lower()).count(word) for word in words)
+                    ),
+                )
                 for row in self._rows[collection].values()
             ]
             found.append(_best([(row, score) for row, score in scored if score], limit))
         return found
 
     def builds(self, collection: str) -> Iterator[tuple[str, AssetId, Build]]:
-        yield from [(row.row_id, row.asset_id, row.build) for row in self._rows[collection].values()]
+        yield from [
+            (row.row_id, row.asset_id, row.build) for row in self._rows[collection].values()
+        ]
 
     def row_columns(self, collection: str) -> Iterator[pa.RecordBatch]:
         rows = list(self._rows[collection].values())
         if rows:
-            ids = [[str(getattr(row, name)) for row in rows] for name in ("row_id", "asset_id", "build")]
+            ids = [
+                [str(getattr(row, name)) for row in rows]
+                for name in ("row_id", "asset_id", "build")
+            ]
             beside = [[of[row.row_id] for row in rows] for of in (self._contents, self._writers)]
             yield pa.RecordBatch.from_pydict(
                 dict(zip(ROW_COLUMNS.names, [*ids, *beside], strict=True)), schema=ROW_COLUMNS
@@ -93,7 +124,9 @@ class MemoryIndex:
 
     def _stored(self, collection: str, wanted: Callable[[IndexRow], bool]) -> Iterator[StoredRow]:
         for row in [row for row in self._rows[collection].values() if wanted(row)]:
-            yield StoredRow(row=row, content=self._contents[row.row_id], writer=self._writers[row.row_id])
+            yield StoredRow(
+                row=row, content=self._contents[row.row_id], writer=self._writers[row.row_id]
+            )
 
     def pixels(self, collection: str) -> Iterator[tuple[AssetId, PixelsId]]:
         yield from [(row.asset_id, row.pixels) for row in self._rows[collection].values()]

@@ -18,7 +18,9 @@ class MemoryMemo:
         return {key: self._answers[recipe, key] for key in keys if (recipe, key) in self._answers}
 
     def put_many(self, recipe: RecipeId, answers: Mapping[str, bytes]) -> dict[str, bytes]:
-        return {key: self._answers.setdefault((recipe, key), answer) for key, answer in answers.items()}
+        return {
+            key: self._answers.setdefault((recipe, key), answer) for key, answer in answers.items()
+        }
 
     def forget(self, recipe: RecipeId, keys: Sequence[str]) -> None:
         for key in keys:

@@ -45,14 +45,20 @@ class MemoryStore:
         path.write_bytes(data)
         return ref
 
-    def put(self, key: str, data: bytes, *, if_none_match: bool = False, if_match: str | None = None) -> str:
+    def put(
+        self, key: str, data: bytes, *, if_none_match: bool = False, if_match: str | None = None
+    ) -> str:
         with self._lock:
             there = self._objects.get(key)
-            if (if_none_match and there) or (if_match is not None and (there is None or there[1].etag != if_match)):
+            if (if_none_match and there) or (
+                if_match is not None and (there is None or there[1].etag != if_match)
+            ):
                 raise PreconditionFailed(f"{key} is not as the caller expected.")
             etag = sha256(data).hexdigest()[:32]
             now = datetime.now(UTC)
-            ref = ObjectRef(bucket=self.bucket, key=key, etag=etag, size=len(data), last_modified=now)
+            ref = ObjectRef(
+                bucket=self.bucket, key=key, etag=etag, size=len(data), last_modified=now
+            )
             self._objects[key] = (data, ref)
             self.writes += 1
         return etag

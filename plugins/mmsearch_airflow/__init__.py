@@ -1,4 +1,5 @@
-"""What the DAGs of mmsearch are made of. Nothing here imports mmsearch_core or tasks: a stage is a command."""
+"""What the DAGs of mmsearch are made of. Nothing here imports mmsearch_core or tasks: a stage is a
+command."""
 
 from mmsearch_airflow.approval import ReportApproval, approved
 from mmsearch_airflow.defaults import (

@@ -1,7 +1,8 @@
 """Rings when messages wait in the queue of changes.
 
-3.3.2 loses events of an asset that come while a run is being made, and all of them while the DAG is paused. So a ring
-says nothing but "come": it carries no message, and it is repeated while messages wait.
+3.3.2 loses events of an asset that come while a run is being made, and all of them while the DAG is
+paused. So a ring says nothing but "come": it carries no message, and it is repeated while messages
+wait.
 """
 
 import asyncio
@@ -20,8 +21,9 @@ PAUSE = 15.0
 
 
 class Doorbell(BaseEventTrigger):  # type: ignore[misc]
-    """One event for each line that `python -m tasks._doorbell` prints; begun again when it ends. The queue is asked in
-    the stages' own environment, which is the one that has the libraries and the settings."""
+    """One event for each line that `python -m tasks._doorbell` prints; begun again when it ends.
+    The queue is asked in the stages' own environment, which is the one that has the libraries and
+    the settings."""
 
     def serialize(self) -> tuple[str, dict[str, Any]]:
         """One doorbell for all."""
@@ -47,5 +49,7 @@ class Doorbell(BaseEventTrigger):  # type: ignore[misc]
             finally:
                 if process.returncode is None:
                     process.terminate()  # its keeper ends the rest
-            self.log.warning("Nobody listens to the queue of changes (exit code %s): trying again.", code)
+            self.log.warning(
+                "Nobody listens to the queue of changes (exit code %s): trying again.", code
+            )
             await asyncio.sleep(PAUSES.get(code, PAUSE))

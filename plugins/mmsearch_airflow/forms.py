@@ -6,8 +6,15 @@ KINDS = ["picture", "video", "document"]
 REMEMBERED = ["describe", "embed_text", "embed_image"]
 
 BACKFILL_FORM = {
-    "prefix": Param("", type="string", title="Key prefix", description="Under the pictures' own prefix; all if empty."),
-    "kinds": Param(KINDS, type="array", items={"type": "string", "enum": KINDS}, examples=KINDS, title="Kinds"),
+    "prefix": Param(
+        "",
+        type="string",
+        title="Key prefix",
+        description="Under the pictures' own prefix; all if empty.",
+    ),
+    "kinds": Param(
+        KINDS, type="array", items={"type": "string", "enum": KINDS}, examples=KINDS, title="Kinds"
+    ),
     "first_day": Param(
         None,
         type=["null", "string"],
@@ -22,11 +29,20 @@ BACKFILL_FORM = {
         items={"type": "string", "enum": REMEMBERED},
         examples=REMEMBERED,
         title="Stages to redo",
-        description="They ask their models again, whatever the memo holds. None: only what is missing is done.",
+        description=(
+            "They ask their models again, whatever the memo holds. None: only what is missing is"
+            " done."
+        ),
     ),
-    "vlm": Param("", type="string", title="Qwen3-VL", description="Instead of models.vlm.", section="Models"),
-    "clip": Param("", type="string", title="CLIP", description="Instead of models.clip.", section="Models"),
-    "sbert": Param("", type="string", title="SBERT", description="Instead of models.sbert.", section="Models"),
+    "vlm": Param(
+        "", type="string", title="Qwen3-VL", description="Instead of models.vlm.", section="Models"
+    ),
+    "clip": Param(
+        "", type="string", title="CLIP", description="Instead of models.clip.", section="Models"
+    ),
+    "sbert": Param(
+        "", type="string", title="SBERT", description="Instead of models.sbert.", section="Models"
+    ),
     "budget_minutes": Param(
         None,
         type=["null", "number"],
@@ -34,7 +50,9 @@ BACKFILL_FORM = {
         title="Budget in minutes",
         description="Over it a person is asked; backfill.budget_minutes of the settings if empty.",
     ),
-    "dry_run": Param(False, type="boolean", title="Dry run", description="Estimate, and do nothing."),
+    "dry_run": Param(
+        False, type="boolean", title="Dry run", description="Estimate, and do nothing."
+    ),
 }
 HOUSEKEEPING_FORM = {
     "reasons": Param(
@@ -44,7 +62,9 @@ HOUSEKEEPING_FORM = {
         title="Reasons to try again",
         description="Kinds of failures, like UnreadableMedia; all if empty.",
     ),
-    "dry_run": Param(False, type="boolean", title="Dry run", description="Report, and remove nothing."),
+    "dry_run": Param(
+        False, type="boolean", title="Dry run", description="Report, and remove nothing."
+    ),
 }
 ROLLBACK_FORM = {
     "generation": Param(

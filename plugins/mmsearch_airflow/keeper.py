@@ -1,8 +1,9 @@
 """Stands between a task of Airflow and its stage, so that neither outlives the other.
 
-`python keeper.py PARENT COMMAND…`, leader of its own process group. The stage runs in that group; asked to end, or left
-behind by PARENT (Linux tells it; elsewhere nobody does), the keeper ends the group. It leaves the way the stage left:
-the same exit code, or the same signal. Standard library only: it costs milliseconds and needs no environment.
+`python keeper.py PARENT COMMAND…`, leader of its own process group. The stage runs in that group;
+asked to end, or left behind by PARENT (Linux tells it; elsewhere nobody does), the keeper ends the
+group. It leaves the way the stage left: the same exit code, or the same signal. Standard library
+only: it costs milliseconds and needs no environment.
 """
 
 import ctypes
@@ -35,7 +36,8 @@ def leave_like(code: int) -> int:
     """End by the signal that ended the stage, or answer its exit code."""
     if code >= 0:
         return code
-    resource.setrlimit(resource.RLIMIT_CORE, (0, 0))  # the stage may have dumped its core; once is enough
+    # the stage may have dumped its core; once is enough
+    resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
     if -code not in (signal.SIGKILL, signal.SIGSTOP):
         signal.signal(-code, signal.SIG_DFL)
     os.kill(os.getpid(), -code)

@@ -1,5 +1,5 @@
-"""The index line, once for events, once for what a comparison finds and once for backfills: the same tasks in three
-lanes."""
+"""The index line, once for events, once for what a comparison finds and once for backfills: the
+same tasks in three lanes."""
 
 from typing import Any
 
@@ -11,16 +11,20 @@ from mmsearch_airflow.operator import StageOperator
 # Airflow gives free slots of a pool to the heavier task first.
 EVENTS: dict[str, Any] = {"priority_weight": 20, "weight_rule": "absolute"}
 NIGHTLY: dict[str, Any] = {"priority_weight": 10, "weight_rule": "absolute"}
-# A backfill has one task at a time on a GPU, and none while an event's task waits for the last slot.
+# A backfill has one task at a time on a GPU, and none while an event's task waits for the last
+# slot.
 BACKFILL: dict[str, Any] = {"priority_weight": 1, "weight_rule": "absolute"}
 SHARE: dict[str, Any] = {"max_active_tis_per_dag": 1}
 
 
 def index_line(lane: dict[str, Any]) -> None:
-    """Plan the batch that the run's partition names, bring its shards through the stages, and close it."""
+    """Plan the batch that the run's partition names, bring its shards through the stages, and close
+    it."""
     gpu = {**GPU, **lane, **(SHARE if lane is BACKFILL else {})}
     plan = StageOperator(stage="plan", arguments=["{{ partition_key }}"], returns="shards", **lane)
-    close = StageOperator(stage="close", arguments=["{{ partition_key }}"], trigger_rule=TriggerRule.ALL_DONE, **lane)
+    close = StageOperator(
+        stage="close", arguments=["{{ partition_key }}"], trigger_rule=TriggerRule.ALL_DONE, **lane
+    )
 
     @task_group(prefix_group_id=False)  # type: ignore[untyped-decorator]
     def index_shard(shard: str) -> None:

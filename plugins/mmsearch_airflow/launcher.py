@@ -1,4 +1,5 @@
-"""How a stage is started and what its operator can do with it then. A container or a pod would be another `start`."""
+"""How a stage is started and what its operator can do with it then. A container or a pod would be
+another `start`."""
 
 import os
 import selectors
@@ -47,7 +48,8 @@ class Child:
             return self._process.wait()
 
     def end(self) -> None:
-        """End the stage and all that it started: politely, then not. Nothing happens when it is gone."""
+        """End the stage and all that it started: politely, then not. Nothing happens when it is
+        gone."""
         if self._process.poll() is not None:
             return
         with suppress(ProcessLookupError):
@@ -67,7 +69,8 @@ class Launcher:
 
     @classmethod
     def from_environment(cls) -> "Launcher":
-        """`MMSEARCH_PYTHON` may name another environment's interpreter, `MMSEARCH_HOME` another folder than ours."""
+        """`MMSEARCH_PYTHON` may name another environment's interpreter, `MMSEARCH_HOME` another
+        folder than ours."""
         home = os.environ.get("MMSEARCH_HOME") or Path(__file__).parents[2]
         return cls(python=os.environ.get("MMSEARCH_PYTHON") or sys.executable, home=Path(home))
 
@@ -78,7 +81,9 @@ class Launcher:
 
     def environment(self) -> dict[str, str]:
         """Our environment without Airflow's own settings and secrets."""
-        ours = {name: value for name, value in os.environ.items() if not name.startswith("AIRFLOW_")}
+        ours = {
+            name: value for name, value in os.environ.items() if not name.startswith("AIRFLOW_")
+        }
         return ours | {"PYTHONUNBUFFERED": "1"}
 
     def start(self, stage: str, arguments: Sequence[str]) -> Child:

@@ -1,4 +1,5 @@
-"""The one operator of mmsearch: a task is a stage, a stage is a command, and its exit code says what happens next."""
+"""The one operator of mmsearch: a task is a stage, a stage is a command, and its exit code says
+what happens next."""
 
 import json
 from collections.abc import Mapping, Sequence
@@ -11,7 +12,8 @@ from mmsearch_airflow.launcher import Child, Launcher
 
 TRY_AGAIN: type[Exception] = AirflowException
 GIVE_UP: type[Exception] = AirflowFailException
-# What each exit code means to Airflow. One that is not here is a bug of the stage, and a retry would meet it again.
+# What each exit code means to Airflow. One that is not here is a bug of the stage, and a retry
+# would meet it again.
 OUTCOMES: Mapping[int, type[Exception]] = {
     75: TRY_AGAIN,  # something that the stage needs is away
     78: GIVE_UP,  # a person must act
@@ -21,7 +23,8 @@ OUTCOMES: Mapping[int, type[Exception]] = {
 
 
 def outcome(code: int) -> type[Exception] | None:
-    """The exception for an exit code; None when done. A signal (-9, or 137 from a shell) asks for another try."""
+    """The exception for an exit code; None when done. A signal (-9, or 137 from a shell) asks for
+    another try."""
     if code == 0:
         return None
     return TRY_AGAIN if code < 0 or code > 128 else OUTCOMES.get(code, GIVE_UP)
@@ -32,10 +35,10 @@ class StageOperator(BaseOperator):  # type: ignore[misc]
 
     :param stage: the stage; also the task's id.
     :param arguments: its arguments; templated.
-    :param returns: the field of the report that the task returns, which tasks can be mapped over. The whole report is
-        the XCom `report`.
-    :param partitions: the asset that gets one partition for each key in the returned list. An empty list skips the
-        task, since a task that succeeds always touches its assets.
+    :param returns: the field of the report that the task returns, which tasks can be mapped over.
+        The whole report is the XCom `report`.
+    :param partitions: the asset that gets one partition for each key in the returned list. An empty
+        list skips the task, since a task that succeeds always touches its assets.
     """
 
     template_fields: Sequence[str] = ("arguments",)
@@ -82,7 +85,8 @@ class StageOperator(BaseOperator):  # type: ignore[misc]
             self._child.end()
 
     def _run(self) -> dict[str, Any]:
-        """The stage's report, its output in the log on the way; or the exception that its exit code stands for."""
+        """The stage's report, its output in the log on the way; or the exception that its exit code
+        stands for."""
         last = {"stdout": "", "stderr": ""}
         self._child = Launcher.from_environment().start(self.stage, self.arguments)
         try:
@@ -103,5 +107,7 @@ class StageOperator(BaseOperator):  # type: ignore[misc]
         except ValueError:
             report = None
         if not isinstance(report, dict):
-            raise AirflowFailException(f"{self.stage} ended well, yet its last line is no report: {line[:200]!r}.")
+            raise AirflowFailException(
+                f"{self.stage} ended well, yet its last line is no report: {line[:200]!r}."
+            )
         return report

@@ -17,7 +17,9 @@ class Deaf(MemoryStore):
     def get(self, key: str, *, if_match: str | None = None) -> bytes | None:
         return super().get(key, if_match=None if "get" in self.ignored else if_match)
 
-    def put(self, key: str, data: bytes, *, if_none_match: bool = False, if_match: str | None = None) -> str:
+    def put(
+        self, key: str, data: bytes, *, if_none_match: bool = False, if_match: str | None = None
+    ) -> str:
         return super().put(
             key,
             data,
@@ -29,25 +31,37 @@ class Deaf(MemoryStore):
 class MakesAnew(MemoryStore):
     """Takes If-Match over nothing for a plain write."""
 
-    def put(self, key: str, data: bytes, *, if_none_match: bool = False, if_match: str | None = None) -> str:
+    def put(
+        self, key: str, data: bytes, *, if_none_match: bool = False, if_match: str | None = None
+    ) -> str:
         there = self.head(key) is not None
-        return super().put(key, data, if_none_match=if_none_match, if_match=if_match if there else None)
+        return super().put(
+            key, data, if_none_match=if_none_match, if_match=if_match if there else None
+        )
 
 
 class Refuses(MemoryStore):
     """Knows no conditional writes, and says so."""
 
-    def put(self, key: str, data: bytes, *, if_none_match: bool = False, if_match: str | None = None) -> str:
+    def put(
+        self, key: str, data: bytes, *, if_none_match: bool = False, if_match: str | None = None
+    ) -> str:
         if if_none_match or if_match is not None:
-            raise BadSettings("The store lacks a feature that mmsearch needs for b (NotImplemented): use another.")
+            raise BadSettings(
+                "The store lacks a feature that mmsearch needs for b (NotImplemented): use another."
+            )
         return super().put(key, data)
 
 
 class Refusing(MemoryStore):
     """Takes every ETag for a wrong one."""
 
-    def put(self, key: str, data: bytes, *, if_none_match: bool = False, if_match: str | None = None) -> str:
-        return super().put(key, data, if_none_match=if_none_match, if_match="other" if if_match else None)
+    def put(
+        self, key: str, data: bytes, *, if_none_match: bool = False, if_match: str | None = None
+    ) -> str:
+        return super().put(
+            key, data, if_none_match=if_none_match, if_match="other" if if_match else None
+        )
 
 
 def test_a_store_that_keeps_its_promises_passes_and_is_left_as_it_was() -> None:
@@ -68,7 +82,9 @@ def test_a_store_that_keeps_its_promises_passes_and_is_left_as_it_was() -> None:
         (Refusing(), "PUT with the object's If-Match"),
     ],
 )
-def test_what_a_store_does_not_keep_is_named_in_one_sentence(store: MemoryStore, named: str) -> None:
+def test_what_a_store_does_not_keep_is_named_in_one_sentence(
+    store: MemoryStore, named: str
+) -> None:
     with pytest.raises(BadSettings, match=named) as refused:
         check(store)
     assert str(refused.value).count(". ") == 0

@@ -1,5 +1,6 @@
-"""Errors inside models: a smaller batch where memory is short, one failure where an item cannot be done, and nobody's
-fault where the device is broken. The models are stand-ins that raise what PyTorch raises."""
+"""Errors inside models: a smaller batch where memory is short, one failure where an item cannot be
+done, and nobody's fault where the device is broken. The models are stand-ins that raise what
+PyTorch raises."""
 
 from collections.abc import Callable, Sequence
 from typing import Any
@@ -18,7 +19,9 @@ from mmsearch_core.settings import Models
 
 NO_MEMORY = (
     torch.OutOfMemoryError("CUDA out of memory. Tried to allocate 2.00 GiB."),
-    RuntimeError("[enforce fail at alloc_cpu.cpp:127] err == 0. DefaultCPUAllocator: can't allocate memory"),
+    RuntimeError(
+        "[enforce fail at alloc_cpu.cpp:127] err == 0. DefaultCPUAllocator: can't allocate memory"
+    ),
     RuntimeError("CUDA error: CUBLAS_STATUS_ALLOC_FAILED when calling `cublasCreate(handle)`"),
     MemoryError(),
 )
@@ -30,7 +33,10 @@ BROKEN = (
     RuntimeError("NCCL Error 2: unhandled system error"),
     torch.AcceleratorError("HIP error: the operation cannot be performed in the present state"),
 )
-REFUSED = (RuntimeError("The size of tensor a (3) must match the size of tensor b (4)"), ValueError("too long"))
+REFUSED = (
+    RuntimeError("The size of tensor a (3) must match the size of tensor b (4)"),
+    ValueError("too long"),
+)
 
 
 class Model:
@@ -42,7 +48,9 @@ class Model:
 
     def look(self, items: Sequence[str]) -> list[np.ndarray]:
         self.sizes.append(len(items))
-        if (self.most and len(items) > self.most) or any(self.refuses and self.refuses in item for item in items):
+        if (self.most and len(items) > self.most) or any(
+            self.refuses and self.refuses in item for item in items
+        ):
             raise self.error
         return [np.eye(4, dtype=np.float32)[len(item) % 4] for item in items]
 
@@ -74,7 +82,9 @@ def by_clip(model: Model) -> Callable[[list[str]], list[Any]]:
 
 def by_vlm(model: Model) -> Callable[[list[str]], list[Any]]:
     vlm = TransformersVLM(Models())
-    vars(vlm)["_generate"] = lambda questions: ["{}" for _ in model.look([it.text for it in questions])]
+    vars(vlm)["_generate"] = lambda questions: [
+        "{}" for _ in model.look([it.text for it in questions])
+    ]
     return lambda texts: vlm.answer([Question(system="", text=text, schema={}) for text in texts])
 
 
@@ -84,7 +94,9 @@ TEXTS = [f"dress {'x' * number}" for number in range(8)]
 
 @ENGINES
 @pytest.mark.parametrize("error", NO_MEMORY, ids=str)
-def test_a_batch_that_finds_no_memory_is_done_in_smaller_ones(engine: Any, error: Exception) -> None:
+def test_a_batch_that_finds_no_memory_is_done_in_smaller_ones(
+    engine: Any, error: Exception
+) -> None:
     model = Model(error, most=2)
     answers = engine(model)(TEXTS)
     assert not [answer for answer in answers if isinstance(answer, BadRecord)]
@@ -93,15 +105,20 @@ def test_a_batch_that_finds_no_memory_is_done_in_smaller_ones(engine: Any, error
 
 @ENGINES
 @pytest.mark.parametrize("error", NO_MEMORY, ids=str)
-def test_one_item_that_finds_no_memory_is_the_environments_fault(engine: Any, error: Exception) -> None:
-    with pytest.raises(EngineBroke, match=r"^The model of models\.\w+ found no memory .* nobody is charged"):
+def test_one_item_that_finds_no_memory_is_the_environments_fault(
+    engine: Any, error: Exception
+) -> None:
+    with pytest.raises(
+        EngineBroke, match=r"^The model of models\.\w+ found no memory .* nobody is charged"
+    ):
         engine(Model(error, refuses="dress"))(TEXTS)
 
 
 @ENGINES
 @pytest.mark.parametrize("error", BROKEN, ids=str)
 def test_a_broken_device_is_not_asked_again(engine: Any, error: Exception) -> None:
-    """A CUDA error stays: every further call of the process would fail, and each record would be charged for it."""
+    """A CUDA error stays: every further call of the process would fail, and each record would be
+    charged for it."""
     model = Model(error, refuses="dress")
     with pytest.raises(EngineBroke, match=r"lost its device"):
         engine(model)(TEXTS)
@@ -121,7 +138,9 @@ def test_a_vector_that_is_none_comes_back_as_an_error(engine: Any) -> None:
         def look(self, items: Sequence[str]) -> list[np.ndarray]:
             return [np.full(4, np.nan if len(item) % 2 else 0, dtype=np.float32) for item in items]
 
-    assert all(isinstance(answer, UnusableAnswer) for answer in engine(Overflows(ValueError()))(TEXTS))
+    assert all(
+        isinstance(answer, UnusableAnswer) for answer in engine(Overflows(ValueError()))(TEXTS)
+    )
 
 
 def test_a_bug_of_ours_is_not_hidden() -> None:

@@ -1,4 +1,5 @@
-"""What Milvus says, by code and version: what passes is exit 75, what a person has to change 78, and nothing else."""
+"""What Milvus says, by code and version: what passes is exit 75, what a person has to change 78,
+and nothing else."""
 
 import inspect
 
@@ -51,7 +52,11 @@ BY_CODE: list[tuple[int, str, type[MMSearchError]]] = [
     (304, "resource group node not enough", IndexAway),
     (400, "replica not found[replica=3]", IndexAway),
     (401, "replica not available[replica=3]", IndexAway),
-    (500, "failed to search: collection=449: channel not found[channel=by-dev-rootcoord-dml_0_449v0]", IndexAway),
+    (
+        500,
+        "failed to search: collection=449: channel not found[channel=by-dev-rootcoord-dml_0_449v0]",
+        IndexAway,
+    ),
     (501, "channel lacks", IndexAway),
     (503, "channel not available[channel=by-dev-rootcoord-dml_0_449v0]", IndexAway),
     (600, "segment not found[segment=7]", IndexAway),
@@ -110,14 +115,22 @@ def test_a_code_decides(code: int, text: str, kind: type[MMSearchError]) -> None
         ("[load_collection] Retry timeout: 15.0s", IndexAway),
         ("wait for loading collection timeout, collection: mmsearch_1", IndexAway),
         ("Unexpected error, message=<Cannot invoke RPC on closed channel!>", IndexAway),
-        ("Fail connecting to server on milvus:19530, illegal connection params or server unavailable", IndexAway),
+        (
+            (
+                "Fail connecting to server on milvus:19530, illegal connection params or server"
+                " unavailable"
+            ),
+            IndexAway,
+        ),
         ("should create connection first", IndexAway),
         ("No space left on device", IndexAway),
         ("", IndexAway),
     ],
 )
 @pytest.mark.parametrize("code", [0, 1, 65535])
-def test_words_decide_where_the_code_says_nothing(code: int, text: str, kind: type[MMSearchError]) -> None:
+def test_words_decide_where_the_code_says_nothing(
+    code: int, text: str, kind: type[MMSearchError]
+) -> None:
     """Milvus Lite gives 1 to nearly everything."""
     assert type(milvus_error(MilvusException(code=code, message=text), uri=URI)) is kind
 
@@ -134,7 +147,10 @@ def test_words_decide_where_the_code_says_nothing(code: int, text: str, kind: ty
         (ConnectError(message="x"), IndexAway),
         (ConnectionNotExistException(message="x"), IndexAway),
         (MilvusUnavailableException(message="x"), IndexAway),
-        (MilvusException(6, "string value exceeds max_length"), BadSettings),  # Lite's illegal argument
+        (
+            MilvusException(6, "string value exceeds max_length"),
+            BadSettings,
+        ),  # Lite's illegal argument
         (MilvusException(6, "database 'shop' does not exist"), BadSettings),
         (MilvusException(1, "wrong", is_input_error=True), BadSettings),
         (MilvusException(grpc.StatusCode.UNAVAILABLE, "Retry timeout: 15s"), IndexAway),  # type: ignore[arg-type]
@@ -167,13 +183,19 @@ def test_every_status_of_grpc_is_named(status: grpc.StatusCode) -> None:
 
 
 def test_an_answer_that_is_too_large_is_no_outage() -> None:
-    error = RpcError(grpc.StatusCode.RESOURCE_EXHAUSTED, "trying to send message larger than max (9 vs. 8)")
+    error = RpcError(
+        grpc.StatusCode.RESOURCE_EXHAUSTED, "trying to send message larger than max (9 vs. 8)"
+    )
     assert type(milvus_error(error, uri=URI)) is BadSettings
     assert type(milvus_error(grpc.RpcError(), uri=URI)) is IndexAway
 
 
 def test_every_error_of_pymilvus_is_ours() -> None:
-    kinds = [kind for _, kind in inspect.getmembers(exceptions, inspect.isclass) if issubclass(kind, MilvusException)]
+    kinds = [
+        kind
+        for _, kind in inspect.getmembers(exceptions, inspect.isclass)
+        if issubclass(kind, MilvusException)
+    ]
     index = MilvusIndex(URI)
     for kind in kinds:
         with pytest.raises(MMSearchError), index._named_errors():
@@ -189,7 +211,9 @@ def test_neither_credentials_nor_escape_sequences_are_shown() -> None:
         assert len(shown) < 500
 
 
-@pytest.mark.parametrize("uri", ["http://me:sec#ret@milvus:x", "ftp://me:secret@milvus", "milvus.invalid"])
+@pytest.mark.parametrize(
+    "uri", ["http://me:sec#ret@milvus:x", "ftp://me:secret@milvus", "milvus.invalid"]
+)
 def test_what_is_no_address_is_said_without_its_password(uri: str) -> None:
     """Exit 78."""
     with pytest.raises(BadSettings, match=r"index\.uri") as refused:

@@ -1,4 +1,5 @@
-"""A recipe's name of a model is its weights: what a folder holds, or the commit that a hub's branch stands for."""
+"""A recipe's name of a model is its weights: what a folder holds, or the commit that a hub's branch
+stands for."""
 
 import os
 import shutil
@@ -55,7 +56,11 @@ def test_a_folder_is_named_by_its_contents(tmp_path: Path) -> None:
 def test_a_commit_is_believed_without_asking_anybody(cache: Path) -> None:
     for model, revision in (("shop/vlm", COMMITS[0]), (f"shop/vlm@{COMMITS[0]}", None)):
         source = find_model("models.vlm", model, revision)
-        assert (source.name, source.place, source.commit) == (f"shop/vlm@{COMMITS[0]}", "shop/vlm", COMMITS[0])
+        assert (source.name, source.place, source.commit) == (
+            f"shop/vlm@{COMMITS[0]}",
+            "shop/vlm",
+            COMMITS[0],
+        )
 
 
 @pytest.mark.parametrize("revision", [None, "main", "v1.2"])
@@ -88,7 +93,9 @@ def test_a_branch_that_nobody_can_resolve_is_refused(cache: Path) -> None:
         find_model("models.vlm", "shop/vlm")
 
 
-def test_a_hub_that_is_away_is_no_wrong_setting(cache: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_hub_that_is_away_is_no_wrong_setting(
+    cache: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     """Exit 75."""
 
     def away(*_: object, **__: object) -> None:
@@ -108,7 +115,9 @@ def test_precision_is_a_part_of_the_name() -> None:
     assert SbertEmbedder(Models(dtype="bfloat16")).name == SbertEmbedder(Models()).name
 
 
-@pytest.mark.parametrize("model", ["ViT-B-32", "ViT-S-32-alt", "ViT-B-32/", "/ViT", "", "hf-hub", "MobileCLIP-S1"])
+@pytest.mark.parametrize(
+    "model", ["ViT-B-32", "ViT-S-32-alt", "ViT-B-32/", "/ViT", "", "hf-hub", "MobileCLIP-S1"]
+)
 def test_an_architecture_without_weights_is_refused(model: str) -> None:
     """Its weights would be random, and other ones in each process."""
     with pytest.raises(BadSettings, match=r"models\.clip"):
@@ -129,11 +138,13 @@ def test_an_architecture_and_its_listed_weights_are_a_name() -> None:
 
 @pytest.mark.integration
 def test_exactly_the_named_commit_is_loaded(tmp_path: Path) -> None:
-    """All three models out of a cache of the hub, in a process that has no other way to them. An architecture's
-    unlisted weights are refused there, too."""
+    """All three models out of a cache of the hub, in a process that has no other way to them. An
+    architecture's unlisted weights are refused there, too."""
     for name in ("clip", "sbert", "qwen3vl"):
         remember(tmp_path / "hub", f"shop/{name}", COMMITS[0])
-        shutil.copytree(MODELS / name, tmp_path / f"hub/models--shop--{name}/snapshots/{COMMITS[0]}")
+        shutil.copytree(
+            MODELS / name, tmp_path / f"hub/models--shop--{name}/snapshots/{COMMITS[0]}"
+        )
     code = """
 import numpy as np
 from mmsearch_core.adapters.open_clip_embedder import OpenClipEmbedder
@@ -147,14 +158,21 @@ for kind in (OpenClipEmbedder, SbertEmbedder):
     assert theirs.name == f"shop/{theirs.space}@" + 40 * "a", theirs.name
     assert ours.dimension == theirs.dimension
     assert np.array_equal(ours.embed(["red dress"])[0], theirs.embed(["red dress"])[0])
-assert TransformersVLM(cached)._model.config.model_type == TransformersVLM(Models())._model.config.model_type
+ours, theirs = TransformersVLM(Models())._model.config, TransformersVLM(cached)._model.config
+assert ours.model_type == theirs.model_type
 try:
     OpenClipEmbedder(Models(clip="ViT-B-32/no-such-weights")).embed(["x"])
 except BadSettings as refused:
     print(refused)
 """
-    environment = os.environ | {"HF_HOME": str(tmp_path), "HF_HUB_OFFLINE": "1", "OMP_NUM_THREADS": "1"}
+    environment = os.environ | {
+        "HF_HOME": str(tmp_path),
+        "HF_HUB_OFFLINE": "1",
+        "OMP_NUM_THREADS": "1",
+    }
     environment.pop("HF_HUB_CACHE", None)
-    done = subprocess.run([sys.executable, "-c", code], env=environment, capture_output=True, text=True, check=False)
+    done = subprocess.run(
+        [sys.executable, "-c", code], env=environment, capture_output=True, text=True, check=False
+    )
     assert done.returncode == 0, done.stderr[-2000:]
     assert "models.clip (ViT-B-32/no-such-weights) cannot be loaded" in done.stdout

@@ -1,4 +1,5 @@
-"""What the answers of S3 endpoints mean, vendor by vendor: exit 75 where a retry can help, 78 where a person has to."""
+"""What the answers of S3 endpoints mean, vendor by vendor: exit 75 where a retry can help, 78 where
+a person has to."""
 
 import pytest
 from botocore.exceptions import ClientError
@@ -135,7 +136,9 @@ def test_every_meaning_has_a_sentence() -> None:
 
 
 def test_an_answer_without_any_of_its_usual_parts_is_named_too() -> None:
-    assert isinstance(S3Store(bucket="b", settings=Store())._named(ClientError({}, "PutObject")), BadSettings)
+    assert isinstance(
+        S3Store(bucket="b", settings=Store())._named(ClientError({}, "PutObject")), BadSettings
+    )
 
 
 def test_a_code_says_more_than_its_status() -> None:

@@ -1,1 +1,2 @@
-"""Benchmarks: ratios of ours and of the bare library, doing the same work, measured side by side in one run."""
+"""Benchmarks: ratios of ours and of the bare library, doing the same work, measured side by side in
+one run."""

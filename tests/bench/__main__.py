@@ -1,6 +1,7 @@
 """``python -m tests.bench [NAME]``: prints a table of ratios and writes ``build/bench.json``.
 
-All benchmarks run one after the other, each in a process of its own, so that its peak of memory is its own.
+All benchmarks run one after the other, each in a process of its own, so that its peak of memory is
+its own.
 """
 
 import json
@@ -56,13 +57,21 @@ def main() -> None:
 
 def in_own_process(name: str) -> list[dict[str, object]]:
     """The rows of one benchmark, or one that says why there are none."""
-    done = subprocess.run([sys.executable, "-m", "tests.bench", name], stderr=subprocess.PIPE, text=True, check=False)
+    done = subprocess.run(
+        [sys.executable, "-m", "tests.bench", name], stderr=subprocess.PIPE, text=True, check=False
+    )
     if done.returncode == 0:
         rows: list[dict[str, object]] = json.loads(OUT.read_text())
         return rows
     why = (done.stderr.strip().splitlines() or [f"exit code {done.returncode}"])[-1]
     missing = Row(
-        name=name, ours=None, reference=None, ratio=None, unit="", work=f"not measured: {why}", peak_memory_mb=None
+        name=name,
+        ours=None,
+        reference=None,
+        ratio=None,
+        unit="",
+        work=f"not measured: {why}",
+        peak_memory_mb=None,
     )
     return [asdict(missing)]
 

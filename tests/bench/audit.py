@@ -1,5 +1,6 @@
-"""The nightly audit at a million rows: an index that is read as columns against a ledger in SQLite, in a process of its
-own whose time and peak memory are measured; and how fast Milvus Lite gives such columns."""
+"""The nightly audit at a million rows: an index that is read as columns against a ledger in SQLite,
+in a process of its own whose time and peak memory are measured; and how fast Milvus Lite gives such
+columns."""
 
 import json
 import subprocess
@@ -46,7 +47,9 @@ LOST, ALTERED, GHOSTS = 300, 200, 100
 DIMENSIONS = {"clip": 512, "sbert": 384}
 SMALL = {"clip": 8, "sbert": 8}
 LONG_AGO = datetime(2026, 11, 1, tzinfo=UTC)
-TARGET = Target(target_id=TargetId("bench"), collection="c", collection_uuid="u", recipes={}, status="live")
+TARGET = Target(
+    target_id=TargetId("bench"), collection="c", collection_uuid="u", recipes={}, status="live"
+)
 BUILD = Build("0" * 32)
 SECONDS = 90  # what a night may give to a million rows
 
@@ -60,8 +63,9 @@ def audit_1m(rows: int = ROWS) -> list[Row]:
         ours: dict[str, Any] = json.loads(done.stdout.splitlines()[-1])
     asked = rows / (SECONDS * rows / ROWS)
     work = (
-        f"{rows} rows against as many assets, {ours['index_reread']} read back: {ours['seconds']} s, "
-        f"{ours['cpu_seconds']} s of a core; the reference is {SECONDS} s a million"
+        f"{rows} rows against as many assets, {ours['index_reread']} read back:"
+        f" {ours['seconds']} s, {ours['cpu_seconds']} s of a core; the reference is {SECONDS} s a"
+        " million"
     )
     measured = Row(
         name="audit_1m",
@@ -76,17 +80,22 @@ def audit_1m(rows: int = ROWS) -> list[Row]:
 
 
 def _lite() -> list[Row]:
-    """What Milvus Lite takes for its part of it: columns of all rows, and whole rows that are read back."""
+    """What Milvus Lite takes for its part of it: columns of all rows, and whole rows that are read
+    back."""
     with tempfile.TemporaryDirectory() as folder, running(Path(folder)) as settings:
         index = MilvusIndex(settings.index.uri)
         index.create("bench", SMALL)
         for start in range(0, READ_FROM_LITE, 5_000):
-            index.upsert("bench", [_row(number, SMALL) for number in range(start, start + 5_000)], writer=1)
+            index.upsert(
+                "bench", [_row(number, SMALL) for number in range(start, start + 5_000)], writer=1
+            )
         began = time.perf_counter()
         assert sum(batch.num_rows for batch in index.row_columns("bench")) == READ_FROM_LITE
         columns = time.perf_counter() - began
         began = time.perf_counter()
-        read_back = [stored for stored in index.rows_between("bench", "0", "1") if not stored.altered]
+        read_back = [
+            stored for stored in index.rows_between("bench", "0", "1") if not stored.altered
+        ]
         back = time.perf_counter() - began
     rates = {"columns": READ_FROM_LITE / columns, "read back": len(read_back) / back}
     return [
@@ -130,8 +139,8 @@ def _row(number: int, dimensions: dict[str, int]) -> IndexRow:
 
 
 def _fill(folder: Path, rows: int) -> None:
-    """The ledger, and the index's columns in a file: of the first assets the rows are lost, of the next altered, and
-    there are rows of nobody."""
+    """The ledger, and the index's columns in a file: of the first assets the rows are lost, of the
+    next altered, and there are rows of nobody."""
     ledger = SqlLedger(f"sqlite:///{folder / 'ledger.db'}")
     ledger.add_target(TARGET)
     with pq.ParquetWriter(folder / "rows", ROW_COLUMNS) as writer:
@@ -164,7 +173,8 @@ def _live(number: int, row: IndexRow) -> dict[str, Any]:
 
 
 class Columns:
-    """An index of which only the columns are there; whole rows are drawn when they are asked for."""
+    """An index of which only the columns are there; whole rows are drawn when they are asked
+    for."""
 
     def __init__(self, folder: Path, rows: int) -> None:
         self._folder, self._rows = folder, rows
@@ -190,7 +200,9 @@ class Columns:
     def greatest_writer(self, collection: str) -> int:
         return 7
 
-    def remove_rows(self, collection: str, rows: Sequence[RowId], *, writer: int = 0) -> list[RowId]:
+    def remove_rows(
+        self, collection: str, rows: Sequence[RowId], *, writer: int = 0
+    ) -> list[RowId]:
         return list(rows)
 
 
@@ -198,10 +210,17 @@ def _audit(folder: Path, rows: int) -> None:
     from mmsearch_core.stages import audit
 
     runtime = fake_runtime()
-    vars(runtime).update(ledger=SqlLedger(f"sqlite:///{folder / 'ledger.db'}"), index=Columns(folder, rows))
+    vars(runtime).update(
+        ledger=SqlLedger(f"sqlite:///{folder / 'ledger.db'}"), index=Columns(folder, rows)
+    )
     started = time.perf_counter()
-    counts = audit.run(target=TARGET, stores=runtime.stores, settings=runtime.settings, listing=folder / "listing")
-    measured = {"seconds": round(time.perf_counter() - started, 2), "cpu_seconds": round(time.process_time(), 1)}
+    counts = audit.run(
+        target=TARGET, stores=runtime.stores, settings=runtime.settings, listing=folder / "listing"
+    )
+    measured = {
+        "seconds": round(time.perf_counter() - started, 2),
+        "cpu_seconds": round(time.process_time(), 1),
+    }
     print(json.dumps({**measured, "peak_memory_mb": peak_memory_mb(), **counts}))
     found = (counts["index_lost"], counts["index_altered"], counts["index_ghosts"])
     assert found == (LOST, ALTERED, GHOSTS), counts

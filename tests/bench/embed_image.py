@@ -1,4 +1,5 @@
-"""The stage embed_image, whole, against a bare loop of open_clip over pictures that are decoded already."""
+"""The stage embed_image, whole, against a bare loop of open_clip over pictures that are decoded
+already."""
 
 import io
 import json
@@ -22,8 +23,9 @@ FEW, MANY = 60, 600
 
 
 def embed_image_vs_open_clip() -> list[Row]:
-    """Ours asks the memo, reads from S3, decodes, preprocesses, embeds, remembers, writes Parquet and a report; theirs
-    preprocesses and embeds what lies decoded in memory. ViT-B-32, random weights, the same batch size and threads."""
+    """Ours asks the memo, reads from S3, decodes, preprocesses, embeds, remembers, writes Parquet
+    and a report; theirs preprocesses and embeds what lies decoded in memory. ViT-B-32, random
+    weights, the same batch size and threads."""
     import torch
 
     torch.set_num_threads(threads())
@@ -34,12 +36,16 @@ def embed_image_vs_open_clip() -> list[Row]:
         decoded = opened(runtime, shard)
 
         def ours() -> None:
-            run_stage(runtime.stage("embed_image"), shard, store=runtime.work, settings=settings.shards)
+            run_stage(
+                runtime.stage("embed_image"), shard, store=runtime.work, settings=settings.shards
+            )
 
         def reference() -> None:
             with torch.inference_mode():
                 for start in range(0, len(decoded), BATCH):
-                    tensors = torch.stack([preprocess(picture) for picture in decoded[start : start + BATCH]])
+                    tensors = torch.stack(
+                        [preprocess(picture) for picture in decoded[start : start + BATCH]]
+                    )
                     model.encode_image(tensors, normalize=True).numpy()
 
         return compare(
@@ -48,18 +54,24 @@ def embed_image_vs_open_clip() -> list[Row]:
             reference,
             items=len(decoded),
             unit="pictures",
-            work=f"ViT-B-32, {len(decoded)} pictures of {SIDE} px, batch {BATCH}, {threads()} threads of torch each",
+            work=(
+                f"ViT-B-32, {len(decoded)} pictures of {SIDE} px, batch {BATCH},"
+                f" {threads()} threads of torch each"
+            ),
             before=lambda: forget(runtime, shard),
         )
 
 
 def memory_flat() -> list[Row]:
-    """The most memory that the task embed_image holds over a shard of ten times the pictures, against that over one."""
+    """The most memory that the task embed_image holds over a shard of ten times the pictures,
+    against that over one."""
     with tempfile.TemporaryDirectory() as folder, running(Path(folder)) as settings:
         runtime = shop(settings, MANY)
         peaks = []
         for size in (FEW, MANY):
-            sized = settings.model_copy(update={"shards": settings.shards.model_copy(update={"size": size})})
+            sized = settings.model_copy(
+                update={"shards": settings.shards.model_copy(update={"size": size})}
+            )
             shard = decoded_shards(Runtime(sized), f"shards of {size}")[0]
             forget(runtime, shard)
             peaks.append(peak_memory_of_task(Path(folder), "embed_image", shard))
@@ -71,7 +83,9 @@ def memory_flat() -> list[Row]:
             reference=few,
             ratio=round(many / few, 3),
             unit="MB",
-            work=f"tasks.embed_image over {MANY} pictures of {SIDE} px against {FEW}, shipped model",
+            work=(
+                f"tasks.embed_image over {MANY} pictures of {SIDE} px against {FEW}, shipped model"
+            ),
             peak_memory_mb=many,
         )
     ]
@@ -100,7 +114,9 @@ def with_vit_b_32(settings: Settings, folder: Path) -> Settings:
 
     torch.manual_seed(0)
     folder.mkdir()
-    save_file(open_clip.create_model("ViT-B-32").state_dict(), folder / "open_clip_model.safetensors")
+    save_file(
+        open_clip.create_model("ViT-B-32").state_dict(), folder / "open_clip_model.safetensors"
+    )
     config = {"model_cfg": open_clip.get_model_config("ViT-B-32"), "preprocess_cfg": {}}
     (folder / "open_clip_config.json").write_text(json.dumps(config))
     models = settings.models.model_copy(update={"clip": f"local-dir:{folder}", "batch": BATCH})

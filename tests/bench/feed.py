@@ -1,5 +1,5 @@
-"""Taking a feed of three million products into a ledger in SQLite, for the first time and on a night after, each in a
-process of its own whose time and peak memory are measured."""
+"""Taking a feed of three million products into a ledger in SQLite, for the first time and on a
+night after, each in a process of its own whose time and peak memory are measured."""
 
 import json
 import shutil
@@ -38,7 +38,10 @@ def feed_3m(products: int = PRODUCTS) -> list[Row]:
             reference=round(products / bare),
             ratio=round(bare / measured[part]["seconds"], 3),
             unit="products/s; reference: json.loads per line",
-            work=f"{products} products in {measured[part]['seconds']} s, {measured[part]['written']} of them written",
+            work=(
+                f"{products} products in {measured[part]['seconds']} s,"
+                f" {measured[part]['written']} of them written"
+            ),
             peak_memory_mb=measured[part]["peak_memory_mb"],
         )
         for part in ("first", "night")
@@ -56,7 +59,9 @@ class OneFile(MemoryStore):
         there = self._path.stat()
         modified = datetime.fromtimestamp(there.st_mtime, UTC)
         etag = str(there.st_mtime_ns)
-        return ObjectRef(bucket="catalog", key=key, etag=etag, size=there.st_size, last_modified=modified)
+        return ObjectRef(
+            bucket="catalog", key=key, etag=etag, size=there.st_size, last_modified=modified
+        )
 
     def download(self, key: str, path: Path, *, if_match: str | None = None) -> ObjectRef | None:
         shutil.copy(self._path, path)

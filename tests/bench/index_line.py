@@ -19,7 +19,8 @@ PICTURES = 100
 
 
 def index_line() -> list[Row]:
-    """Pictures a second from bucket to index with the shipped models, and each stage's share of the seconds."""
+    """Pictures a second from bucket to index with the shipped models, and each stage's share of the
+    seconds."""
     with tempfile.TemporaryDirectory() as folder, running(Path(folder)) as settings:
         runtime = shop(settings, PICTURES)
         loading = load_models(runtime)
@@ -32,7 +33,9 @@ def index_line() -> list[Row]:
             reference=round(PICTURES / total, 1),
             ratio=round(seconds / total, 3),
             unit="pictures/s; reference: all stages; ratio: share of the seconds",
-            work=f"{PICTURES} pictures of {SIDE} px, shipped models loaded before in {loading:.0f} s",
+            work=(
+                f"{PICTURES} pictures of {SIDE} px, shipped models loaded before in {loading:.0f} s"
+            ),
             peak_memory_mb=peak_memory_mb(),
         )
         for stage, seconds in {**spent, "all": total}.items()

@@ -21,7 +21,19 @@ LINES, DAYS = 10_000_000, 40
 POPULAR = 10_000
 LAST_DAY = datetime(2026, 11, 20, tzinfo=UTC)
 COLORS = ["red", "blue", "green", "black", "white", "yellow", "purple", "grey", "brown", "pink"]
-THINGS = ["dress", "shirt", "skirt", "coat", "bag", "boots", "sneakers", "sandals", "trousers", "hat", "scarf"]
+THINGS = [
+    "dress",
+    "shirt",
+    "skirt",
+    "coat",
+    "bag",
+    "boots",
+    "sneakers",
+    "sandals",
+    "trousers",
+    "hat",
+    "scarf",
+]
 
 
 def mine_10m(lines: int = LINES) -> list[Row]:
@@ -37,8 +49,10 @@ def mine_10m(lines: int = LINES) -> list[Row]:
             reference=round(lines / bare["seconds"]),
             ratio=round(bare["seconds"] / ours["seconds"], 3),
             unit="lines/s",
-            work=f"{lines} lines, {ours['queries']} of {POPULAR} queries: {ours['seconds']} s, "
-            f"{ours['cpu_seconds']} s of a core",
+            work=(
+                f"{lines} lines, {ours['queries']} of {POPULAR} queries: {ours['seconds']} s, "
+                f"{ours['cpu_seconds']} s of a core"
+            ),
             peak_memory_mb=ours["peak_memory_mb"],
         )
         for name, ours in (("mine_10m", first), ("mine_10m, the next night", again))
@@ -58,7 +72,9 @@ class DiskStore:
             if file.is_file() and key.startswith(prefix):
                 changed = datetime.fromtimestamp(file.stat().st_mtime, UTC)
                 size = file.stat().st_size
-                yield ObjectRef(bucket=self.bucket, key=key, etag=str(size), size=size, last_modified=changed)
+                yield ObjectRef(
+                    bucket=self.bucket, key=key, etag=str(size), size=size, last_modified=changed
+                )
 
     def head(self, key: str) -> ObjectRef | None:
         return next((found for found in self.list(key) if found.key == key), None)
@@ -66,7 +82,9 @@ class DiskStore:
     def get(self, key: str, *, if_match: str | None = None) -> bytes | None:
         return (self._folder / key).read_bytes()
 
-    def put(self, key: str, data: bytes, *, if_none_match: bool = False, if_match: str | None = None) -> str:
+    def put(
+        self, key: str, data: bytes, *, if_none_match: bool = False, if_match: str | None = None
+    ) -> str:
         file = self._folder / key
         file.parent.mkdir(parents=True, exist_ok=True)
         file.write_bytes(data)
@@ -81,7 +99,10 @@ def fill(folder: Path, lines: int) -> None:
     mistyped."""
     (folder / "logs/queries").mkdir(parents=True)
     rng = random.Random(0)
-    texts = [f"{rng.choice(COLORS)} {rng.choice(THINGS)} {number:x}" for number in range(max(1_000, lines // 50))]
+    texts = [
+        f"{rng.choice(COLORS)} {rng.choice(THINGS)} {number:x}"
+        for number in range(max(1_000, lines // 50))
+    ]
     for day in range(DAYS):
         moment = LAST_DAY - timedelta(days=day)
         with (folder / f"logs/queries/{moment:%Y-%m-%d}.jsonl").open("w") as file:
@@ -95,11 +116,14 @@ def _line(rng: random.Random, day: datetime, texts: list[str], lines: int) -> st
         text = text[:place] + rng.choice("aeiourst") + text[place:]
     second, person = int(86_400 * rng.random()), int(lines / 20 * rng.random())
     clock = f"{second // 3600:02}:{second // 60 % 60:02}:{second % 60:02}"
-    return f'{{"time":"{day:%Y-%m-%d}T{clock}Z","session":"s{person}","locale":"en","query":"{text}"}}\n'
+    said = f'"session":"s{person}","locale":"en","query":"{text}"'
+    return f'{{"time":"{day:%Y-%m-%d}T{clock}Z",{said}}}\n'
 
 
 def _measured(part: str, folder: str) -> dict[str, Any]:
-    done = subprocess.run([sys.executable, "-m", "tests.bench.mine", part, folder], stdout=subprocess.PIPE, check=True)
+    done = subprocess.run(
+        [sys.executable, "-m", "tests.bench.mine", part, folder], stdout=subprocess.PIPE, check=True
+    )
     return dict(json.loads(done.stdout.splitlines()[-1]))
 
 
@@ -108,7 +132,9 @@ def _mine(folder: Path) -> None:
 
     started = time.perf_counter()
     settings = QueryLog(popular=POPULAR)
-    found = mined(DiskStore(folder / "logs"), DiskStore(folder / "work"), settings, now=datetime.now(UTC))
+    found = mined(
+        DiskStore(folder / "logs"), DiskStore(folder / "work"), settings, now=datetime.now(UTC)
+    )
     _say(started, len(found.queries))
 
 
@@ -127,7 +153,10 @@ def _bare(folder: Path) -> None:
 
 
 def _say(started: float, queries: int) -> None:
-    measured = {"seconds": round(time.perf_counter() - started, 2), "cpu_seconds": round(time.process_time(), 1)}
+    measured = {
+        "seconds": round(time.perf_counter() - started, 2),
+        "cpu_seconds": round(time.process_time(), 1),
+    }
     print(json.dumps({**measured, "peak_memory_mb": peak_memory_mb(), "queries": queries}))
 
 

@@ -1,4 +1,5 @@
-"""publish at ten thousand queries of fifty hits each, in a process of its own: its time and its peak of memory."""
+"""publish at ten thousand queries of fifty hits each, in a process of its own: its time and its
+peak of memory."""
 
 import json
 import subprocess
@@ -68,7 +69,9 @@ class FolderStore:
             raise PreconditionFailed(key)
         return data
 
-    def put(self, key: str, data: bytes, *, if_none_match: bool = False, if_match: str | None = None) -> str:
+    def put(
+        self, key: str, data: bytes, *, if_none_match: bool = False, if_match: str | None = None
+    ) -> str:
         there = self.head(key)
         if (if_none_match and there) or (if_match and (there is None or there.etag != if_match)):
             raise PreconditionFailed(key)
@@ -80,7 +83,8 @@ class FolderStore:
 
 
 def publish_10k(queries: int = QUERIES) -> list[Row]:
-    """Lists per second of a first publication and of the next night's, beside the bare read of the shards."""
+    """Lists per second of a first publication and of the next night's, beside the bare read of the
+    shards."""
     with tempfile.TemporaryDirectory() as folder:
         for number in range(2):
             _fill(Path(folder), queries, number)
@@ -92,7 +96,10 @@ def publish_10k(queries: int = QUERIES) -> list[Row]:
             reference=round(queries / bare["seconds"]),
             ratio=round(bare["seconds"] / ours["seconds"], 3),
             unit="lists/s",
-            work=f"{queries} lists of {HITS} hits in {ours['seconds']} s, {ours['cpu_seconds']} s of a core",
+            work=(
+                f"{queries} lists of {HITS} hits in {ours['seconds']} s, {ours['cpu_seconds']} s of"
+                " a core"
+            ),
             peak_memory_mb=ours["peak_memory_mb"],
         )
         for suffix, ours in (("", first), (" (next night)", second))
@@ -146,7 +153,9 @@ def _popular(number: int) -> PopularQuery:
     text = f"query number {number}"
     aliases = (f"qwery number {number}",) if number % 3 == 0 else ()
     key = query_key(text, "en")
-    return PopularQuery(query_key=key, text=text, locale="en", weight=1 / (1 + number), aliases=aliases)
+    return PopularQuery(
+        query_key=key, text=text, locale="en", weight=1 / (1 + number), aliases=aliases
+    )
 
 
 def _standard(number: int) -> StandardQuery:
@@ -161,7 +170,10 @@ def _standard(number: int) -> StandardQuery:
 
 
 def _pairs(number: int, night: int) -> Iterator[tuple[Candidate, Judgement]]:
-    key, shift = query_key(f"query number {number}", "en"), 7 * night if number % CHANGED == 0 else 0
+    key, shift = (
+        query_key(f"query number {number}", "en"),
+        7 * night if number % CHANGED == 0 else 0,
+    )
     for place in range(HITS):
         product = f"p{(number * 31 + place + shift) % PRODUCTS:07}"
         name = digest(product)
@@ -223,7 +235,9 @@ def _publish(folder: Path, night: int) -> None:
 
     started = time.perf_counter()
     store, settings = FolderStore(folder), Search()
-    report = publish.run(batch=_batch(night), work=store, ledger=Stocked(), settings=settings, approve=False)
+    report = publish.run(
+        batch=_batch(night), work=store, ledger=Stocked(), settings=settings, approve=False
+    )
     _say(started)
     assert report["published"]
 
@@ -242,7 +256,10 @@ def _bare(folder: Path) -> None:
 
 
 def _say(started: float) -> None:
-    measured = {"seconds": round(time.perf_counter() - started, 2), "cpu_seconds": round(time.process_time(), 1)}
+    measured = {
+        "seconds": round(time.perf_counter() - started, 2),
+        "cpu_seconds": round(time.process_time(), 1),
+    }
     print(json.dumps({**measured, "peak_memory_mb": peak_memory_mb()}))
 
 

@@ -1,5 +1,5 @@
-"""The nightly comparison at a million pictures: an inventory in Parquet against a ledger in SQLite, in a process of its
-own whose time and peak memory are measured."""
+"""The nightly comparison at a million pictures: an inventory in Parquet against a ledger in SQLite,
+in a process of its own whose time and peak memory are measured."""
 
 import json
 import subprocess
@@ -62,7 +62,9 @@ def _etag(number: int) -> str:
 
 def _product(number: int, name: str = "Lumen") -> Product:
     title = {"en": f"{name} {number}", "zh": f"流明 {number}"}
-    return Product(product_id=ProductId(f"p{number:07}"), title=title, price=9.5, facts={"brand": "Lumen"})
+    return Product(
+        product_id=ProductId(f"p{number:07}"), title=title, price=9.5, facts={"brand": "Lumen"}
+    )
 
 
 def _ledger(folder: Path) -> SqlLedger:
@@ -72,7 +74,9 @@ def _ledger(folder: Path) -> SqlLedger:
 def _fill(folder: Path, pictures: int) -> None:
     """The ledger as it was left, the bucket and the feed as they are now."""
     ledger = _ledger(folder)
-    ledger.add_target(Target(target_id=T, collection="c", collection_uuid="u", recipes={}, status="live"))
+    ledger.add_target(
+        Target(target_id=T, collection="c", collection_uuid="u", recipes={}, status="live")
+    )
     products = pictures // A_PRODUCT
     sell(ledger, (_product(number) for number in range(products)))
     for start in range(0, pictures, 10_000):
@@ -84,17 +88,33 @@ def _fill(folder: Path, pictures: int) -> None:
         (folder / f"{file}.parquet").write_bytes(inventory.parquet_file("catalog", entries))
     with (folder / "products.jsonl").open("w") as feed:
         for number in range(products + ADDED):
-            product = _product(number, "Lumen Deluxe" if products - RETITLED <= number < products else "Lumen")
-            line = {"product_id": product.product_id, "title": dict(product.title), "price": 9.5, "brand": "Lumen"}
+            product = _product(
+                number, "Lumen Deluxe" if products - RETITLED <= number < products else "Lumen"
+            )
+            line = {
+                "product_id": product.product_id,
+                "title": dict(product.title),
+                "price": 9.5,
+                "brand": "Lumen",
+            }
             feed.write(json.dumps(line) + "\n")
 
 
 def _live(number: int) -> dict[str, Any]:
     key, build = _key(number), Build("0" * 32)
-    source = ObjectRef(bucket="catalog", key=key, etag=_etag(number), size=1, last_modified=LONG_AGO)
+    source = ObjectRef(
+        bucket="catalog", key=key, etag=_etag(number), size=1, last_modified=LONG_AGO
+    )
     owner = _product(number // A_PRODUCT)
-    asset = Asset(asset_id=asset_id("catalog", key), product_id=owner.product_id, kind="picture", source=source)
-    writing = Writing(asset=asset, build=build, product_text=owner.text_digest, observed_at=LONG_AGO)
+    asset = Asset(
+        asset_id=asset_id("catalog", key),
+        product_id=owner.product_id,
+        kind="picture",
+        source=source,
+    )
+    writing = Writing(
+        asset=asset, build=build, product_text=owner.text_digest, observed_at=LONG_AGO
+    )
     return {**writing_row(T, writing), "state": "live", "live_build": build}
 
 
@@ -112,16 +132,27 @@ def _compare(folder: Path, pictures: int) -> None:
     reports = MemoryStore("reports")
     files = [(folder / f"{file}.parquet").read_bytes() for file in range(FILES)]
     day = "all/2026-11-22T01-00Z"
-    inventory.write(reports, day, files, bucket="catalog", created=datetime.now(UTC), file_format="Parquet")
+    inventory.write(
+        reports, day, files, bucket="catalog", created=datetime.now(UTC), file_format="Parquet"
+    )
     runtime.catalog.put("products.jsonl", (folder / "products.jsonl").read_bytes())
     vars(runtime).update(ledger=_ledger(folder), inventory=reports)
     (target,) = runtime.ledger.targets()
     started = time.perf_counter()
-    report = compare.run(run_id="bench", target=target, stores=runtime.stores, settings=runtime.settings)
+    report = compare.run(
+        run_id="bench", target=target, stores=runtime.stores, settings=runtime.settings
+    )
     _say(started, report["counts"])
-    counts = {name: report["counts"][name] for name in ("added", "changed", "removed", "product_changed")}
+    counts = {
+        name: report["counts"][name] for name in ("added", "changed", "removed", "product_changed")
+    }
     retitled = RETITLED * A_PRODUCT
-    assert counts == {"added": ADDED, "changed": CHANGED, "removed": REMOVED, "product_changed": retitled}, counts
+    assert counts == {
+        "added": ADDED,
+        "changed": CHANGED,
+        "removed": REMOVED,
+        "product_changed": retitled,
+    }, counts
 
 
 def _bare(folder: Path, pictures: int) -> None:
@@ -132,19 +163,28 @@ def _bare(folder: Path, pictures: int) -> None:
     import pyarrow as pa
 
     started = time.perf_counter()
-    query = "SELECT key, source_version, product_id, product_text, state FROM assets WHERE target_id = 'bench'"
+    query = (
+        "SELECT key, source_version, product_id, product_text, state FROM assets WHERE target_id ="
+        " 'bench'"
+    )
     with sqlite3.connect(folder / "ledger.db") as ledger, duckdb.connect() as database:
         rows = ledger.execute(query).fetchall()
         known = pa.table(dict(zip("kvpts", map(list, zip(*rows, strict=True)), strict=True)))
         database.register("known", known)
         listed = f"read_parquet('{folder}/*.parquet')"
-        join = f"SELECT count(*) FROM {listed} l FULL OUTER JOIN known ON l.key = known.k WHERE v <> e_tag || ':1'"
+        join = (
+            f"SELECT count(*) FROM {listed} l FULL OUTER JOIN known ON l.key = known.k WHERE v <>"
+            " e_tag || ':1'"
+        )
         differ = database.execute(join).fetchone()
     _say(started, {"differ": differ[0] if differ else 0})
 
 
 def _say(started: float, counts: dict[str, int]) -> None:
-    measured = {"seconds": round(time.perf_counter() - started, 2), "cpu_seconds": round(time.process_time(), 1)}
+    measured = {
+        "seconds": round(time.perf_counter() - started, 2),
+        "cpu_seconds": round(time.process_time(), 1),
+    }
     print(json.dumps({**measured, "peak_memory_mb": peak_memory_mb(), **counts}))
 
 

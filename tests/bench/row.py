@@ -15,8 +15,8 @@ ROUNDS = 5
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Row:
-    """``ours`` and ``reference`` are medians in ``unit``; ``ratio`` is the median of the rounds' own ratios. What could
-    not be measured has no numbers, and ``work`` says why."""
+    """``ours`` and ``reference`` are medians in ``unit``; ``ratio`` is the median of the rounds'
+    own ratios. What could not be measured has no numbers, and ``work`` says why."""
 
     name: str
     ours: float | None
@@ -37,9 +37,9 @@ def compare(
     work: str,
     before: Callable[[], object] = lambda: None,
 ) -> list[Row]:
-    """Items a second of both, in turns, so that a busy minute of the machine hits both; ``before`` makes ready for ours
-    and is not counted. The second row counts the seconds that this process had a core: what others take of a shared
-    machine is not in it, nor are the servers."""
+    """Items a second of both, in turns, so that a busy minute of the machine hits both; ``before``
+    makes ready for ours and is not counted. The second row counts the seconds that this process had
+    a core: what others take of a shared machine is not in it, nor are the servers."""
     rounds: list[tuple[Spent, Spent]] = []
     for number in range(ROUNDS):
         before()
@@ -53,12 +53,17 @@ def compare(
             name=f"{name}{suffix}",
             ours=round(median(items / getattr(mine, clock) for mine, _ in rounds), 2),
             reference=round(median(items / getattr(theirs, clock) for _, theirs in rounds), 2),
-            ratio=round(median(getattr(theirs, clock) / getattr(mine, clock) for mine, theirs in rounds), 3),
+            ratio=round(
+                median(getattr(theirs, clock) / getattr(mine, clock) for mine, theirs in rounds), 3
+            ),
             unit=per,
             work=work,
             peak_memory_mb=peak_memory_mb(),
         )
-        for suffix, clock, per in (("", "wall", f"{unit}/s"), (" (CPU)", "cpu", f"{unit}/s of a core"))
+        for suffix, clock, per in (
+            ("", "wall", f"{unit}/s"),
+            (" (CPU)", "cpu", f"{unit}/s of a core"),
+        )
     ]
 
 
@@ -83,10 +88,13 @@ def peak_memory_mb() -> float:
 
 
 def peak_memory_of_task(state: Path, task: str, *arguments: str) -> float:
-    """The most that a command held at once, run as Airflow runs it against the servers under ``state``."""
+    """The most that a command held at once, run as Airflow runs it against the servers under
+    ``state``."""
     environment = {**os.environ, "MMSEARCH_CONFIG": str(state / "mmsearch.toml")}
     process = subprocess.Popen(
-        [sys.executable, "-m", f"tasks.{task}", *arguments], env=environment, stdout=subprocess.DEVNULL
+        [sys.executable, "-m", f"tasks.{task}", *arguments],
+        env=environment,
+        stdout=subprocess.DEVNULL,
     )
     _, status, usage = os.wait4(process.pid, 0)
     process.returncode = os.waitstatus_to_exitcode(status)
@@ -96,7 +104,8 @@ def peak_memory_of_task(state: Path, task: str, *arguments: str) -> float:
 
 
 def threads() -> int:
-    """Threads of torch on both sides: as many as the demo gives a task, unless the environment says otherwise."""
+    """Threads of torch on both sides: as many as the demo gives a task, unless the environment says
+    otherwise."""
     return int(os.environ.setdefault("OMP_NUM_THREADS", "1"))
 
 

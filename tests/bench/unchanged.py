@@ -31,7 +31,8 @@ WRITINGS = 2_000  # a transaction of the ledger
 
 
 def plan_unchanged() -> list[Row]:
-    """Compare, which hands out no batch and so leaves nothing to plan, against the bare listing of the same keys."""
+    """Compare, which hands out no batch and so leaves nothing to plan, against the bare listing of
+    the same keys."""
     with tempfile.TemporaryDirectory() as folder, running(Path(folder)) as settings:
         runtime = Runtime(settings)
         products = upload(runtime)
@@ -45,7 +46,10 @@ def plan_unchanged() -> list[Row]:
         def reference() -> None:
             assert sum(1 for _ in runtime.catalog.list("pictures/")) == KEYS
 
-        work = f"{KEYS} keys, none changed: compare, which reads every row back, against a bare listing"
+        work = (
+            f"{KEYS} keys, none changed: compare, which reads every row back, against a bare"
+            " listing"
+        )
         rows = side_by_side("plan_unchanged", ours, reference, items=KEYS, unit="keys", work=work)
         peak = peak_memory_of_task(Path(folder), "compare", "--run", "memory")
     return [replace(row, peak_memory_mb=peak) for row in rows]
@@ -60,16 +64,24 @@ def upload(runtime: Runtime) -> list[Product]:
         Product(product_id=ProductId(f"p{number:05}"), title={"en": f"Lumen {number}"}, facts={})
         for number in range(KEYS // A_PRODUCT)
     ]
-    lines = [json.dumps({"product_id": product.product_id, "title": dict(product.title)}) for product in products]
+    lines = [
+        json.dumps({"product_id": product.product_id, "title": dict(product.title)})
+        for product in products
+    ]
     runtime.catalog.put("products.jsonl", "\n".join(lines).encode())
-    keys = [f"pictures/{product.product_id}/{number}.jpg" for product in products for number in range(A_PRODUCT)]
+    keys = [
+        f"pictures/{product.product_id}/{number}.jpg"
+        for product in products
+        for number in range(A_PRODUCT)
+    ]
     with ThreadPoolExecutor(UPLOADERS) as uploaders:
         list(uploaders.map(lambda key: runtime.catalog.put(key, key.encode()), keys))
     return products
 
 
 def remember(runtime: Runtime, products: list[Product]) -> None:
-    """Ledger and index, by their own methods, as if all of it were indexed: a row for each picture."""
+    """Ledger and index, by their own methods, as if all of it were indexed: a row for each
+    picture."""
     target, ledger = runtime.build_target(), runtime.ledger
     sell(ledger, products)
     texts = {product.product_id: product.text_digest for product in products}
@@ -80,7 +92,10 @@ def remember(runtime: Runtime, products: list[Product]) -> None:
         writings = [writing(ref, texts, target) for ref in found]
         builds = {each.asset.asset_id: each.build for each in writings}
         rows = {each.asset.asset_id: row(each, spaces) for each in writings}
-        made = {asset: Made(build=it.build, rows=1, content=content_of([it])) for asset, it in rows.items()}
+        made = {
+            asset: Made(build=it.build, rows=1, content=content_of([it]))
+            for asset, it in rows.items()
+        }
         assert ledger.begin(target.target_id, writings, token=token) == set(builds)
         runtime.index.upsert(target.collection, list(rows.values()), writer=token)
         ledger.commit(target.target_id, made, token=token)
@@ -108,6 +123,10 @@ def row(made: Writing, spaces: Mapping[str, int]) -> IndexRow:
 def writing(ref: ObjectRef, texts: Mapping[ProductId, str], target: Target) -> Writing:
     """What upsert would record of the object."""
     owner = ProductId(ref.key.split("/")[1])
-    asset = Asset(asset_id=asset_id(ref.bucket, ref.key), product_id=owner, kind="picture", source=ref)
+    asset = Asset(
+        asset_id=asset_id(ref.bucket, ref.key), product_id=owner, kind="picture", source=ref
+    )
     build = build_of(asset, texts[owner], target.recipes)
-    return Writing(asset=asset, build=build, product_text=texts[owner], observed_at=datetime.now(UTC))
+    return Writing(
+        asset=asset, build=build, product_text=texts[owner], observed_at=datetime.now(UTC)
+    )

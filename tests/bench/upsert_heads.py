@@ -16,7 +16,8 @@ SECONDS_A_HEAD = 0.02
 
 
 def upsert_heads() -> list[Row]:
-    """The stage upsert on a store that takes 20 ms for a HEAD, against nothing but the HEADs one by one."""
+    """The stage upsert on a store that takes 20 ms for a HEAD, against nothing but the HEADs one by
+    one."""
     with tempfile.TemporaryDirectory() as folder:
         runtime = fake_runtime(shards={"size": PICTURES})
         runtime.ledger = SqlLedger(f"sqlite:///{Path(folder) / 'ledger.db'}")  # type: ignore[misc]
@@ -40,7 +41,9 @@ def upsert_heads() -> list[Row]:
             reference=round(PICTURES / one_by_one, 1),
             ratio=round(one_by_one / took.wall, 2),
             unit="pictures/s",
-            work=f"{PICTURES} pictures, 20 ms per HEAD: upsert, against HEADs one by one; target 500",
+            work=(
+                f"{PICTURES} pictures, 20 ms per HEAD: upsert, against HEADs one by one; target 500"
+            ),
             peak_memory_mb=peak_memory_mb(),
         )
     ]

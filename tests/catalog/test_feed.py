@@ -5,7 +5,14 @@ from pathlib import Path
 
 import pytest
 
-from mmsearch_core.catalog.feed import LONGEST_LINE, LONGEST_TITLE, Unreadable, add_to_feed, read_line, read_lines
+from mmsearch_core.catalog.feed import (
+    LONGEST_LINE,
+    LONGEST_TITLE,
+    Unreadable,
+    add_to_feed,
+    read_line,
+    read_lines,
+)
 from mmsearch_core.errors import BadSettings, Busy, PreconditionFailed
 from mmsearch_core.records.asset import Product
 from mmsearch_core.testing.memory_store import MemoryStore
@@ -50,22 +57,39 @@ def lines(*things: object) -> bytes:
         (lines(GOOD).decode().encode("utf-16"), ([], 1)),
         (b"product_id;title\np1;Lumen\n", ([], 2)),
         (lines(GOOD).replace(b"\n", b"\r\n") + b"\r\n\r\n", (["p1"], 0)),
-        (lines({**GOOD, "title": "line\u2028break"}, {**GOOD, "product_id": "p2"}), (["p1", "p2"], 0)),
+        (
+            lines({**GOOD, "title": "line\u2028break"}, {**GOOD, "product_id": "p2"}),
+            (["p1", "p2"], 0),
+        ),
         (b"not json\n" + lines(GOOD), (["p1"], 1)),
         (b'{"product_id": "p0", "title": "\xff"}\n' + lines(GOOD), (["p1"], 1)),
         (b'{"product_id": "p0", "title": "x", "f": ' + DEEP + b"}\n" + lines(GOOD), (["p1"], 1)),
-        (b'{"product_id": "p0", "f": ' + b"[" * 300 + b"]" * 300 + b"}\n" + lines(GOOD), (["p1"], 1)),
+        (
+            b'{"product_id": "p0", "f": ' + b"[" * 300 + b"]" * 300 + b"}\n" + lines(GOOD),
+            (["p1"], 1),
+        ),
         (b'{"product_id": "p0"\r{"product_id": "p9"}\n' + lines(GOOD), (["p1"], 1)),
-        (b'{"product_id": "p0", "title": "' + b"x" * LONGEST_LINE * 3 + b'"}\n' + lines(GOOD), (["p1"], 1)),
+        (
+            b'{"product_id": "p0", "title": "' + b"x" * LONGEST_LINE * 3 + b'"}\n' + lines(GOOD),
+            (["p1"], 1),
+        ),
         (lines([1, 2], "text", 7, None, GOOD), (["p1"], 4)),
         (lines({"title": "no id"}, {"product_id": "no title"}, GOOD), (["p1"], 2)),
         (lines({**GOOD, "price": "cheap"}, {**GOOD, "price": None}), (["p1"], 1)),
         (lines({"product_id": 7, "title": "a number for a name"}), (["7"], 0)),
         (lines(*wrong("product_id", None, "", True, ["p"], {}, "裙" * 86), GOOD), (["p1"], 6)),
-        (lines(*wrong("title", None, [], {"en": None}, {"en": ["x"]}, {"x" * 36: "x"}), GOOD), (["p1"], 5)),
+        (
+            lines(*wrong("title", None, [], {"en": None}, {"en": ["x"]}, {"x" * 36: "x"}), GOOD),
+            (["p1"], 5),
+        ),
         (lines(*wrong("price", float("nan"), 10**400, [9], "9,50"), GOOD), (["p1"], 4)),
         (b'{"product_id": "p0", "title": "\\ud800", "price": ' + b"9" * 400 + b"}", ([], 1)),
-        (lines(*wrong("url", ["x"]), *wrong("currency", ["EUR"]), *wrong("in_stock", "maybe", 5)), ([], 4)),
+        (
+            lines(
+                *wrong("url", ["x"]), *wrong("currency", ["EUR"]), *wrong("in_stock", "maybe", 5)
+            ),
+            ([], 4),
+        ),
         (lines(GOOD)[:-5] + b"\n" + lines({**GOOD, "product_id": "p2"}), (["p2"], 1)),
     ],
 )
@@ -99,7 +123,9 @@ def test_a_line_that_cannot_be_read_costs_itself_only(
         (lines(*wrong("title", {"\x1b[31m" + "x" * 100_000: "x"})), "p1"),
     ],
 )
-def test_a_line_that_cannot_be_read_may_still_name_its_product(line: bytes, name: str | None) -> None:
+def test_a_line_that_cannot_be_read_may_still_name_its_product(
+    line: bytes, name: str | None
+) -> None:
     """So that what is known of the product can stay."""
     said = read_line(line)
     assert isinstance(said, Unreadable)
@@ -109,9 +135,21 @@ def test_a_line_that_cannot_be_read_may_still_name_its_product(line: bytes, name
 
 
 def test_what_a_line_says_is_taken_as_it_is_meant() -> None:
-    said = {"product_id": 12, "title": 501, "price": "9.50", "in_stock": "false", "size": ["S", "M"], "brand": "流明"}
+    said = {
+        "product_id": 12,
+        "title": 501,
+        "price": "9.50",
+        "in_stock": "false",
+        "size": ["S", "M"],
+        "brand": "流明",
+    }
     found = product(lines(said))
-    assert (found.product_id, found.title, found.price, found.in_stock) == ("12", {"en": "501"}, 9.5, False)
+    assert (found.product_id, found.title, found.price, found.in_stock) == (
+        "12",
+        {"en": "501"},
+        9.5,
+        False,
+    )
     assert found.facts == {"size": '["S", "M"]', "brand": "流明"}
 
 
@@ -129,7 +167,9 @@ def test_what_a_line_says_is_taken_as_it_is_meant() -> None:
     ],
 )
 def test_titles_are_cleaned(written: bytes, title: str) -> None:
-    found = product(b'{"product_id": "p1", "title": {"en": "' + written + b'"}, "brand": "x\\u0000\\ud800"}')
+    found = product(
+        b'{"product_id": "p1", "title": {"en": "' + written + b'"}, "brand": "x\\u0000\\ud800"}'
+    )
     assert found.title == {"en": title}
     found.text_digest.encode()
 

@@ -1,4 +1,5 @@
-"""Comparing by an S3 Inventory: the same answer as by listing, and nothing removed for a report's sake."""
+"""Comparing by an S3 Inventory: the same answer as by listing, and nothing removed for a report's
+sake."""
 
 from datetime import UTC, datetime, timedelta
 from typing import Any
@@ -13,7 +14,16 @@ from tests import inventory
 from tests.line import fake_runtime, feed, index, index_batch, picture
 
 FORMATS = {"CSV": inventory.csv_file, "Parquet": inventory.parquet_file}
-HARD = ("a b.jpg", "a+b.jpg", "a%20b.jpg", "红色.jpg", 'quo"te,comma.jpg', "d/e/f.jpg", "d/e!f.jpg", "d/e-f.jpg")
+HARD = (
+    "a b.jpg",
+    "a+b.jpg",
+    "a%20b.jpg",
+    "红色.jpg",
+    'quo"te,comma.jpg',
+    "d/e/f.jpg",
+    "d/e!f.jpg",
+    "d/e-f.jpg",
+)
 
 
 @pytest.fixture(params=FORMATS)
@@ -41,7 +51,12 @@ def report(runtime: Runtime, file_format: str = "CSV", *, hours: float = 0, **op
     folder = f"catalog/all/{created:%Y-%m-%dT%H-%MZ}"
     assert runtime.stores.inventory is not None
     return inventory.write(
-        runtime.stores.inventory, folder, files, bucket="catalog", created=created, file_format=file_format
+        runtime.stores.inventory,
+        folder,
+        files,
+        bucket="catalog",
+        created=created,
+        file_format=file_format,
     )
 
 
@@ -58,7 +73,10 @@ def test_old_versions_and_deletions_are_not_there(file_format: str) -> None:
     """A versioned bucket's inventory has a line a version."""
     runtime = shop()
     old = ("pictures/p/d/e/f.jpg", 7, "0" * 32, False, False)
-    gone, before = ("pictures/p/gone.jpg", 0, "", True, True), ("pictures/p/gone.jpg", 7, "0" * 32, False, False)
+    gone, before = (
+        ("pictures/p/gone.jpg", 0, "", True, True),
+        ("pictures/p/gone.jpg", 7, "0" * 32, False, False),
+    )
     report(runtime, file_format, more=[old, gone, before])
     assert compare.work(runtime, "run")["counts"]["added"] == len(HARD)
 
@@ -134,7 +152,11 @@ def test_a_report_of_another_bucket_or_of_none_names_the_setting() -> None:
         compare.work(runtime, "run")
     assert runtime.stores.inventory is not None
     inventory.write(
-        runtime.stores.inventory, "catalog/all/2026-11-22T01-00Z", [], bucket="x", created=datetime.now(UTC)
+        runtime.stores.inventory,
+        "catalog/all/2026-11-22T01-00Z",
+        [],
+        bucket="x",
+        created=datetime.now(UTC),
     )
     with pytest.raises(BadSettings, match=r"of bucket x, not catalog.*catalog\.inventory"):
         compare.work(runtime, "run")

@@ -1,5 +1,6 @@
-"""An object is found under the name under which its bucket lists it, and under no other: in a store that keeps every
-name, in moto, which reads names as S3 does, and in SeaweedFS, which reads them as paths."""
+"""An object is found under the name under which its bucket lists it, and under no other: in a store
+that keeps every name, in moto, which reads names as S3 does, and in SeaweedFS, which reads them as
+paths."""
 
 import time
 
@@ -41,7 +42,9 @@ def test_an_object_has_the_name_that_is_listed_and_no_other(store: ObjectStore) 
 
 
 @pytest.mark.parametrize("name", NAMES[:4])
-def test_an_odd_name_that_was_written_is_found_where_it_is_listed(store: ObjectStore, name: str) -> None:
+def test_an_odd_name_that_was_written_is_found_where_it_is_listed(
+    store: ObjectStore, name: str
+) -> None:
     """Alone, and beside an object of the plain name with other bytes."""
     store.put(name, b"a picture")
     listed = [found.key for found in store.list()]

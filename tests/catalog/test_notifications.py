@@ -1,4 +1,5 @@
-"""What messages say: S3's own as documented, moto's, the relay's, inside SNS, from EventBridge; and what is none."""
+"""What messages say: S3's own as documented, moto's, the relay's, inside SNS, from EventBridge; and
+what is none."""
 
 import json
 from typing import Any
@@ -23,7 +24,9 @@ KEYS = (
 )
 
 
-def s3_event(key: str, event: str = "ObjectCreated:Put", bucket: str = "catalog", **thing: Any) -> dict[str, Any]:
+def s3_event(
+    key: str, event: str = "ObjectCreated:Put", bucket: str = "catalog", **thing: Any
+) -> dict[str, Any]:
     """As AWS documents it."""
     return {
         "Records": [
@@ -34,7 +37,10 @@ def s3_event(key: str, event: str = "ObjectCreated:Put", bucket: str = "catalog"
                 "eventTime": "1970-01-01T00:00:00.000Z",
                 "eventName": event,
                 "userIdentity": {"principalId": "AIDAJDPLRKLG7UEXAMPLE"},
-                "responseElements": {"x-amz-request-id": "C3D13FE58DE4C810", "x-amz-id-2": "FMyUVURIY8/IgAtTv8xRjskZ"},
+                "responseElements": {
+                    "x-amz-request-id": "C3D13FE58DE4C810",
+                    "x-amz-id-2": "FMyUVURIY8/IgAtTv8xRjskZ",
+                },
                 "s3": {
                     "s3SchemaVersion": "1.0",
                     "configurationId": "testConfigRule",
@@ -79,8 +85,18 @@ def in_sns(body: str) -> str:
 
 def event_bridge(key: str) -> str:
     """As documented; its keys are not encoded."""
-    detail = {"version": "0", "bucket": {"name": "catalog"}, "object": {"key": key, "size": 5, "etag": "b1946ac9"}}
-    event = {"version": "0", "id": "17793124", "detail-type": "Object Created", "source": "aws.s3", "account": "1"}
+    detail = {
+        "version": "0",
+        "bucket": {"name": "catalog"},
+        "object": {"key": key, "size": 5, "etag": "b1946ac9"},
+    }
+    event = {
+        "version": "0",
+        "id": "17793124",
+        "detail-type": "Object Created",
+        "source": "aws.s3",
+        "account": "1",
+    }
     return json.dumps(event | {"detail": {**detail, "reason": "PutObject"}})
 
 
@@ -91,7 +107,11 @@ def filer_event(path: str, **message: Any) -> dict[str, Any]:
 
 def entry(path: str, **more: Any) -> dict[str, Any]:
     """A file, as the filer knows it."""
-    return {"name": path.rpartition("/")[2], "attributes": {"file_size": 5, "mime": "image/jpeg"}, **more}
+    return {
+        "name": path.rpartition("/")[2],
+        "attributes": {"file_size": 5, "mime": "image/jpeg"},
+        **more,
+    }
 
 
 def created(key: str) -> dict[str, Any]:
@@ -102,10 +122,16 @@ def created(key: str) -> dict[str, Any]:
 
 @pytest.mark.parametrize("key", KEYS)
 @pytest.mark.parametrize(
-    "event", ["ObjectCreated:Put", "ObjectCreated:CompleteMultipartUpload", "ObjectRemoved:DeleteMarkerCreated"]
+    "event",
+    [
+        "ObjectCreated:Put",
+        "ObjectCreated:CompleteMultipartUpload",
+        "ObjectRemoved:DeleteMarkerCreated",
+    ],
 )
 def test_a_notification_names_its_key(key: str, event: str) -> None:
-    """Whatever happened to it, and in a bucket with versions too: the plan looks at what is there now."""
+    """Whatever happened to it, and in a bucket with versions too: the plan looks at what is there
+    now."""
     body = json.dumps(s3_event(key, event, versionId="096fKKXTRTtl3on89fVO.nfljtsv6qko"))
     for message in (body, in_sns(body), event_bridge(key), in_sns(event_bridge(key))):
         assert changed_keys(message, "catalog") == [key]
@@ -120,7 +146,8 @@ def test_the_test_message_names_nothing_and_is_no_error() -> None:
 def test_a_message_may_hold_several_records_and_one_bad_one_costs_only_itself() -> None:
     """Each answers for itself."""
     records = [
-        s3_event(key, bucket=bucket)["Records"][0] for key, bucket in (("a", "catalog"), ("b", "x"), ("c", "catalog"))
+        s3_event(key, bucket=bucket)["Records"][0]
+        for key, bucket in (("a", "catalog"), ("b", "x"), ("c", "catalog"))
     ]
     first, second, third = changed_keys(json.dumps({"Records": records}), "catalog")
     assert (first, third) == ("a", "c")
@@ -158,7 +185,9 @@ def test_what_is_no_notification_is_an_error_that_says_so(body: str) -> None:
 @pytest.mark.parametrize("key", ["", "a%00b", "%FF%FE", "..%2Fa", "a/./b", "x" * 1025, "\ud800"])
 def test_a_key_that_stores_refuse_to_be_asked_for_is_an_error(key: str) -> None:
     """It would fail the plan of everything else in the batch."""
-    body = json.dumps({"Records": [{"s3": {"bucket": {"name": "catalog"}, "object": {"key": key}}}]})
+    body = json.dumps(
+        {"Records": [{"s3": {"bucket": {"name": "catalog"}, "object": {"key": key}}}]}
+    )
     (answer,) = changed_keys(body, "catalog")
     assert isinstance(answer, UnusableMessage)
     assert str(answer) == "The message names a key that no store can be asked for."
@@ -172,9 +201,11 @@ def test_any_key_survives_any_encoding(key: str) -> None:
         body = {"Records": [{"s3": {"bucket": {"name": "catalog"}, "object": {"key": encoded}}}]}
         assert changed_keys(json.dumps(body), "catalog") == [key]
     assert changed_keys(event_bridge(key), "catalog") == [key]
-    assert [found for body in notifications(created(key), "catalog") for found in changed_keys(body, "catalog")] == [
-        key
-    ]
+    assert [
+        found
+        for body in notifications(created(key), "catalog")
+        for found in changed_keys(body, "catalog")
+    ] == [key]
 
 
 JSON = st.recursive(
@@ -183,7 +214,19 @@ JSON = st.recursive(
         st.lists(inner, max_size=3)
         | st.dictionaries(
             st.sampled_from(
-                ["Records", "s3", "bucket", "name", "object", "key", "Type", "Message", "Event", "source", "detail"]
+                [
+                    "Records",
+                    "s3",
+                    "bucket",
+                    "name",
+                    "object",
+                    "key",
+                    "Type",
+                    "Message",
+                    "Event",
+                    "source",
+                    "detail",
+                ]
             ),
             inner,
         )
@@ -201,13 +244,23 @@ def test_no_message_raises(value: Any) -> None:
 
 def test_the_relay_tells_of_files_of_the_bucket_and_nothing_else() -> None:
     """Not of folders, other buckets, or the parts of an upload that is not finished."""
-    assert [changed_keys(body, "catalog") for body in notifications(created(KEYS[2]), "catalog")] == [[KEYS[2]]]
+    assert [
+        changed_keys(body, "catalog") for body in notifications(created(KEYS[2]), "catalog")
+    ] == [[KEYS[2]]]
     folder = "/buckets/catalog/pictures"
     parent = {"new_parent_path": "/buckets/catalog"}
-    assert notifications(filer_event(folder, new_entry=entry(folder, is_directory=True), **parent), "catalog") == []
+    assert (
+        notifications(
+            filer_event(folder, new_entry=entry(folder, is_directory=True), **parent), "catalog"
+        )
+        == []
+    )
     for path in ("/buckets/catalog2/a.jpg", "/buckets/catalog/.uploads/5e/0001.part", "/etc/a.jpg"):
         assert (
-            notifications(filer_event(path, new_entry=entry(path), new_parent_path=path.rpartition("/")[0]), "catalog")
+            notifications(
+                filer_event(path, new_entry=entry(path), new_parent_path=path.rpartition("/")[0]),
+                "catalog",
+            )
             == []
         )
 
@@ -220,24 +273,36 @@ def test_the_relay_tells_of_removals_and_renames() -> None:
         records = [json.loads(body)["Records"][0] for body in notifications(event, "catalog")]
         return [(record["eventName"], record["s3"]["object"]["key"]) for record in records]
 
-    assert told(filer_event(old, old_entry=entry(old))) == [("ObjectRemoved:Delete", "pictures/a.jpg")]
+    assert told(filer_event(old, old_entry=entry(old))) == [
+        ("ObjectRemoved:Delete", "pictures/a.jpg")
+    ]
     parent = new.rpartition("/")[0]
     renamed = filer_event(old, old_entry=entry(old), new_entry=entry(new), new_parent_path=parent)
-    assert told(renamed) == [("ObjectRemoved:Delete", "pictures/a.jpg"), ("ObjectCreated:Put", "pictures/b.jpg")]
-    written_over = filer_event(new, old_entry=entry(new), new_entry=entry(new), new_parent_path=parent)
+    assert told(renamed) == [
+        ("ObjectRemoved:Delete", "pictures/a.jpg"),
+        ("ObjectCreated:Put", "pictures/b.jpg"),
+    ]
+    written_over = filer_event(
+        new, old_entry=entry(new), new_entry=entry(new), new_parent_path=parent
+    )
     assert told(written_over) == [("ObjectCreated:Put", "pictures/b.jpg")]
 
 
 @pytest.mark.integration
 def test_motos_own_notifications(sqs: Sqs) -> None:
-    """An independent writer of the format, for created and removed objects, of a bucket with versions."""
+    """An independent writer of the format, for created and removed objects, of a bucket with
+    versions."""
     name = f"b-{uuid4().hex}"
     url = sqs.create_queue(name)
-    arn = sqs.client.get_queue_attributes(QueueUrl=url, AttributeNames=["QueueArn"])["Attributes"]["QueueArn"]
+    arn = sqs.client.get_queue_attributes(QueueUrl=url, AttributeNames=["QueueArn"])["Attributes"][
+        "QueueArn"
+    ]
     sqs.s3.create_bucket(Bucket=name)
     sqs.s3.put_bucket_versioning(Bucket=name, VersioningConfiguration={"Status": "Enabled"})
     wanted = [{"QueueArn": arn, "Events": ["s3:ObjectCreated:*", "s3:ObjectRemoved:*"]}]
-    sqs.s3.put_bucket_notification_configuration(Bucket=name, NotificationConfiguration={"QueueConfigurations": wanted})
+    sqs.s3.put_bucket_notification_configuration(
+        Bucket=name, NotificationConfiguration={"QueueConfigurations": wanted}
+    )
     versions = [sqs.s3.put_object(Bucket=name, Key=key, Body=b"x")["VersionId"] for key in KEYS]
     sqs.s3.delete_object(Bucket=name, Key=KEYS[0], VersionId=versions[0])
     bodies: list[str] = []
@@ -247,4 +312,6 @@ def test_motos_own_notifications(sqs: Sqs) -> None:
         if len(bodies) >= len(KEYS) + 2:
             break
     assert sum(json.loads(body).get("Event") == "s3:TestEvent" for body in bodies) == 1
-    assert sorted(str(key) for body in bodies for key in changed_keys(body, name)) == sorted([*KEYS, KEYS[0]])
+    assert sorted(str(key) for body in bodies for key in changed_keys(body, name)) == sorted(
+        [*KEYS, KEYS[0]]
+    )

@@ -21,7 +21,12 @@ GOOD = line(asked("Red Dress", 1)[0])
 
 def said(**other: str) -> bytes:
     """A good line but for some fields, as JSON."""
-    fields = {"time": '"2026-11-20T10:00:00Z"', "session": '"s"', "locale": '"en"', "query": '"red"'} | other
+    fields = {
+        "time": '"2026-11-20T10:00:00Z"',
+        "session": '"s"',
+        "locale": '"en"',
+        "query": '"red"',
+    } | other
     return ("{" + ", ".join(f'"{name}": {value}' for name, value in fields.items()) + "}").encode()
 
 
@@ -38,9 +43,16 @@ class Reader(MemoryStore):
 
 
 def fetch(
-    store: MemoryStore, work: MemoryStore, folder: Path, *, now: datetime | None = None, **knobs: object
+    store: MemoryStore,
+    work: MemoryStore,
+    folder: Path,
+    *,
+    now: datetime | None = None,
+    **knobs: object,
 ) -> LogSums:
-    return fetch_sums(store, work, QueryLog.model_validate(knobs), folder=folder, now=now or datetime.now(UTC))
+    return fetch_sums(
+        store, work, QueryLog.model_validate(knobs), folder=folder, now=now or datetime.now(UTC)
+    )
 
 
 @pytest.mark.parametrize(
@@ -85,7 +97,9 @@ def test_a_line_that_is_no_event_is_counted_and_stops_nothing(bad: bytes) -> Non
 def test_odd_lines_that_are_events_are_read() -> None:
     """Numbers as sessions, times with and without zone, more fields, a byte order mark, a carriage
     return."""
-    event = read_line(b"\xef\xbb\xbf" + said(session="42", time='"2026-11-20T10:00:00"', more="[[{}]]") + b"\r")
+    event = read_line(
+        b"\xef\xbb\xbf" + said(session="42", time='"2026-11-20T10:00:00"', more="[[{}]]") + b"\r"
+    )
     assert event is not None
     assert (event.session, event.time) == ("42", datetime(2026, 11, 20, 10, tzinfo=UTC))
     other = read_line(said(time='"2026-11-20T18:00:00+08:00"'))
@@ -108,7 +122,12 @@ def test_a_line_of_any_length_is_one_line() -> None:
     """Over blocks of the stream, at the end of it and between good ones; empty ones do not
     count."""
     long = b"x" * (3 * 1024 * 1024)
-    assert list(lines(io.BytesIO(b"\n".join([b"a", long, b"b", b" ", b"", long])))) == [b"a", None, b"b", None]
+    assert list(lines(io.BytesIO(b"\n".join([b"a", long, b"b", b" ", b"", long])))) == [
+        b"a",
+        None,
+        b"b",
+        None,
+    ]
     assert list(lines(io.BytesIO(b"x" * LONGEST_LINE))) == [b"x" * LONGEST_LINE]
     assert list(lines(io.BytesIO(b"x" * (LONGEST_LINE + 1)))) == [None]
 
@@ -123,8 +142,13 @@ def test_a_gzipped_log_is_read_and_a_broken_one_up_to_where_it_breaks() -> None:
 
 def test_what_is_no_person_s_words_counts_for_the_session_alone() -> None:
     """It is how robots are known."""
-    assert [words(typed) for typed in ("Red  DRESS", "12345", "a", "\x1b[31m", "x" * 500)] == ["red dress", *[None] * 4]
-    assert sums_of(said(query='"https://spam.example"') + b"\n" + said(query='"42"')) == [(None, None, 2)]
+    assert [words(typed) for typed in ("Red  DRESS", "12345", "a", "\x1b[31m", "x" * 500)] == [
+        "red dress",
+        *[None] * 4,
+    ]
+    assert sums_of(said(query='"https://spam.example"') + b"\n" + said(query='"42"')) == [
+        (None, None, 2)
+    ]
 
 
 @pytest.mark.parametrize(
@@ -176,7 +200,10 @@ def test_an_object_is_read_once_ever(tmp_path: Path) -> None:
     for day in (18, 19):
         store.put(f"queries/2026-11-{day}.jsonl", GOOD)
     first = fetch(store, work, tmp_path)
-    assert (first.read, sorted(store.read)) == (2, ["queries/2026-11-18.jsonl", "queries/2026-11-19.jsonl"])
+    assert (first.read, sorted(store.read)) == (
+        2,
+        ["queries/2026-11-18.jsonl", "queries/2026-11-19.jsonl"],
+    )
     store.read.clear()
     store.put("queries/2026-11-19.jsonl", GOOD + b"\n" + GOOD)
     store.put("queries/2026-11-20.jsonl", GOOD)

@@ -18,5 +18,8 @@ def test_keys_come_in_order_whatever_order_they_came_in(number: int) -> None:
 
 def test_contents_are_counted_once_a_group() -> None:
     things = [("a", (True, False)), ("a", (True, True)), ("b", (False, True)), ("c", (True, False))]
-    assert count_different(iter(things), ("describe", "embed_image")) == {"describe": 2, "embed_image": 2}
+    assert count_different(iter(things), ("describe", "embed_image")) == {
+        "describe": 2,
+        "embed_image": 2,
+    }
     assert count_different(iter([]), ("describe",)) == {"describe": 0}

@@ -1,4 +1,5 @@
-"""How a feed comes into the ledger: once, whole, never the older after the newer, and never half of one."""
+"""How a feed comes into the ledger: once, whole, never the older after the newer, and never half of
+one."""
 
 import json
 from collections.abc import Callable, Iterable
@@ -24,7 +25,8 @@ SETTINGS = Catalog(removed_share=0.2, removed_at_least=3)
 
 
 class Store(MemoryStore):
-    """Counts downloads; ``before_read`` happens once, just before one; ``clock`` is what it says of every object."""
+    """Counts downloads; ``before_read`` happens once, just before one; ``clock`` is what it says of
+    every object."""
 
     def __init__(self) -> None:
         super().__init__("catalog")
@@ -44,7 +46,9 @@ class Store(MemoryStore):
         there = super().head(key)
         if there is None or self.clock is None:
             return there
-        return ObjectRef(bucket="catalog", key=key, etag=there.etag, size=there.size, last_modified=self.clock)
+        return ObjectRef(
+            bucket="catalog", key=key, etag=there.etag, size=there.size, last_modified=self.clock
+        )
 
 
 class Shop:
@@ -54,7 +58,10 @@ class Shop:
         self.store, self.ledger, self._folder, self._times = Store(), MemoryLedger(), folder, 0
 
     def write(self, titles: dict[str, str], *more: bytes) -> None:
-        lines = [json.dumps({"product_id": name, "title": title}).encode() for name, title in titles.items()]
+        lines = [
+            json.dumps({"product_id": name, "title": title}).encode()
+            for name, title in titles.items()
+        ]
         self.store.put(KEY, b"\n".join([*lines, *more]))
 
     def take(self, **options: Any) -> TakenFeed:
@@ -91,7 +98,10 @@ def bad(name: str) -> bytes:
 
 
 def test_what_is_new_differs_or_is_gone_is_taken_and_told(shop: Shop) -> None:
-    write = {name: title for name, title in MANY.items() if name != "p00"} | {"p01": "Deluxe", "new": "New"}
+    write = {name: title for name, title in MANY.items() if name != "p00"} | {
+        "p01": "Deluxe",
+        "new": "New",
+    }
     dearer = json.dumps({"product_id": "p02", "title": "Lumen 2", "price": 5}).encode()
     shop.write(write, dearer)
     taken = shop.take()
@@ -111,17 +121,27 @@ def test_a_feed_that_was_taken_is_not_even_downloaded(shop: Shop) -> None:
     """Also when it was uploaded once more; when lines are read by other rules, it is."""
     shop.write(MANY)
     taken = shop.take()
-    assert (taken.counts, touched(taken), shop.store.downloads) == ({"products_changed": 0}, set(), 1)
+    assert (taken.counts, touched(taken), shop.store.downloads) == (
+        {"products_changed": 0},
+        set(),
+        1,
+    )
 
 
-def test_a_feed_is_read_again_by_a_reader_that_reads_otherwise(shop: Shop, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_feed_is_read_again_by_a_reader_that_reads_otherwise(
+    shop: Shop, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.setattr(taking, "READER", reader.READER + 1)
     assert shop.take().counts["products_changed"] == 0
     assert shop.store.downloads == 2
 
 
 def test_of_a_product_named_twice_the_last_line_that_can_be_read_counts(shop: Shop) -> None:
-    shop.write(MANY, *(json.dumps({"product_id": "p00", "title": title}).encode() for title in "ab"), bad("p00"))
+    shop.write(
+        MANY,
+        *(json.dumps({"product_id": "p00", "title": title}).encode() for title in "ab"),
+        bad("p00"),
+    )
     taken = shop.take()
     assert (taken.counts["products_changed"], touched(taken)) == (1, {"p00"})
     assert shop.titles() == MANY | {"p00": "b"}
@@ -140,7 +160,9 @@ def test_of_a_product_whose_line_cannot_be_read_what_is_known_stays(shop: Shop) 
         "feed_lines_unreadable": 31,
     }
     assert (
-        taken.problems[0] == "line 11 (p00): price: Input should be a valid number, unable to parse string as a number"
+        taken.problems[0]
+        == "line 11 (p00): price: Input should be a valid number, unable to parse string as a"
+        " number"
     )
     assert (len(taken.problems), touched(taken), shop.titles()) == (5, set(), MANY)
 
@@ -155,10 +177,15 @@ class TestRefused:
             (b"\n\n", "names no product"),
             (bad("p00"), r"names no product that can be read \(line 1 \(p00\): price"),
             (b"product_id;title\np1;x\n", "line 1: line: "),
-            (b'{"product_id": "p00", "title": "New"}\n' + b"p;x\n" * 12, "12 of 13 lines .*mend it"),
+            (
+                b'{"product_id": "p00", "title": "New"}\n' + b"p;x\n" * 12,
+                "12 of 13 lines .*mend it",
+            ),
         ],
     )
-    def test_a_feed_of_which_too_little_can_be_read(self, shop: Shop, data: bytes, message: str) -> None:
+    def test_a_feed_of_which_too_little_can_be_read(
+        self, shop: Shop, data: bytes, message: str
+    ) -> None:
         shop.store.put(KEY, data)
         before = shop.ledger.feed_state(NAME)
         for _ in range(2):
@@ -172,8 +199,8 @@ class TestRefused:
             shop.take()
 
     def test_half_a_feed(self, shop: Shop) -> None:
-        """An upload that broke off in the middle of a line; also what it says anew is not taken. A person may say that
-        it is meant."""
+        """An upload that broke off in the middle of a line; also what it says anew is not taken. A
+        person may say that it is meant."""
         half = dict(list(MANY.items())[:20])
         shop.write(half | {"p00": "Deluxe"}, b'{"product_id": "p20", "titl')
         with pytest.raises(TooManyRemovals, match=r"19 of 40 products .*20%.*approve_removals=19"):
@@ -196,8 +223,8 @@ class TestRefused:
 
 
 def take_while_another_takes(shop: Shop, moment: str, feed: dict[str, str]) -> list[str]:
-    """Take the feed; before this call of the ledger the feed is replaced, and another process takes that. Returns the
-    call, if it came to that."""
+    """Take the feed; before this call of the ledger the feed is replaced, and another process takes
+    that. Returns the call, if it came to that."""
     ledger, called = shop.ledger, list[str]()
 
     class Slow:
@@ -224,7 +251,9 @@ class TestReplaced:
         assert (touched(taken), shop.titles()["p00"], shop.store.downloads) == ({"p00"}, "New", 3)
 
     @pytest.mark.parametrize("seconds", [60, 0, -60])
-    def test_another_process_that_took_a_newer_feed_meanwhile_is_not_undone(self, shop: Shop, seconds: int) -> None:
+    def test_another_process_that_took_a_newer_feed_meanwhile_is_not_undone(
+        self, shop: Shop, seconds: int
+    ) -> None:
         """Also where the clock of the store stands still or was set back."""
         late, quick = MANY | {"p00": "Old"}, MANY | {"p00": "New", "new": "New"}
 
@@ -239,9 +268,16 @@ class TestReplaced:
         taken = shop.take()
         assert (shop.titles(), taken.counts) == (quick, {"products_changed": 0})
 
-    @pytest.mark.parametrize("moment", ["feed_state", "product_columns", "begin_feed", "put_products"])
-    def test_at_whatever_moment_another_process_takes_a_newer_feed_it_wins(self, shop: Shop, moment: str) -> None:
-        shop.write({name: title for name, title in MANY.items() if name != "p39"} | {"p00": "Old", "old": "Old"})
+    @pytest.mark.parametrize(
+        "moment", ["feed_state", "product_columns", "begin_feed", "put_products"]
+    )
+    def test_at_whatever_moment_another_process_takes_a_newer_feed_it_wins(
+        self, shop: Shop, moment: str
+    ) -> None:
+        shop.write(
+            {name: title for name, title in MANY.items() if name != "p39"}
+            | {"p00": "Old", "old": "Old"}
+        )
         quick = MANY | {"p00": "New", "new": "New"}
         called = take_while_another_takes(shop, moment, quick)
         assert (called, shop.titles()) == ([moment], quick)
@@ -255,8 +291,11 @@ class TestReplaced:
         assert shop.titles() == MANY
 
     @pytest.mark.parametrize("moment", ["product_columns", "begin_feed", "put_products"])
-    def test_an_upload_that_is_undone_while_somebody_reads_it_leaves_no_trace(self, shop: Shop, moment: str) -> None:
-        """Whoever looks meanwhile finds the very bytes that the ledger has, within the same second even."""
+    def test_an_upload_that_is_undone_while_somebody_reads_it_leaves_no_trace(
+        self, shop: Shop, moment: str
+    ) -> None:
+        """Whoever looks meanwhile finds the very bytes that the ledger has, within the same second
+        even."""
         shop.store.clock = datetime.fromtimestamp(1_800_000_000, UTC)
         shop.take()
         shop.write(MANY | {"p00": "Old"})
@@ -294,7 +333,10 @@ class TestBrokenOff:
         self, shop: Shop, monkeypatch: pytest.MonkeyPatch
     ) -> None:
         put = shop.ledger.put_products
-        wanted = {name: title for name, title in MANY.items() if name != "p39"} | {"p00": "New", "p01": "New"}
+        wanted = {name: title for name, title in MANY.items() if name != "p39"} | {
+            "p00": "New",
+            "p01": "New",
+        }
         shop.write(wanted)
 
         def die(state: Any, products: Iterable[Product], gone: Iterable[ProductId]) -> None:
@@ -315,7 +357,8 @@ class TestBrokenOff:
         shop.write(MANY | {"p00": "Half", "p01": "Half"})
         folder = shop._folder / "dead"
         folder.mkdir()
-        take_feed(shop.store, shop.ledger, SETTINGS, folder=folder)  # and nobody handed its pictures out
+        # and nobody handed its pictures out
+        take_feed(shop.store, shop.ledger, SETTINGS, folder=folder)
         shop.write(MANY | {"p00": "Half"})
         taken = shop.take()
         assert (taken.resumed, touched(taken)) == (True, {"p01"})
@@ -327,7 +370,8 @@ def test_another_feed_takes_the_place_of_the_first(shop: Shop, tmp_path: Path) -
     other = SETTINGS.model_copy(update={"feed": "other.jsonl"})
     titles = dict(list(MANY.items())[:35])
     shop.store.put(
-        "other.jsonl", b"\n".join(json.dumps({"product_id": n, "title": t}).encode() for n, t in titles.items())
+        "other.jsonl",
+        b"\n".join(json.dumps({"product_id": n, "title": t}).encode() for n, t in titles.items()),
     )
     (tmp_path / "other").mkdir()
     shop.ledger.end_feed(take_feed(shop.store, shop.ledger, other, folder=tmp_path / "other").state)

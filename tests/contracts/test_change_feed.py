@@ -1,4 +1,5 @@
-"""What every feed of changes promises, held against MemoryFeed and SQS's protocol through SqsFeed."""
+"""What every feed of changes promises, held against MemoryFeed and SQS's protocol through
+SqsFeed."""
 
 import inspect
 from collections.abc import Callable
@@ -69,7 +70,8 @@ def test_what_was_sent_is_received_and_once_deleted_is_gone(fed: Fed) -> None:
 
 
 def test_what_was_not_deleted_is_hidden_and_comes_again(fed: Fed) -> None:
-    """With another receipt; the older one deletes nothing that it should not, or the message itself."""
+    """With another receipt; the older one deletes nothing that it should not, or the message
+    itself."""
     fed.send("once more")
     (first,) = all_of(fed.feed, 1)
     assert fed.feed.waiting() == 0
@@ -99,7 +101,9 @@ class TestErrors:
 
     def test_a_queue_that_is_away_is_said_so_soon(self) -> None:
         """Exit 75."""
-        with pytest.raises(QueueAway, match=r"^The queue at \S+ does not answer \(\w+\): try again later\.$"):
+        with pytest.raises(
+            QueueAway, match=r"^The queue at \S+ does not answer \(\w+\): try again later\.$"
+        ):
             feed_of("http://127.0.0.1:9/0/q").waiting()
 
     @pytest.mark.integration
@@ -111,7 +115,10 @@ class TestErrors:
         (message,) = all_of(feed, 1)
         sqs.client.delete_queue(QueueUrl=url)
         for ask in (feed.waiting, lambda: feed.receive(1, wait=0), lambda: feed.delete([message])):
-            with pytest.raises(BadSettings, match=r"^The queue \S+ is not there: create it, or correct queue\.url\.$"):
+            with pytest.raises(
+                BadSettings,
+                match=r"^The queue \S+ is not there: create it, or correct queue\.url\.$",
+            ):
                 ask()
 
     def test_no_queue_at_all_names_the_setting(self) -> None:
@@ -140,7 +147,11 @@ def test_every_error_of_botocore_is_ours() -> None:
     from botocore import exceptions
 
     feed = feed_of("http://127.0.0.1:9/0/q")
-    kinds = [kind for _, kind in inspect.getmembers(exceptions, inspect.isclass) if issubclass(kind, Exception)]
+    kinds = [
+        kind
+        for _, kind in inspect.getmembers(exceptions, inspect.isclass)
+        if issubclass(kind, Exception)
+    ]
     for kind in kinds:
         if issubclass(kind, exceptions.BotoCoreError):
             error = kind.__new__(kind)

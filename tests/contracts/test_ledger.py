@@ -20,7 +20,13 @@ from tests.conftest import ENGINES
 NOW = datetime(2026, 11, 23, 2, tzinfo=UTC)
 T = TargetId("t")
 FEED = "b/products.jsonl"
-TARGET = Target(target_id=T, collection="c", collection_uuid="u1", recipes={"decode": RecipeId("r")}, status="building")
+TARGET = Target(
+    target_id=T,
+    collection="c",
+    collection_uuid="u1",
+    recipes={"decode": RecipeId("r")},
+    status="building",
+)
 
 
 @pytest.fixture(params=["memory", *ENGINES])
@@ -38,7 +44,9 @@ def ledger(request: pytest.FixtureRequest, tmp_path: Path) -> Ledger:
 def asset(name: str, version: str = "v1") -> Asset:
     key = f"pictures/p/{name}.jpg"
     source = ObjectRef(bucket="b", key=key, etag=version, size=1, last_modified=NOW)
-    return Asset(asset_id=asset_id("b", key), product_id=ProductId("p"), kind="picture", source=source)
+    return Asset(
+        asset_id=asset_id("b", key), product_id=ProductId("p"), kind="picture", source=source
+    )
 
 
 def writing(name: str, build: str, *, seconds: float = 0) -> Writing:
@@ -46,7 +54,9 @@ def writing(name: str, build: str, *, seconds: float = 0) -> Writing:
     return Writing(asset=asset(name), build=Build(build), product_text="text", observed_at=observed)
 
 
-def made(build: str, rows: int = 1, content: str = "00000000000000ff", failure: Failure | None = None) -> Made:
+def made(
+    build: str, rows: int = 1, content: str = "00000000000000ff", failure: Failure | None = None
+) -> Made:
     return Made(build=Build(build), rows=rows, content=content, failure=failure)
 
 
@@ -56,7 +66,9 @@ def token(ledger: Ledger) -> int:
 
 def make_live(ledger: Ledger, name: str, build: str, *, seconds: float = 0) -> None:
     ledger.begin(T, [writing(name, build, seconds=seconds)], token=token(ledger))
-    assert ledger.commit(T, {asset(name).asset_id: made(build)}, token=token(ledger)) == {asset(name).asset_id}
+    assert ledger.commit(T, {asset(name).asset_id: made(build)}, token=token(ledger)) == {
+        asset(name).asset_id
+    }
     ledger.settle(T, {asset(name).asset_id: Build(build)}, token=token(ledger))
 
 
@@ -117,7 +129,9 @@ def test_failures_are_kept_with_reason_and_count(ledger: Ledger) -> None:
     """And the asset has no live build."""
     make_live(ledger, "a", "b1")
     name = asset("a").asset_id
-    failure = Failure(record_id=name, stage="decode", kind="UnreadableMedia", message="The picture is damaged.")
+    failure = Failure(
+        record_id=name, stage="decode", kind="UnreadableMedia", message="The picture is damaged."
+    )
     for attempt in (1, 2):
         new = writing("a", f"b{attempt + 1}", seconds=attempt)
         ledger.begin(T, [new], token=token(ledger))
@@ -141,9 +155,12 @@ def test_attempts_are_of_one_version_of_the_source(ledger: Ledger) -> None:
 
 
 def test_a_live_asset_keeps_what_failed_of_it(ledger: Ledger) -> None:
-    """It is searched, and it is a failure that can be tried again; once nothing fails, nothing is left of it."""
+    """It is searched, and it is a failure that can be tried again; once nothing fails, nothing is
+    left of it."""
     name = asset("a").asset_id
-    failure = Failure(record_id=name, stage="describe", kind="UnusableAnswer", message="Nothing was said.")
+    failure = Failure(
+        record_id=name, stage="describe", kind="UnusableAnswer", message="Nothing was said."
+    )
     for attempt in (1, 1, 2):  # the second is a retry of the first
         look = writing("a", "b1", seconds=attempt)
         ledger.begin(T, [look], token=token(ledger))
@@ -151,7 +168,11 @@ def test_a_live_asset_keeps_what_failed_of_it(ledger: Ledger) -> None:
         assert ledger.commit(T, {name: made("b1", failure=failure)}, token=token(ledger)) == {name}
         ledger.settle(T, {name: Build("b1")}, token=token(ledger))
         known = ledger.look_up(T, [name])[name]
-        assert (known.state, known.live_build, known.failure_kind) == ("live", "b1", "UnusableAnswer")
+        assert (known.state, known.live_build, known.failure_kind) == (
+            "live",
+            "b1",
+            "UnusableAnswer",
+        )
         assert known.attempts == attempt
     counts = ledger.counts(T)
     assert (counts["live"], counts["failed"], counts["incomplete"]) == (1, 0, 1)
@@ -165,10 +186,14 @@ def test_a_live_asset_keeps_what_failed_of_it(ledger: Ledger) -> None:
 
 def test_failures_take_turns_and_parked_ones_take_nobodys(ledger: Ledger) -> None:
     """First what was never re-driven, then what was longest ago, whatever clocks said."""
-    for number, kind in enumerate(("UnreadableMedia", "UnreadableMedia", "UnusableAnswer", "MediaTooLarge")):
+    for number, kind in enumerate(
+        ("UnreadableMedia", "UnreadableMedia", "UnusableAnswer", "MediaTooLarge")
+    ):
         for attempt in range(3 if kind == "MediaTooLarge" else 1):
             look = writing(str(number), f"b{attempt}", seconds=attempt)
-            failure = Failure(record_id=look.asset.asset_id, stage="decode", kind=kind, message="no")
+            failure = Failure(
+                record_id=look.asset.asset_id, stage="decode", kind=kind, message="no"
+            )
             ledger.begin(T, [look], token=token(ledger))
             ledger.fail(T, {look.asset.asset_id: (look, failure)}, token=token(ledger))
 
@@ -190,7 +215,9 @@ def test_what_is_live_of_each_asset_is_told_as_columns(ledger: Ledger) -> None:
     """How many rows it has and what they say, of all assets or of some; a failure leaves none."""
     for name, rows in (("a", 1), ("b", 3), ("c", 2)):
         ledger.begin(T, [writing(name, "b1")], token=token(ledger))
-        ledger.commit(T, {asset(name).asset_id: made("b1", rows, f"{rows:016x}")}, token=token(ledger))
+        ledger.commit(
+            T, {asset(name).asset_id: made("b1", rows, f"{rows:016x}")}, token=token(ledger)
+        )
     ledger.settle(T, {asset("a").asset_id: Build("b1")}, token=token(ledger))
     look = writing("c", "b2", seconds=1)
     failure = Failure(record_id="c", stage="decode", kind="UnreadableMedia", message="no")
@@ -209,7 +236,8 @@ def test_what_is_live_of_each_asset_is_told_as_columns(ledger: Ledger) -> None:
 
 
 def test_tokens_rise_over_those_that_rows_carry(ledger: Ledger) -> None:
-    """A ledger that is new or was restored knows nothing of them. Who holds a lesser one has lost its lease."""
+    """A ledger that is new or was restored knows nothing of them. Who holds a lesser one has lost
+    its lease."""
     mine = token(ledger)
     ledger.raise_token(f"index:{T}", mine)
     assert token(ledger) == mine, "nothing is greater"
@@ -229,20 +257,27 @@ def test_what_is_forgotten_is_not_known(ledger: Ledger) -> None:
     keys = {known.key for batch in ledger.known(T, prefix="pictures/p/") for known in batch}
     assert keys == {"pictures/p/a.jpg", "pictures/p/c.jpg"}
     assert list(ledger.known(T, prefix="pictures/%")) == []
-    assert set(ledger.look_up(T, [asset("a").asset_id, asset("b").asset_id])) == {asset("a").asset_id}
+    assert set(ledger.look_up(T, [asset("a").asset_id, asset("b").asset_id])) == {
+        asset("a").asset_id
+    }
 
 
 def test_columns_say_what_the_records_say(ledger: Ledger) -> None:
-    """Under the same prefix, where patterns of SQL are plain text; a picture that waits was never observed."""
+    """Under the same prefix, where patterns of SQL are plain text; a picture that waits was never
+    observed."""
     assert list(ledger.known_columns(T)) == []
     for seconds, name in enumerate(("a", "b%c", "b_c")):
         make_live(ledger, name, "b1", seconds=seconds)
     ledger.wait_for_product(T, [asset("w")])
     for prefix, number in (("", 4), ("pictures/p/b%", 1), ("pictures/p/w", 1), ("nothing/", 0)):
         known = [known for batch in ledger.known(T, prefix=prefix) for known in batch]
-        rows = [row for batch in ledger.known_columns(T, prefix=prefix) for row in batch.to_pylist()]
+        rows = [
+            row for batch in ledger.known_columns(T, prefix=prefix) for row in batch.to_pylist()
+        ]
         said = {row["key"]: row for row in rows}
-        assert said == {one.key: {name: getattr(one, name) for name in KNOWN_COLUMNS.names} for one in known}
+        assert said == {
+            one.key: {name: getattr(one, name) for name in KNOWN_COLUMNS.names} for one in known
+        }
         assert len(rows) == number
 
 
@@ -264,23 +299,44 @@ def test_a_lost_collection_is_forgotten(ledger: Ledger) -> None:
         assert ledger.add_target(again).collection_uuid == "u2"
     assert ledger.look_up(T, [asset("a").asset_id]) == {}
     (missing,) = ledger.unfinished_batches(T)
-    assert missing.source == LOST, "what is missing counts as handed out, until a comparison does so"
+    assert missing.source == LOST, (
+        "what is missing counts as handed out, until a comparison does so"
+    )
 
 
-def test_one_target_is_live_and_one_that_was_can_be_gone_back_to_until_it_is_retired(ledger: Ledger) -> None:
-    other = Target(target_id=TargetId("t2"), collection="c2", collection_uuid="u", recipes={}, status="building")
+def test_one_target_is_live_and_one_that_was_can_be_gone_back_to_until_it_is_retired(
+    ledger: Ledger,
+) -> None:
+    other = Target(
+        target_id=TargetId("t2"),
+        collection="c2",
+        collection_uuid="u",
+        recipes={},
+        status="building",
+    )
     ledger.add_target(other)
     ledger.set_status(T, "live")
     ledger.set_status(other.target_id, "live")
-    assert {target.target_id: target.status for target in ledger.targets()} == {"t": "building", "t2": "live"}
+    assert {target.target_id: target.status for target in ledger.targets()} == {
+        "t": "building",
+        "t2": "live",
+    }
     make_live(ledger, "a", "b1")
     ledger.set_status(T, "retired")
     assert [target.target_id for target in ledger.targets()] == ["t2"]
-    assert (ledger.look_up(T, [asset("a").asset_id]), ledger.add_target(TARGET).status) == ({}, "building")
+    assert (ledger.look_up(T, [asset("a").asset_id]), ledger.add_target(TARGET).status) == (
+        {},
+        "building",
+    )
 
 
 def product(name: str, title: str = "Lumen", price: float = 1.5) -> Product:
-    return Product(product_id=ProductId(name), title={"en": title, "zh": "流明"}, facts={"brand": "L"}, price=price)
+    return Product(
+        product_id=ProductId(name),
+        title={"en": title, "zh": "流明"},
+        facts={"brand": "L"},
+        price=price,
+    )
 
 
 def begin(ledger: Ledger, version: str, *, feed: str = FEED) -> FeedState:
@@ -353,7 +409,8 @@ def test_a_state_is_begun_only_over_the_one_that_its_reader_saw(ledger: Ledger) 
 
 
 def test_the_products_are_of_one_feed_at_a_time(ledger: Ledger) -> None:
-    """A catalog that moved to another feed and back: the first is taken anew, although it is what it was."""
+    """A catalog that moved to another feed and back: the first is taken anew, although it is what
+    it was."""
     first = begin(ledger, "v1")
     ledger.end_feed(first)
     begin(ledger, "v1", feed="b/other.jsonl")
@@ -377,7 +434,9 @@ def test_assets_are_found_by_their_products(ledger: Ledger) -> None:
 def test_a_picture_that_waits_is_known_as_waiting(ledger: Ledger) -> None:
     """Until its product comes."""
     ledger.wait_for_product(T, [asset("a")])
-    assert ledger.look_up(T, [asset("a").asset_id])[asset("a").asset_id].state == "waiting_for_product"
+    assert (
+        ledger.look_up(T, [asset("a").asset_id])[asset("a").asset_id].state == "waiting_for_product"
+    )
     assert ledger.counts(T)["waiting_for_product"] == 1
     make_live(ledger, "a", "b1")
     assert ledger.counts(T)["live"] == 1
@@ -406,7 +465,12 @@ def test_how_a_batch_stands_is_known_until_others_took_its_work(ledger: Ledger) 
     ledger.open_batch(BatchId("d"), target=TargetId("another"), source="compare d")
     ledger.close_batch(BatchId("a"), status="done", counts={})
     ledger.close_batch(BatchId("b"), status="failed", counts={})
-    assert [ledger.batch_status(BatchId(name)) for name in "abcd"] == ["done", "failed", "open", "open"]
+    assert [ledger.batch_status(BatchId(name)) for name in "abcd"] == [
+        "done",
+        "failed",
+        "open",
+        "open",
+    ]
     found = ledger.unfinished_batches(T)
     assert [(it.batch, it.source, it.status) for it in found] == [
         ("b", "compare b", "failed"),
@@ -414,7 +478,12 @@ def test_how_a_batch_stands_is_known_until_others_took_its_work(ledger: Ledger) 
     ]
     assert found[0].opened_at <= found[1].opened_at <= datetime.now(UTC)
     ledger.supersede_batches([BatchId(name) for name in ("a", "b", "d", *map(str, range(1200)))])
-    assert [ledger.batch_status(BatchId(name)) for name in "abcd"] == ["done", "superseded", "open", "superseded"]
+    assert [ledger.batch_status(BatchId(name)) for name in "abcd"] == [
+        "done",
+        "superseded",
+        "open",
+        "superseded",
+    ]
     assert [it.batch for it in ledger.unfinished_batches(T)] == ["c"]
 
 

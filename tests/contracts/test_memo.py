@@ -1,4 +1,5 @@
-"""What every memo promises, held against MemoryMemo, ObjectMemo in memory, and ObjectMemo on SeaweedFS."""
+"""What every memo promises, held against MemoryMemo, ObjectMemo in memory, and ObjectMemo on
+SeaweedFS."""
 
 import time
 
@@ -24,13 +25,20 @@ def memo(request: pytest.FixtureRequest) -> Memo:
         return MemoryMemo()
     if request.param == "objects":
         return ObjectMemo(MemoryStore())
-    bucket = S3Store(bucket=f"memo-{time.time_ns()}", settings=request.getfixturevalue("servers").settings.store)
+    bucket = S3Store(
+        bucket=f"memo-{time.time_ns()}", settings=request.getfixturevalue("servers").settings.store
+    )
     bucket.create()
     return ObjectMemo(bucket)
 
 
 def said(pair: str, relevance: float) -> PairScore:
-    return PairScore(pair_id=PairId(pair), relevance=relevance, judged_id=f"judged {pair}", attributes={"color": "red"})
+    return PairScore(
+        pair_id=PairId(pair),
+        relevance=relevance,
+        judged_id=f"judged {pair}",
+        attributes={"color": "red"},
+    )
 
 
 def test_the_first_answer_stays(memo: Memo) -> None:
@@ -50,7 +58,10 @@ def test_a_score_comes_back_as_it_was_given(memo: Memo) -> None:
     """With what the description said, and where there was no description, with that."""
     undescribed = PairScore(pair_id=PairId("y"), relevance=0.25, judged_id="judged y")
     memo.add_judgements(R1, "q", [said("x", 0.9), undescribed])
-    assert sorted(memo.judgements(R1, "q"), key=lambda score: score.pair_id) == [said("x", 0.9), undescribed]
+    assert sorted(memo.judgements(R1, "q"), key=lambda score: score.pair_id) == [
+        said("x", 0.9),
+        undescribed,
+    ]
 
 
 def test_what_an_older_version_remembered_is_known() -> None:
@@ -70,7 +81,10 @@ def test_what_an_older_version_remembered_is_known() -> None:
     memo = ObjectMemo(store)
     assert memo.judgements(R1, "q") == [PairScore(pair_id=PairId("x"), relevance=0.75)]
     memo.add_judgements(R1, "q", [said("x", 0.1), said("y", 0.2)])
-    assert {score.pair_id: score.relevance for score in memo.judgements(R1, "q")} == {"x": 0.75, "y": 0.2}
+    assert {score.pair_id: score.relevance for score in memo.judgements(R1, "q")} == {
+        "x": 0.75,
+        "y": 0.2,
+    }
 
 
 def test_answers_that_are_made_anew_are_another_edition(memo: Memo) -> None:
@@ -90,7 +104,10 @@ def test_judgements_of_a_query_are_folded_and_the_first_stays(memo: Memo) -> Non
     assert memo.judgements(R1, "q") == []
     memo.add_judgements(R1, "q", [said("x", 0.9)])
     memo.add_judgements(R1, "q", [said("x", 0.1), said("y", 0.2)])
-    assert {judgement.pair_id: judgement.relevance for judgement in memo.judgements(R1, "q")} == {"x": 0.9, "y": 0.2}
+    assert {judgement.pair_id: judgement.relevance for judgement in memo.judgements(R1, "q")} == {
+        "x": 0.9,
+        "y": 0.2,
+    }
     assert memo.judgements(R2, "q") == []
 
 

@@ -1,4 +1,5 @@
-"""What every object store promises, held against MemoryStore, and through S3Store against SeaweedFS and moto."""
+"""What every object store promises, held against MemoryStore, and through S3Store against SeaweedFS
+and moto."""
 
 import threading
 import time
@@ -20,7 +21,13 @@ from mmsearch_core.testing.memory_store import MemoryStore
 
 # the keys of which directory order, byte order and collation disagree
 KEYS = ("p/a/1.jpg", "p/a/b/1", "p/a!x", "p/a-1.jpg", "p/a.jpg")
-ODD_KEYS = ("odd/with space.jpg", "odd/红色 连衣裙.jpg", "odd/per%2Fcent.jpg", "odd/a+b.jpg", "odd/q?x=1&y#z.jpg")
+ODD_KEYS = (
+    "odd/with space.jpg",
+    "odd/红色 连衣裙.jpg",
+    "odd/per%2Fcent.jpg",
+    "odd/a+b.jpg",
+    "odd/q?x=1&y#z.jpg",
+)
 
 
 REAL = [pytest.param(name, marks=pytest.mark.integration) for name in ("seaweedfs", "moto")]
@@ -152,7 +159,9 @@ def test_an_object_is_downloaded_as_it_is(store: ObjectStore, tmp_path: Path, si
     assert (tmp_path / "file").read_bytes() == data
 
 
-def test_of_what_is_not_there_or_not_as_expected_nothing_is_downloaded(store: ObjectStore, tmp_path: Path) -> None:
+def test_of_what_is_not_there_or_not_as_expected_nothing_is_downloaded(
+    store: ObjectStore, tmp_path: Path
+) -> None:
     etag = store.put("k", b"1")
     assert store.download("nothing", tmp_path / "file") is None
     assert not (tmp_path / "file").exists()
@@ -189,15 +198,21 @@ class TestErrors:
         with pytest.raises(BadSettings, match="create it"):
             list(S3Store(bucket="no-such-bucket", settings=servers.settings.store).list())
 
-    def test_the_endpoint_is_asked_before_the_first_conditional_write(self, endpoint: Store) -> None:
-        """One that ignores conditions would break every promise. The answer is remembered in the bucket; one that is
-        not asked, since only read, is left as it was."""
+    def test_the_endpoint_is_asked_before_the_first_conditional_write(
+        self, endpoint: Store
+    ) -> None:
+        """One that ignores conditions would break every promise. The answer is remembered in the
+        bucket; one that is not asked, since only read, is left as it was."""
         name = f"work-{time.time_ns()}"
         bucket = made(name, endpoint, probed=True)
         bucket.put("plain", b"")
         assert [ref.key for ref in bucket.list()] == ["plain"]
         with ThreadPoolExecutor(8) as threads:
-            list(threads.map(lambda number: bucket.put(f"k{number}", b"", if_none_match=True), range(8)))
+            list(
+                threads.map(
+                    lambda number: bucket.put(f"k{number}", b"", if_none_match=True), range(8)
+                )
+            )
         (remembered,) = bucket.list("probe/")
         S3Store(bucket=name, settings=endpoint, probed=True).put("later", b"", if_none_match=True)
         assert list(bucket.list("probe/")) == [remembered]
@@ -233,7 +248,9 @@ class TestErrors:
 
     def test_credentials_in_an_address_are_not_shown(self) -> None:
         """Nor in the chain of errors that is printed."""
-        settings = Store(endpoint="http://me:secret@127.0.0.1:9", access_key="k", secret_key=SecretStr("s"))
+        settings = Store(
+            endpoint="http://me:secret@127.0.0.1:9", access_key="k", secret_key=SecretStr("s")
+        )
         with pytest.raises(StoreAway) as away:
             S3Store(bucket="b", settings=settings).head("k")
         assert "secret" not in str(away.value)
@@ -268,7 +285,9 @@ def web_server(page: bytes) -> Iterator[str]:
 class TestReplaced:
     """Between two requests of one download."""
 
-    def test_an_object_that_is_replaced_while_it_is_downloaded_is_no_mixture(self, servers, tmp_path) -> None:  # type: ignore[no-untyped-def]
+    def test_an_object_that_is_replaced_while_it_is_downloaded_is_no_mixture(
+        self, servers, tmp_path
+    ) -> None:  # type: ignore[no-untyped-def]
         """Half of one and half of another would pass for a feed."""
 
         class Replaced(S3Store):
@@ -291,12 +310,23 @@ def test_every_error_of_botocore_is_ours() -> None:
     from botocore import exceptions
 
     store = S3Store(bucket="b", settings=Store())
-    kinds = [kind for _, kind in inspect.getmembers(exceptions, inspect.isclass) if issubclass(kind, Exception)]
+    kinds = [
+        kind
+        for _, kind in inspect.getmembers(exceptions, inspect.isclass)
+        if issubclass(kind, Exception)
+    ]
     for kind in kinds:
         if issubclass(kind, exceptions.BotoCoreError):
             error = kind.__new__(kind)
             Exception.__init__(error, "x")
             assert isinstance(store._unanswered(error), MMSearchError), kind
-    for code, status in (("SlowDown", 503), ("InternalError", 500), ("AccessDenied", 403), ("InvalidRequest", 400)):
+    for code, status in (
+        ("SlowDown", 503),
+        ("InternalError", 500),
+        ("AccessDenied", 403),
+        ("InvalidRequest", 400),
+    ):
         response = {"Error": {"Code": code}, "ResponseMetadata": {"HTTPStatusCode": status}}
-        assert isinstance(store._named(exceptions.ClientError(response, "PutObject")), MMSearchError)  # type: ignore[arg-type]
+        assert isinstance(
+            store._named(exceptions.ClientError(response, "PutObject")), MMSearchError
+        )  # type: ignore[arg-type]

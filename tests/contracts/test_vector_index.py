@@ -15,7 +15,16 @@ from mmsearch_core.adapters.milvus_index import TEXT_BYTES, MilvusIndex, _pieces
 from mmsearch_core.errors import IndexAway, StageMissing
 from mmsearch_core.ports import VectorIndex
 from mmsearch_core.records.embedding import Vector
-from mmsearch_core.records.ids import AssetId, Build, PassageId, PixelsId, ProductId, RowId, SegmentId, digest
+from mmsearch_core.records.ids import (
+    AssetId,
+    Build,
+    PassageId,
+    PixelsId,
+    ProductId,
+    RowId,
+    SegmentId,
+    digest,
+)
 from mmsearch_core.records.row import LONGEST_TEXT, ROW_COLUMNS, IndexRow, row_id
 from mmsearch_core.records.segment import Page, Where, Whole
 from mmsearch_core.testing.memory_index import MemoryIndex
@@ -46,7 +55,9 @@ def unit(*numbers: float) -> Vector:
     return normal
 
 
-def row(name: str, clip: Vector | None, text: str = "", *, build: str = "b1", where: Where | None = None) -> IndexRow:
+def row(
+    name: str, clip: Vector | None, text: str = "", *, build: str = "b1", where: Where | None = None
+) -> IndexRow:
     passage = PassageId(digest("passage", name))
     return IndexRow(
         row_id=row_id(passage, Build(build)),
@@ -65,7 +76,8 @@ def row(name: str, clip: Vector | None, text: str = "", *, build: str = "b1", wh
 def test_the_nearest_rows_come_first(index: VectorIndex, collection: str) -> None:
     """By cosine, each query by itself, with everything a match needs."""
     index.upsert(
-        collection, [row("x", unit(1, 0, 0, 0), "red\nline", where=Page(number=2)), row("y", unit(0, 1, 0, 0))]
+        collection,
+        [row("x", unit(1, 0, 0, 0), "red\nline", where=Page(number=2)), row("y", unit(0, 1, 0, 0))],
     )
     first, second = index.search(collection, "clip", [unit(1, 0.1, 0, 0), unit(0.1, 1, 0, 0)], 2)
     assert [match.asset_id for match in first] == [digest("x"), digest("y")]
@@ -78,28 +90,43 @@ def test_the_nearest_rows_come_first(index: VectorIndex, collection: str) -> Non
 def test_the_pixels_of_all_rows_are_told(index: VectorIndex, collection: str) -> None:
     """So that what no row refers to can go."""
     index.upsert(collection, [row("x", unit(1, 0, 0, 0)), row("y", None)])
-    assert {pixels for _, pixels in index.pixels(collection)} == {digest("pixels", "x"), digest("pixels", "y")}
-    assert {asset for asset, _ in index.pixels(collection)} == {asset for _, asset, _ in index.builds(collection)}
+    assert {pixels for _, pixels in index.pixels(collection)} == {
+        digest("pixels", "x"),
+        digest("pixels", "y"),
+    }
+    assert {asset for asset, _ in index.pixels(collection)} == {
+        asset for _, asset, _ in index.builds(collection)
+    }
 
 
 def test_a_row_may_have_no_vector_in_a_space(index: VectorIndex, collection: str) -> None:
     """A mixed batch is accepted, and the row is found by its words."""
     index.upsert(collection, [row("x", unit(1, 0, 0, 0)), row("y", None, "blue words")])
     assert index.search(collection, "clip", [unit(1, 0, 0, 0)], 1)[0][0].asset_id == digest("x")
-    assert [m.asset_id for m in index.search_text(collection, "en", ["words"], 5)[0]] == [digest("y")]
+    assert [m.asset_id for m in index.search_text(collection, "en", ["words"], 5)[0]] == [
+        digest("y")
+    ]
 
 
 def test_chinese_is_found_inside_a_phrase(index: VectorIndex, collection: str) -> None:
     """The default analyzer would find nothing."""
     index.upsert(
-        collection, [row("x", None, "red striped dress\n红色条纹连衣裙"), row("y", None, "brown bag\n棕色手提包")]
+        collection,
+        [
+            row("x", None, "red striped dress\n红色条纹连衣裙"),
+            row("y", None, "brown bag\n棕色手提包"),
+        ],
     )
-    assert [m.asset_id for m in index.search_text(collection, "zh", ["连衣裙"], 5)[0]] == [digest("x")]
+    assert [m.asset_id for m in index.search_text(collection, "zh", ["连衣裙"], 5)[0]] == [
+        digest("x")
+    ]
     assert [m.asset_id for m in index.search_text(collection, "en", ["BAG"], 5)[0]] == [digest("y")]
 
 
 @pytest.mark.parametrize("limit", [3200, 16_384])
-def test_whoever_asks_for_more_rows_than_there_are_gets_all(index: VectorIndex, collection: str, limit: int) -> None:
+def test_whoever_asks_for_more_rows_than_there_are_gets_all(
+    index: VectorIndex, collection: str, limit: int
+) -> None:
     """So that a search that goes deeper knows when there is no more."""
     index.upsert(collection, [row(name, unit(1, 0, 0, 0), "dress") for name in "xyz"])
     assert len(index.search(collection, "clip", [unit(1, 0, 0, 0)], limit)[0]) == 3
@@ -122,7 +149,9 @@ def test_writing_twice_is_writing_once(index: VectorIndex, collection: str) -> N
     assert index.search(collection, "clip", [unit(1, 0, 0, 0)], 5)[0][0].text == "two"
 
 
-def test_builds_lie_side_by_side_until_the_old_one_is_retired(index: VectorIndex, collection: str) -> None:
+def test_builds_lie_side_by_side_until_the_old_one_is_retired(
+    index: VectorIndex, collection: str
+) -> None:
     """Only rows of other builds of the named assets go."""
     index.upsert(collection, [row(name, unit(1, 0, 0, 0), build="b1") for name in "xyz"])
     index.upsert(collection, [row(name, unit(1, 0, 0, 0), build="b2") for name in "xy"])
@@ -133,7 +162,9 @@ def test_builds_lie_side_by_side_until_the_old_one_is_retired(index: VectorIndex
     assert left == {(digest("x"), "b2"), (digest("y"), "b1"), (digest("y"), "b2")}
 
 
-def test_rows_under_an_assets_name_that_are_not_its_own_are_retired(index: VectorIndex, collection: str) -> None:
+def test_rows_under_an_assets_name_that_are_not_its_own_are_retired(
+    index: VectorIndex, collection: str
+) -> None:
     """Of the same build, too: a copy under another id."""
     good = row("x", unit(1, 0, 0, 0))
     index.upsert(collection, [good, replace(good, row_id=RowId(digest("copy")))])
@@ -141,28 +172,45 @@ def test_rows_under_an_assets_name_that_are_not_its_own_are_retired(index: Vecto
     assert [name for name, *_ in index.builds(collection)] == [good.row_id]
 
 
-def test_every_row_says_what_it_was_when_it_was_written(index: VectorIndex, collection: str) -> None:
-    """As columns for all rows, with whose and what build it is, and under which token it was written."""
+def test_every_row_says_what_it_was_when_it_was_written(
+    index: VectorIndex, collection: str
+) -> None:
+    """As columns for all rows, with whose and what build it is, and under which token it was
+    written."""
     assert sum(batch.num_rows for batch in index.row_columns(collection)) == 0
-    rows = [row("x", unit(1, 2, 3, 4), "red\n红"), row("y", None, "words"), row("z", unit(0, 0, 0, 1))]
+    rows = [
+        row("x", unit(1, 2, 3, 4), "red\n红"),
+        row("y", None, "words"),
+        row("z", unit(0, 0, 0, 1)),
+    ]
     index.upsert(collection, rows[:2], writer=3)
     index.upsert(collection, rows[2:], writer=4)
     batches = list(index.row_columns(collection))
     assert all(batch.schema == ROW_COLUMNS for batch in batches)
     said = {line["row_id"]: line for batch in batches for line in batch.to_pylist()}
     for it, writer in zip(rows, (3, 3, 4), strict=True):
-        expected = {"row_id": it.row_id, "asset_id": it.asset_id, "build": it.build, "content": it.content}
+        expected = {
+            "row_id": it.row_id,
+            "asset_id": it.asset_id,
+            "build": it.build,
+            "content": it.content,
+        }
         assert said[it.row_id] == {**expected, "writer": writer}
 
 
-def test_a_row_that_is_read_back_is_the_row_that_was_written(index: VectorIndex, collection: str) -> None:
+def test_a_row_that_is_read_back_is_the_row_that_was_written(
+    index: VectorIndex, collection: str
+) -> None:
     """To the last bit: else its digest would differ. Of some assets, or of a part of the ids."""
     rng = np.random.default_rng(1)
     rows = [row(str(number), unit(*rng.normal(size=4)), f"text {number}") for number in range(30)]
-    rows += [row("page", None, "文" * 30_000, where=Page(number=2))]  # more text than an index keeps
+    # more text than an index keeps
+    rows += [row("page", None, "文" * 30_000, where=Page(number=2))]
     index.upsert(collection, rows, writer=7)
     found = list(index.rows_of(collection, [it.asset_id for it in rows[::2]]))
-    assert {it.row.row_id: it.content for it in found} == {it.row_id: it.content for it in rows[::2]}
+    assert {it.row.row_id: it.content for it in found} == {
+        it.row_id: it.content for it in rows[::2]
+    }
     assert not any(it.altered for it in found)
     assert {it.writer for it in found} == {7}
     written = {it.row_id: it for it in rows}
@@ -171,7 +219,10 @@ def test_a_row_that_is_read_back_is_the_row_that_was_written(index: VectorIndex,
         clip, was = it.row.vectors["clip"], written[it.row.row_id].vectors["clip"]
         assert (clip is None) == (was is None)
         assert clip is None or was is None or clip.tobytes() == was.tobytes()
-    halves = [list(index.rows_between(collection, first, last)) for first, last in (("0", "8"), ("8", "g"))]
+    halves = [
+        list(index.rows_between(collection, first, last))
+        for first, last in (("0", "8"), ("8", "g"))
+    ]
     ids = [{it.row.row_id for it in half} for half in halves]
     assert ids == [{n for n in written if n < "8"}, {n for n in written if n >= "8"}]
     assert list(index.rows_of(collection, [])) == []
@@ -185,7 +236,9 @@ def test_the_greatest_writer_is_known(index: VectorIndex, collection: str) -> No
         assert index.greatest_writer(collection) == greatest
 
 
-def test_a_writer_that_lost_its_lease_takes_nothing_from_its_successor(index: VectorIndex, collection: str) -> None:
+def test_a_writer_that_lost_its_lease_takes_nothing_from_its_successor(
+    index: VectorIndex, collection: str
+) -> None:
     """The token lies in the rows, so that no pause between a check and a delete can matter."""
     index.upsert(collection, [row("x", unit(1, 0, 0, 0), build="b1")], writer=1)
     index.upsert(collection, [row("x", unit(1, 0, 0, 0), build="b2")], writer=2)
@@ -224,7 +277,9 @@ def test_an_alias_is_switched(index: VectorIndex, collection: str) -> None:
     assert index.resolve(alias) == other
 
 
-def test_a_text_of_any_length_is_found_by_its_beginning(index: VectorIndex, collection: str) -> None:
+def test_a_text_of_any_length_is_found_by_its_beginning(
+    index: VectorIndex, collection: str
+) -> None:
     """A whole call of rows with a seller's novel as their title, in letters of several bytes."""
     novel = "striped dress " + "红色条纹连衣裙夏季新款 " * 3_000
     rows = [row(str(number), unit(1, 0, 0, 0), novel) for number in range(10)]
@@ -243,7 +298,10 @@ def test_rows_of_long_texts_go_in_smaller_pieces() -> None:
     mixed = novels[:60] + plain[:600] + novels[60:]
     pieces = list(_pieces(mixed))
     assert [one for piece in pieces for one in piece] == mixed
-    assert all(sum(min(LONGEST_TEXT, len(one.text.encode())) for one in piece) <= TEXT_BYTES for piece in pieces)
+    assert all(
+        sum(min(LONGEST_TEXT, len(one.text.encode())) for one in piece) <= TEXT_BYTES
+        for piece in pieces
+    )
     assert list(_pieces([])) == []
 
 
@@ -262,7 +320,9 @@ def test_more_rows_than_a_call_takes(index: VectorIndex, collection: str) -> Non
 
 
 @pytest.mark.integration
-def test_a_collection_whose_maker_died_is_made_again(servers: Servers, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_collection_whose_maker_died_is_made_again(
+    servers: Servers, monkeypatch: pytest.MonkeyPatch
+) -> None:
     """It was there, and could never be loaded: its indexes were missing."""
     name, uri = f"c_{time.time_ns()}", servers.settings.index.uri
     maker = MilvusIndex(uri)
@@ -343,7 +403,9 @@ def test_a_server_that_is_away_is_said_so_soon() -> None:
 
 
 @pytest.mark.integration
-def test_an_index_of_the_last_schema_is_searched_and_swept(servers: Servers, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_an_index_of_the_last_schema_is_searched_and_swept(
+    servers: Servers, monkeypatch: pytest.MonkeyPatch
+) -> None:
     """Until the next one is built. Its rows say nothing of what they were."""
     name, uri = f"c_{time.time_ns()}", servers.settings.index.uri
     made_before = MilvusIndex(uri)
@@ -352,7 +414,13 @@ def test_an_index_of_the_last_schema_is_searched_and_swept(servers: Servers, mon
         patch.setattr(milvus_index, "SCHEMA", "mmsearch-2")
         patch.setattr(milvus_index, "CONTENT", {})
         made = made_before.create(name, {"clip": 4, "sbert": 3})
-    without = [{k: v for k, v in milvus_index._to_fields(row("x", unit(1, 0, 0, 0))).items() if k != "content"}]
+    without = [
+        {
+            k: v
+            for k, v in milvus_index._to_fields(row("x", unit(1, 0, 0, 0))).items()
+            if k != "content"
+        }
+    ]
     upsert(name, [{**fields, "writer": 2} for fields in without])
     index = MilvusIndex(uri)
     assert index.uuid(name) == made

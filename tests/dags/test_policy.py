@@ -20,8 +20,19 @@ from mmsearch_core.stages.await_index import TRY_SECONDS
 ROOT = Path(__file__).parents[2]
 FILES = sorted((ROOT / "dags").glob("*.py"))
 BY_HAND = {"evaluate"}  # stages that no DAG runs yet
-LONGEST_WAIT = next(rule.le for rule in Search.model_fields["await_minutes"].metadata if hasattr(rule, "le"))
-HEAVY = {"torch", "pymilvus", "fastapi", "mmsearch_core", "tasks", "transformers", "pandas", "boto3"}
+LONGEST_WAIT = next(
+    rule.le for rule in Search.model_fields["await_minutes"].metadata if hasattr(rule, "le")
+)
+HEAVY = {
+    "torch",
+    "pymilvus",
+    "fastapi",
+    "mmsearch_core",
+    "tasks",
+    "transformers",
+    "pandas",
+    "boto3",
+}
 
 
 @pytest.fixture(scope="module")
@@ -44,7 +55,9 @@ def tasks(dags: list[DAG]) -> list[Any]:
 
 def test_every_file_is_imported_and_holds_the_one_dag_it_is_named_after(bag: DagBag) -> None:
     assert bag.import_errors == {}
-    assert {Path(dag.fileloc).stem: dag.dag_id for dag in bag.dags.values()} == {f.stem: f.stem for f in FILES}
+    assert {Path(dag.fileloc).stem: dag.dag_id for dag in bag.dags.values()} == {
+        f.stem: f.stem for f in FILES
+    }
 
 
 def test_every_dag_says_what_it_is_for_and_whose_it_is(dags: list[DAG]) -> None:
@@ -72,7 +85,10 @@ def test_an_outage_of_twenty_minutes_fails_no_task(tasks: list[Any]) -> None:
         if not hasattr(task, "stage"):
             continue
         first, longest = task.retry_delay.total_seconds(), task.max_retry_delay.total_seconds()
-        pauses = [min(first * task.retry_exponential_backoff**number, longest) for number in range(task.retries)]
+        pauses = [
+            min(first * task.retry_exponential_backoff**number, longest)
+            for number in range(task.retries)
+        ]
         assert 20 * 60 <= sum(pauses) <= 30 * 60, task
 
 
@@ -93,7 +109,9 @@ def test_every_stage_is_the_task_of_its_name_once_a_lane(dags: list[DAG], tasks:
     assert {task.task_id for task in tasks if task not in of_stages} == {"approve"}
     assert [task.task_id for task in of_stages if task.task_id != task.stage] == ["compare_beside"]
     lanes = ("index_backfill", "index_events")
-    twice = [task.task_id for dag in dags if dag.dag_id in lanes for task in dag.tasks] + ["compare"]
+    twice = [task.task_id for dag in dags if dag.dag_id in lanes for task in dag.tasks] + [
+        "compare"
+    ]
     assert Counter(task.stage for task in of_stages) == Counter(stages + twice)
 
 
@@ -114,7 +132,8 @@ def test_three_lanes_are_the_same_line_and_events_stand_before_the_night_and_tha
 
 
 def test_the_night_waits_for_the_index_before_it_looks_at_a_query(dags: list[DAG]) -> None:
-    """As long as the deadline that a shop may set, and with a process that ends before its own limit."""
+    """As long as the deadline that a shop may set, and with a process that ends before its own
+    limit."""
     (dag,) = [dag for dag in dags if dag.dag_id == "precompute_results"]
     (first,) = [task for task in dag.tasks if not task.upstream_task_ids]
     assert (first.task_id, first.downstream_task_ids) == ("await_index", {"mine"})
@@ -145,7 +164,11 @@ def test_the_form_of_a_backfill_is_typed_and_needs_no_filling_in(dags: list[DAG]
 def test_every_asset_that_is_filled_starts_something(dags: list[DAG], tasks: list[Any]) -> None:
     filled = {outlet.name for task in tasks for outlet in task.outlets}
     heard = [c for dag in dags if (c := getattr(dag.timetable, "asset_condition", None))]
-    assets = {asset.name: asset for condition in heard for asset in getattr(condition, "objects", [condition])}
+    assets = {
+        asset.name: asset
+        for condition in heard
+        for asset in getattr(condition, "objects", [condition])
+    }
     watched = {name for name, asset in assets.items() if asset.watchers}
     assert filled == {"catalog_batch", "event_batch", "backfill_batch"}
     assert (filled | watched, watched) == (set(assets), {"catalog_queue"})
@@ -155,7 +178,10 @@ def test_two_parses_serialise_alike(dags: list[DAG]) -> None:
     """Else every parse would be a new version of the DAG."""
     again = DagBag(str(ROOT / "dags")).dags
     for dag in dags:
-        first, second = (json.dumps(DagSerialization.to_dict(d), sort_keys=True) for d in (dag, again[dag.dag_id]))
+        first, second = (
+            json.dumps(DagSerialization.to_dict(d), sort_keys=True)
+            for d in (dag, again[dag.dag_id])
+        )
         assert first == second, dag.dag_id
 
 
@@ -164,8 +190,8 @@ def test_dag_files_load_little_beyond_airflows_sdk() -> None:
     code = f"""
 import json, runpy, sys
 sys.path.insert(0, {str(ROOT / "plugins")!r})
-from airflow.sdk import DAG, Asset, BaseOperator, Context, CronPartitionTimetable, PartitionedAssetTimetable
-from airflow.sdk import TriggerRule, task_group
+from airflow.sdk import DAG, Asset, BaseOperator, Context, CronPartitionTimetable
+from airflow.sdk import PartitionedAssetTimetable, TriggerRule, task_group
 from airflow.sdk.exceptions import AirflowException
 from airflow.providers.standard.operators.hitl import ApprovalOperator
 from airflow.triggers.base import BaseEventTrigger
@@ -174,15 +200,21 @@ for file in {[str(file) for file in FILES]!r}:
     runpy.run_path(file)
 print(json.dumps([sorted(set(sys.modules) - before), sorted(sys.modules)]))
 """
-    result = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    result = subprocess.run(
+        [sys.executable, "-c", code], capture_output=True, text=True, check=True
+    )
     added, loaded = json.loads(result.stdout.splitlines()[-1])
     assert [name for name in loaded if name.partition(".")[0] in HEAVY] == []
-    assert {name.partition(".")[0] for name in added} - set(sys.stdlib_module_names) <= {"airflow", "mmsearch_airflow"}
+    assert {name.partition(".")[0] for name in added} - set(sys.stdlib_module_names) <= {
+        "airflow",
+        "mmsearch_airflow",
+    }
     assert len(added) < 80
 
 
 def test_nothing_is_published_past_the_gates(dags: list[DAG]) -> None:
-    """Every way to `publish` leads by the gates and the approval, whose no is what silence means."""
+    """Every way to `publish` leads by the gates and the approval, whose no is what silence
+    means."""
     (dag,) = [dag for dag in dags if dag.dag_id == "precompute_results"]
     line = ["judge", "gates", "approve", "publish"]
     for before, after in pairwise(line):

@@ -1,4 +1,5 @@
-"""The sample catalog: the same for the same seed, complete, and silent about what its products look like."""
+"""The sample catalog: the same for the same seed, complete, and silent about what its products look
+like."""
 
 import io
 import json
@@ -11,7 +12,14 @@ from PIL import Image
 
 from mmsearch_core.demo.catalog import write_sample
 from mmsearch_core.demo.judged import grade
-from mmsearch_core.demo.language import Wish, describe_answer, standardize, standardize_answer, typed, wish_for
+from mmsearch_core.demo.language import (
+    Wish,
+    describe_answer,
+    standardize,
+    standardize_answer,
+    typed,
+    wish_for,
+)
 from mmsearch_core.demo.picture import draw, garments
 from mmsearch_core.demo.vocabulary import CATEGORIES, TERMS, Look, every_look
 from mmsearch_core.records.query import Constraint
@@ -28,11 +36,17 @@ def sample(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 def files(folder: Path) -> dict[str, bytes]:
-    return {str(path.relative_to(folder)): path.read_bytes() for path in folder.rglob("*") if path.is_file()}
+    return {
+        str(path.relative_to(folder)): path.read_bytes()
+        for path in folder.rglob("*")
+        if path.is_file()
+    }
 
 
 def feed(folder: Path) -> list[dict[str, object]]:
-    return [json.loads(line) for line in (folder / "catalog/products.jsonl").read_text().splitlines()]
+    return [
+        json.loads(line) for line in (folder / "catalog/products.jsonl").read_text().splitlines()
+    ]
 
 
 def test_the_same_seed_makes_the_same_bytes(sample: Path, tmp_path: Path) -> None:
@@ -42,7 +56,10 @@ def test_the_same_seed_makes_the_same_bytes(sample: Path, tmp_path: Path) -> Non
 
 def test_another_seed_makes_other_pictures(sample: Path, tmp_path: Path) -> None:
     write_sample(tmp_path, products=PRODUCTS, seed=8)
-    assert files(tmp_path)["catalog/pictures/p0001/1.jpg"] != files(sample)["catalog/pictures/p0001/1.jpg"]
+    assert (
+        files(tmp_path)["catalog/pictures/p0001/1.jpg"]
+        != files(sample)["catalog/pictures/p0001/1.jpg"]
+    )
 
 
 def test_every_product_has_a_feed_line_a_truth_and_a_picture(sample: Path) -> None:
@@ -51,12 +68,20 @@ def test_every_product_has_a_feed_line_a_truth_and_a_picture(sample: Path) -> No
     pictured = {path.parent.name for path in (sample / "catalog/pictures").rglob("*.jpg")}
     assert named == set(truth) == pictured
     assert len(named) == PRODUCTS
-    assert all(value in TERMS[name] for looks in truth.values() for look in looks for name, value in look.items())
+    assert all(
+        value in TERMS[name]
+        for looks in truth.values()
+        for look in looks
+        for name, value in look.items()
+    )
 
 
 def test_pictures_open_and_one_is_a_copy_under_another_name(sample: Path) -> None:
     pictures = [path.read_bytes() for path in (sample / "catalog/pictures").rglob("*.jpg")]
-    assert {Image.open(io.BytesIO(picture)).size for picture in pictures} == {(320, 320), (640, 320)}
+    assert {Image.open(io.BytesIO(picture)).size for picture in pictures} == {
+        (320, 320),
+        (640, 320),
+    }
     assert len(set(pictures)) == len(pictures) - 1
 
 
@@ -68,7 +93,12 @@ def test_what_is_uploaded_never_says_what_a_product_looks_like(sample: Path) -> 
         for word in (term.en, term.zh, *term.typed_en, *term.typed_zh)
         if len(word.encode()) > 3  # a single Chinese character may stand in a brand's name
     }
-    said = " ".join([*(json.dumps(line, ensure_ascii=False) for line in feed(sample)), *files(sample / "catalog")])
+    said = " ".join(
+        [
+            *(json.dumps(line, ensure_ascii=False) for line in feed(sample)),
+            *files(sample / "catalog"),
+        ]
+    )
     assert [word for word in words if word in said.lower()] == []
     assert not (sample / "catalog/truth.json").exists()
 
@@ -100,7 +130,8 @@ def test_a_large_catalog_holds_real_photographs_outfits_and_copies(tmp_path: Pat
     write_sample(tmp_path, products=400)
     pictures = list((tmp_path / "catalog/pictures").rglob("*.jpg"))
     assert 300 <= len(pictures) <= 600
-    assert len({path.read_bytes() for path in pictures}) == len(pictures) - 10  # copies under other names
+    # copies under other names
+    assert len({path.read_bytes() for path in pictures}) == len(pictures) - 10
     garments_of = Counter(map(len, json.loads((tmp_path / "truth.json").read_text()).values()))
     assert (garments_of[2], garments_of[3]) == (17, 8)
     assert Counter(query.kind for query in read_judged(tmp_path / "judged"))["absent"] == 20
@@ -118,7 +149,11 @@ def test_a_large_catalog_holds_real_photographs_outfits_and_copies(tmp_path: Pat
 )
 def test_grades_follow_the_wish(look: tuple[str, str, str], expected: int) -> None:
     wanted = {"category": "dress", "color": "red", "pattern": "striped"}
-    wish = Wish(constraints=tuple(Constraint(attribute=name, values=(value,)) for name, value in wanted.items()))
+    wish = Wish(
+        constraints=tuple(
+            Constraint(attribute=name, values=(value,)) for name, value in wanted.items()
+        )
+    )
     seen = Look(**dict(zip(wanted, look, strict=True)))
     assert grade([seen], wish) == expected
     assert grade([seen, Look(**wanted)], wish) == 2
@@ -132,7 +167,9 @@ def test_every_category_has_sixty_photographs() -> None:
 @pytest.mark.parametrize(("color", "channel"), [("red", 0), ("green", 1), ("blue", 2)])
 def test_the_tint_is_seen(color: str, channel: int) -> None:
     look = Look(category="dress", color=color, pattern="plain")
-    pixels = np.asarray(draw(garments()[3, 0], look, np.random.default_rng(1), size=96), dtype=float)
+    pixels = np.asarray(
+        draw(garments()[3, 0], look, np.random.default_rng(1), size=96), dtype=float
+    )
     middle = pixels[40:60, 44:52].mean(axis=(0, 1))
     assert middle.argmax() == channel
     assert pixels[0, 0].min() > 200  # the ground is light
@@ -142,7 +179,11 @@ def test_typed_queries_and_answers_agree_with_what_was_wished() -> None:
     rng = np.random.default_rng(3)
     for look in every_look()[::40]:
         wish = wish_for(look, rng)
-        answer = json.loads(standardize_answer(standardize(typed(wish, "zh", rng), wish.constraints)))
+        answer = json.loads(
+            standardize_answer(standardize(typed(wish, "zh", rng), wish.constraints))
+        )
         assert wish.fits(look)
-        assert [tuple(c["values"]) for c in answer["constraints"]] == [c.values for c in wish.constraints]
+        assert [tuple(c["values"]) for c in answer["constraints"]] == [
+            c.values for c in wish.constraints
+        ]
         assert json.loads(describe_answer(look))["attributes"] == look.attributes()

@@ -1,4 +1,5 @@
-"""The models that travel with mmsearch load offline, like any checkpoint, and were trained on the shipped prompts."""
+"""The models that travel with mmsearch load offline, like any checkpoint, and were trained on the
+shipped prompts."""
 
 import json
 import re
@@ -38,12 +39,21 @@ def test_the_card_names_the_prompts_that_are_shipped() -> None:
 def test_all_models_together_stay_small() -> None:
     files = [path for path in MODELS.rglob("*") if path.is_file()]
     assert sum(path.stat().st_size for path in files) < 20_000_000
-    assert {path.suffix for path in files} <= {".safetensors", ".json", ".jinja", ".txt", ".md"}  # no pickles
+    # no pickles
+    assert {path.suffix for path in files} <= {
+        ".safetensors",
+        ".json",
+        ".jinja",
+        ".txt",
+        ".md",
+    }
 
 
 def test_no_file_names_a_folder_of_the_machine_it_was_made_on() -> None:
     texts = [path for path in MODELS.rglob("*") if path.suffix in {".json", ".jinja"}]
-    assert [path for path in texts if re.search(r"/(home|work|tmp|root|build)/", path.read_text())] == []
+    assert [
+        path for path in texts if re.search(r"/(home|work|tmp|root|build)/", path.read_text())
+    ] == []
 
 
 @pytest.mark.integration
@@ -55,13 +65,21 @@ def test_qwen_loads_and_answers_in_the_form_of_the_prompt(picture: Any) -> None:
     prompt = load("describe")
     chat = [
         {"role": "system", "content": [{"type": "text", "text": prompt.system}]},
-        {"role": "user", "content": [{"type": "image", "image": picture}, {"type": "text", "text": prompt.text()}]},
+        {
+            "role": "user",
+            "content": [
+                {"type": "image", "image": picture},
+                {"type": "text", "text": prompt.text()},
+            ],
+        },
     ]
     inputs = processor.apply_chat_template(
         chat, add_generation_prompt=True, tokenize=True, return_dict=True, return_tensors="pt"
     )
     made = model.generate(**inputs, max_new_tokens=120, do_sample=False)
-    answer = processor.tokenizer.decode(made[0, inputs["input_ids"].shape[1] :], skip_special_tokens=True)
+    answer = processor.tokenizer.decode(
+        made[0, inputs["input_ids"].shape[1] :], skip_special_tokens=True
+    )
     said = json.loads(answer)
     assert list(said) == ["attributes", "caption", "keywords", "seen_text"]
     assert said["attributes"]["color"] == "red"
@@ -77,7 +95,9 @@ def test_clip_loads_from_any_folder(picture: Any, tmp_path: Path) -> None:
 
     folder = shutil.copytree(MODELS / "clip", tmp_path / "elsewhere")
     model, _, preprocess = open_clip.create_model_and_transforms(f"local-dir:{folder}")
-    tokens = open_clip.get_tokenizer(f"local-dir:{folder}")(["red striped dress", "红色条纹连衣裙", "black bag"])
+    tokens = open_clip.get_tokenizer(f"local-dir:{folder}")(
+        ["red striped dress", "红色条纹连衣裙", "black bag"]
+    )
     with torch.inference_mode():
         texts = model.eval().encode_text(tokens, normalize=True)
         seen = model.encode_image(preprocess(picture)[None], normalize=True)[0]
@@ -91,6 +111,8 @@ def test_sbert_loads_and_knows_both_languages() -> None:
 
     model = SentenceTransformer(str(MODELS / "sbert"), device="cpu")
     other = caption(Look(category="bag", color="black", pattern="plain"))["zh"]
-    english, chinese, different = model.encode([*caption(LOOK).values(), other], normalize_embeddings=True)
+    english, chinese, different = model.encode(
+        [*caption(LOOK).values(), other], normalize_embeddings=True
+    )
     assert np.allclose(np.linalg.norm(english), 1, atol=1e-4)
     assert english @ chinese > english @ different + 0.2

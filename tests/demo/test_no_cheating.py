@@ -1,4 +1,5 @@
-"""No answer comes from anywhere but the picture and the query: take them away, and quality falls to chance."""
+"""No answer comes from anywhere but the picture and the query: take them away, and quality falls to
+chance."""
 
 import io
 
@@ -8,7 +9,14 @@ from PIL import Image
 from mmsearch_core.adapters.open_clip_embedder import OpenClipEmbedder
 from mmsearch_core.adapters.transformers_vlm import TransformersVLM
 from mmsearch_core.demo.language import caption
-from mmsearch_core.demo.training.quality import Picture, describing, embedded, finding, held_out, judging
+from mmsearch_core.demo.training.quality import (
+    Picture,
+    describing,
+    embedded,
+    finding,
+    held_out,
+    judging,
+)
 from mmsearch_core.settings import Models
 
 pytestmark = pytest.mark.integration
@@ -46,7 +54,9 @@ def test_of_grey_pictures_nothing_is_known(vlm: TransformersVLM, pictures: list[
         assert seen[name] >= chance + 0.4
 
 
-def test_with_the_queries_exchanged_the_judge_knows_nothing(vlm: TransformersVLM, pictures: list[Picture]) -> None:
+def test_with_the_queries_exchanged_the_judge_knows_nothing(
+    vlm: TransformersVLM, pictures: list[Picture]
+) -> None:
     _, said = describing(vlm, pictures)
     assert judging(vlm, pictures, said, seed=3).value >= 0.7
     assert 0.4 <= judging(vlm, pictures, said, seed=3, exchanged=True).value <= 0.6

@@ -1,4 +1,5 @@
-"""docker/ as data: the compose files with their variables filled in, and the instructions of the Dockerfile."""
+"""docker/ as data: the compose files with their variables filled in, and the instructions of the
+Dockerfile."""
 
 import os
 import re
@@ -63,7 +64,9 @@ def parsed(name: str, values: dict[str, str]) -> dict[str, Any]:
 def values(tmp_path_factory: pytest.TempPathFactory) -> dict[str, str]:
     """What make_env.sh writes."""
     path = tmp_path_factory.mktemp("env") / ".env"
-    subprocess.run(["bash", DOCKER / "make_env.sh", path], check=True, env={"PATH": os.environ["PATH"]})
+    subprocess.run(
+        ["bash", DOCKER / "make_env.sh", path], check=True, env={"PATH": os.environ["PATH"]}
+    )
     return values_of(path)
 
 
@@ -84,7 +87,11 @@ def gpu_services(values: dict[str, str]) -> dict[str, dict[str, Any]]:
 @pytest.fixture(scope="session")
 def instructions() -> list[Instruction]:
     """The Dockerfile."""
-    lines = [line for line in (DOCKER / "Dockerfile").read_text().splitlines() if not line.startswith("#")]
+    lines = [
+        line
+        for line in (DOCKER / "Dockerfile").read_text().splitlines()
+        if not line.startswith("#")
+    ]
     joined = "\n".join(lines).replace("\\\n", " ")
     words = [tuple(line.split()) for line in joined.splitlines() if line.strip()]
     return [Instruction(name=first, words=tuple(rest)) for first, *rest in words]

@@ -18,7 +18,9 @@ def tool(name: str) -> str:
 
 def copied(instructions: list[Instruction]) -> list[str]:
     """What is copied from the repository."""
-    copies = [line.words for line in instructions if line.name == "COPY" and "--from" not in line.words[0]]
+    copies = [
+        line.words for line in instructions if line.name == "COPY" and "--from" not in line.words[0]
+    ]
     return [word for words in copies for word in words[:-1] if not word.startswith("--")]
 
 
@@ -29,10 +31,16 @@ def tracked() -> list[str]:
 
 
 def sent(paths: list[str]) -> set[str]:
-    """Those that .dockerignore lets through; git's pattern for a folder covers what is in it, as Docker's does."""
-    lines = [f"/{line}" if not line.startswith(("*", "!")) else line.replace("!", "!/") for line in ignored()]
+    """Those that .dockerignore lets through; git's pattern for a folder covers what is in it, as
+    Docker's does."""
+    lines = [
+        f"/{line}" if not line.startswith(("*", "!")) else line.replace("!", "!/")
+        for line in ignored()
+    ]
     lines[0] = "/**"
-    spec = pathspec.GitIgnoreSpec.from_lines([line + "/**" if (ROOT / line[2:]).is_dir() else line for line in lines])
+    spec = pathspec.GitIgnoreSpec.from_lines(
+        [line + "/**" if (ROOT / line[2:]).is_dir() else line for line in lines]
+    )
     return {path for path in paths if not spec.match_file(path)}
 
 
@@ -44,7 +52,9 @@ def ignored() -> list[str]:
 
 def test_hadolint_finds_nothing() -> None:
     """No rule is switched off."""
-    done = subprocess.run([tool("hadolint"), DOCKER / "Dockerfile"], capture_output=True, text=True, check=False)
+    done = subprocess.run(
+        [tool("hadolint"), DOCKER / "Dockerfile"], capture_output=True, text=True, check=False
+    )
     assert done.stdout + done.stderr == ""
     assert done.returncode == 0
 
@@ -59,12 +69,18 @@ def test_what_is_copied_is_tracked_and_sent(instructions: list[Instruction]) -> 
 def test_everything_the_package_needs_is_sent() -> None:
     """Weights, prompts and templates too; tests stay here."""
     there = sent(tracked())
-    wanted = {path for path in tracked() if path.startswith(("mmsearch_core/", "tasks/", "dags/", "plugins/"))}
+    wanted = {
+        path
+        for path in tracked()
+        if path.startswith(("mmsearch_core/", "tasks/", "dags/", "plugins/"))
+    }
     assert wanted <= there
     assert not any(path.startswith("tests/") for path in there)
 
 
-@pytest.mark.parametrize("secret", ["docker/.env", ".env", ".demo/secrets.json", ".git/config", "dags/.env"])
+@pytest.mark.parametrize(
+    "secret", ["docker/.env", ".env", ".demo/secrets.json", ".git/config", "dags/.env"]
+)
 def test_secrets_are_not_sent(secret: str) -> None:
     """What is not sent cannot end up in a layer."""
     assert sent([secret]) == set()
@@ -72,7 +88,9 @@ def test_secrets_are_not_sent(secret: str) -> None:
 
 def test_no_secret_is_baked_in(instructions: list[Instruction]) -> None:
     """Settings come by environment when a container starts."""
-    words = " ".join(word for line in instructions if line.name in {"ENV", "ARG"} for word in line.words)
+    words = " ".join(
+        word for line in instructions if line.name in {"ENV", "ARG"} for word in line.words
+    )
     assert not any(part in words.upper() for part in ("PASSWORD", "SECRET", "TOKEN", "_KEY"))
 
 
@@ -104,6 +122,10 @@ def test_sources_come_after_the_environment(instructions: list[Instruction]) -> 
             stages[list(stages)[-1]].append(f"{line.name} {' '.join(line.words)}")
     for name in ("airflow", "worker"):
         environment = next(place for place, line in enumerate(stages[name]) if "--from=" in line)
-        ours = [place for place, line in enumerate(stages[name]) if line.startswith("COPY ") and "--from=" not in line]
+        ours = [
+            place
+            for place, line in enumerate(stages[name])
+            if line.startswith("COPY ") and "--from=" not in line
+        ]
         assert environment < min(ours)
     assert not any("mmsearch_core mmsearch_core" in line for line in stages["core-environment"])

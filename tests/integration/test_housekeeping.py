@@ -1,4 +1,5 @@
-"""Housekeeping on SeaweedFS, Milvus Lite and a ledger file: what is in use is still there afterwards."""
+"""Housekeeping on SeaweedFS, Milvus Lite and a ledger file: what is in use is still there
+afterwards."""
 
 import json
 import time
@@ -26,7 +27,10 @@ def shop(servers: Any, tmp_path: Path) -> Runtime:
     """Two pictures indexed and a query published, with fake models on the real parts."""
     unique = str(time.time_ns())
     runtime = fake_runtime(search={"min_hits": 0, "buckets": 4}, index={"alias": f"keep_{unique}"})
-    catalog, work = (S3Store(bucket=f"{name}-{unique}", settings=servers.settings.store) for name in ("keep", "kept"))
+    catalog, work = (
+        S3Store(bucket=f"{name}-{unique}", settings=servers.settings.store)
+        for name in ("keep", "kept")
+    )
     catalog.create()
     work.create()
     vars(runtime).update(
@@ -67,7 +71,8 @@ def test_what_is_in_use_outlives_a_housekeeping_in_a_hundred_days(
     assert sweep.work(shop, REQUEST)["removed"] == {}
 
     token = shop.ledger.take_lease(f"index:{target.target_id}", holder="test", seconds=60)
-    shop.ledger.forget(target.target_id, [AssetId(row[1])], token=token)  # as if the ledger had been set back
+    # as if the ledger had been set back
+    shop.ledger.forget(target.target_id, [AssetId(row[1])], token=token)
     shop.ledger.give_lease(f"index:{target.target_id}", holder="test")
     assert sweep.work(shop, REQUEST) == {
         "stage": "sweep",

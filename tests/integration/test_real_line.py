@@ -1,4 +1,5 @@
-"""The whole line on the real parts: SeaweedFS, Milvus Lite, SQLite, and the models that travel with mmsearch."""
+"""The whole line on the real parts: SeaweedFS, Milvus Lite, SQLite, and the models that travel with
+mmsearch."""
 
 import json
 import os
@@ -37,7 +38,9 @@ def shop(servers: Servers, tmp_path_factory: pytest.TempPathFactory) -> Runtime:
     for folder, prefix in (("catalog", ""), ("queries", "queries/")):
         for path in sorted((sample / folder).rglob("*")):
             if path.is_file():
-                runtime.catalog.put(prefix + path.relative_to(sample / folder).as_posix(), path.read_bytes())
+                runtime.catalog.put(
+                    prefix + path.relative_to(sample / folder).as_posix(), path.read_bytes()
+                )
     runtime.catalog.put("pictures/p0001/broken.jpg", b"\xff\xd8\xff no picture")
     return runtime
 
@@ -49,10 +52,17 @@ def indexed(shop: Runtime) -> dict[str, object]:
     return report
 
 
-def test_the_bucket_is_indexed_and_the_broken_picture_is_named(shop: Runtime, indexed: dict[str, object]) -> None:
+def test_the_bucket_is_indexed_and_the_broken_picture_is_named(
+    shop: Runtime, indexed: dict[str, object]
+) -> None:
     """Every picture of the bucket is live, but for the one that no decoder opens."""
     pictures = [ref for ref in shop.catalog.list("pictures/")]
-    assert indexed["assets"] == {"live": len(pictures) - 1, "failed": 1, "removed": 0, "unsettled": 0}
+    assert indexed["assets"] == {
+        "live": len(pictures) - 1,
+        "failed": 1,
+        "removed": 0,
+        "unsettled": 0,
+    }
     target = shop.live_target()
     assert len(list(shop.index.builds(target.collection))) == len(pictures) - 1
     ((key, failure),) = shop.ledger.failures(target.target_id, limit=5)
@@ -95,7 +105,12 @@ def environment(servers: Servers) -> dict[str, str]:
 
 def run(environment: dict[str, str], *command: str) -> subprocess.CompletedProcess[str]:
     return subprocess.run(
-        [sys.executable, "-m", *command], env=environment, capture_output=True, text=True, cwd=ROOT, check=False
+        [sys.executable, "-m", *command],
+        env=environment,
+        capture_output=True,
+        text=True,
+        cwd=ROOT,
+        check=False,
     )
 
 
@@ -123,11 +138,15 @@ def test_what_is_wrong_is_one_sentence_and_an_exit_code(
 
 
 @pytest.mark.usefixtures("indexed")
-def test_a_task_prints_one_json_line_and_the_command_line_answers(environment: dict[str, str]) -> None:
+def test_a_task_prints_one_json_line_and_the_command_line_answers(
+    environment: dict[str, str],
+) -> None:
     """compare finds nothing to do; search and status answer in JSON."""
     done = run(environment, "tasks.compare", "--run", "again")
     assert json.loads(done.stdout.splitlines()[-1])["batches"] == []
-    found = json.loads(run(environment, "mmsearch_core.cli", "search", "red striped dress", "--json").stdout)
+    found = json.loads(
+        run(environment, "mmsearch_core.cli", "search", "red striped dress", "--json").stdout
+    )
     assert {"query", "generation", "hits"} == set(found)
     assert {"product_id", "relevance", "fused", "verdict", "evidence"} == set(found["hits"][0])
     status = json.loads(run(environment, "mmsearch_core.cli", "status", "--json").stdout)

@@ -17,7 +17,9 @@ from mmsearch_core.errors import BadSettings, LedgerAway, MMSearchError
         ("sqlite:////no/such/folder/secret.db", BadSettings),
     ],
 )
-def test_what_cannot_be_opened_is_said_without_its_password(url: str, kind: type[MMSearchError]) -> None:
+def test_what_cannot_be_opened_is_said_without_its_password(
+    url: str, kind: type[MMSearchError]
+) -> None:
     """Exit 75 or 78."""
     with pytest.raises(MMSearchError) as refused:
         SqlLedger(url).targets()

@@ -1,4 +1,5 @@
-"""A clock that was ahead and is set right again: nothing is lost, and nobody waits for the moment it showed."""
+"""A clock that was ahead and is set right again: nothing is lost, and nobody waits for the moment
+it showed."""
 
 from datetime import datetime, timedelta, tzinfo
 
@@ -56,5 +57,7 @@ def test_what_changes_afterwards_is_newer(shop: Runtime) -> None:
 
 
 def test_a_lease_that_ends_next_year_holds_nobody(database: str) -> None:
-    first = SqlLedger(database).take_lease("x", holder="ahead", seconds=timedelta(days=365).total_seconds())
+    first = SqlLedger(database).take_lease(
+        "x", holder="ahead", seconds=timedelta(days=365).total_seconds()
+    )
     assert SqlLedger(database).take_lease("x", holder="next", seconds=60) > first

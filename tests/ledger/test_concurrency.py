@@ -36,7 +36,8 @@ def url(database: str) -> str:
 
 
 def at_once(url: str, works: list[Callable[[SqlLedger], R]]) -> list[R | Busy]:
-    """Each work on a ledger of its own, all let go at the same moment; Busy comes back as an answer."""
+    """Each work on a ledger of its own, all let go at the same moment; Busy comes back as an
+    answer."""
     gate = threading.Barrier(len(works))
 
     def run(work: Callable[[SqlLedger], R]) -> R | Busy:
@@ -66,9 +67,16 @@ def test_of_writers_that_come_at_once_one_gets_the_lease(url: str) -> None:
     """For a lease that is new, and for one that ran out."""
     for name in ("new", LEASE):
         SqlLedger(url).take_lease(LEASE, holder="dead", seconds=-1)
-        takers = [partial(SqlLedger.take_lease, name=name, holder=holder, seconds=60) for holder in "abcd"]
+        takers = [
+            partial(SqlLedger.take_lease, name=name, holder=holder, seconds=60) for holder in "abcd"
+        ]
         answers = at_once(url, takers)
-        assert sorted(type(answer).__name__ for answer in answers) == ["Busy", "Busy", "Busy", "int"], answers
+        assert sorted(type(answer).__name__ for answer in answers) == [
+            "Busy",
+            "Busy",
+            "Busy",
+            "int",
+        ], answers
 
 
 def test_a_writer_whose_lease_was_taken_over_writes_nothing(url: str) -> None:
@@ -85,11 +93,14 @@ def test_a_writer_whose_lease_was_taken_over_writes_nothing(url: str) -> None:
     assert isinstance(late, Busy)
     assert good == {asset("a").asset_id}
     assert SqlLedger(url).commit(T, {asset("a").asset_id: made("late")}, token=new) == set()
-    assert SqlLedger(url).commit(T, {asset("a").asset_id: made("good")}, token=new) == {asset("a").asset_id}
+    assert SqlLedger(url).commit(T, {asset("a").asset_id: made("good")}, token=new) == {
+        asset("a").asset_id
+    }
 
 
 def test_a_lease_is_not_taken_over_in_the_middle_of_a_write(url: str) -> None:
-    """The write checks its token first and commits last; whoever takes over in between waits for it."""
+    """The write checks its token first and commits last; whoever takes over in between waits for
+    it."""
     ledger = SqlLedger(url)
     token = ledger.take_lease(LEASE, holder="me", seconds=-1)  # has run out, nobody noticed yet
     order: list[str] = []
@@ -125,11 +136,14 @@ def test_the_newer_observation_wins_in_whatever_order_they_come(url: str) -> Non
         ]
         at_once(url, works)
         newest = f"b{base + 3}"
-        assert SqlLedger(url).commit(T, {asset("a").asset_id: made(newest)}, token=token) == {asset("a").asset_id}
+        assert SqlLedger(url).commit(T, {asset("a").asset_id: made(newest)}, token=token) == {
+            asset("a").asset_id
+        }
 
 
 def test_writers_of_the_same_assets_in_opposite_orders_do_not_wait_for_each_other(url: str) -> None:
-    """Everything that writes many assets at once, each given them in another order: all take effect."""
+    """Everything that writes many assets at once, each given them in another order: all take
+    effect."""
     names = [asset(str(number)) for number in range(600)]
     token = SqlLedger(url).take_lease(LEASE, holder="me", seconds=600)
     failure = Failure(record_id="a", stage="decode", kind="UnreadableMedia", message="no")
@@ -151,7 +165,8 @@ def test_writers_of_the_same_assets_in_opposite_orders_do_not_wait_for_each_othe
 
 @pytest.mark.integration
 def test_a_transaction_that_was_given_up_is_done_again(postgres: Postgres) -> None:
-    """Somebody else's statement locks two assets in the opposite order: the database ends one of the two."""
+    """Somebody else's statement locks two assets in the opposite order: the database ends one of
+    the two."""
     url = postgres.database()
     ledger = SqlLedger(url)
     ledger.add_target(TARGET)
@@ -170,7 +185,8 @@ def test_a_transaction_that_was_given_up_is_done_again(postgres: Postgres) -> No
 
     def stranger() -> None:
         with engine.begin() as connection:
-            connection.execute(text("SET LOCAL deadlock_timeout = '20s'"))  # the other one is given up
+            # the other one is given up
+            connection.execute(text("SET LOCAL deadlock_timeout = '20s'"))
             connection.execute(lock, {"name": last.asset_id})
             held.set()
             halfway.wait()
@@ -185,7 +201,9 @@ def test_a_transaction_that_was_given_up_is_done_again(postgres: Postgres) -> No
     assert tried == [2, 2]
 
 
-def test_a_picture_that_was_just_made_live_is_not_put_back_to_wait_for_its_product(url: str) -> None:
+def test_a_picture_that_was_just_made_live_is_not_put_back_to_wait_for_its_product(
+    url: str,
+) -> None:
     """One process's plan saw no product; another's writes the picture at the same moment."""
     ledger, name = SqlLedger(url), asset("a").asset_id
     for number in range(20):
@@ -202,7 +220,8 @@ def test_a_picture_that_was_just_made_live_is_not_put_back_to_wait_for_its_produ
 
 
 def test_one_feed_read_twice_at_once_and_one_batch_are_harmless(url: str) -> None:
-    """The same products in opposite orders: neither waits for the other for ever, and both count."""
+    """The same products in opposite orders: neither waits for the other for ever, and both
+    count."""
     products = [product(f"p{number:03}") for number in range(800)]
     state = begin(SqlLedger(url), "v1")
 
@@ -217,13 +236,18 @@ def test_one_feed_read_twice_at_once_and_one_batch_are_harmless(url: str) -> Non
 
 
 def test_of_feeds_that_are_begun_at_once_one_is(url: str) -> None:
-    """Whoever comes second looks again, for a ledger that knows no feed and for one that knows another."""
+    """Whoever comes second looks again, for a ledger that knows no feed and for one that knows
+    another."""
     for seen in (None, begin(SqlLedger(url), "v0", feed="b/f1")):
         feed = seen.feed if seen else "b/f2"
 
-        def take(ledger: SqlLedger, version: str, feed: str = feed, seen: FeedState | None = seen) -> str:
+        def take(
+            ledger: SqlLedger, version: str, feed: str = feed, seen: FeedState | None = seen
+        ) -> str:
             try:
-                return ledger.begin_feed(feed, version=version, modified_at=NOW, instead_of=seen).version
+                return ledger.begin_feed(
+                    feed, version=version, modified_at=NOW, instead_of=seen
+                ).version
             except FeedReplaced:
                 return "late"
 
@@ -232,7 +256,8 @@ def test_of_feeds_that_are_begun_at_once_one_is(url: str) -> None:
 
 
 def test_another_feed_is_not_begun_in_the_middle_of_a_write(url: str) -> None:
-    """The write looks at the state first and commits last; whoever begins in between waits for it."""
+    """The write looks at the state first and commits last; whoever begins in between waits for
+    it."""
     ledger = SqlLedger(url)
     state = begin(ledger, "v1")
     order: list[str] = []
@@ -258,7 +283,8 @@ def test_another_feed_is_not_begun_in_the_middle_of_a_write(url: str) -> None:
 
 
 def test_two_refreshes_at_once_are_harmless(url: str) -> None:
-    """Both find the same changes; whatever order their batches are done in, the index equals the bucket."""
+    """Both find the same changes; whatever order their batches are done in, the index equals the
+    bucket."""
     from tasks import compare
 
     runtime = fake_runtime()

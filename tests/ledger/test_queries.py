@@ -1,4 +1,5 @@
-"""How the database does what the ledger asks of it: at ten million assets nothing may read a whole table."""
+"""How the database does what the ledger asks of it: at ten million assets nothing may read a whole
+table."""
 
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -17,7 +18,9 @@ from tests.contracts.test_ledger import TARGET, T, asset, begin, made, product
 SMALL = ("targets", "feeds")  # a handful of rows
 NAMES = [asset(str(number)).asset_id for number in range(3)]
 WRITINGS = [
-    Writing(asset=asset(str(number)), build=Build("b"), product_text="t", observed_at=datetime.now(UTC))
+    Writing(
+        asset=asset(str(number)), build=Build("b"), product_text="t", observed_at=datetime.now(UTC)
+    )
     for number in range(3)
 ]
 FAILURE = Failure(record_id=NAMES[0], stage="decode", kind="UnreadableMedia", message="Damaged.")
@@ -35,14 +38,18 @@ ACTIONS: dict[str, Callable[[SqlLedger], object]] = {
     "commit": lambda ledger: ledger.commit(
         T, {NAMES[0]: made("b"), NAMES[1]: made("b", failure=FAILURE)}, token=token(ledger)
     ),
-    "settle": lambda ledger: ledger.settle(T, dict.fromkeys(NAMES, Build("b")), token=token(ledger)),
+    "settle": lambda ledger: ledger.settle(
+        T, dict.fromkeys(NAMES, Build("b")), token=token(ledger)
+    ),
     "doubt": lambda ledger: ledger.doubt(T, [writing.asset for writing in WRITINGS]),
     "fail": lambda ledger: ledger.fail(T, {NAMES[0]: (WRITINGS[0], FAILURE)}, token=token(ledger)),
     "look_up": lambda ledger: ledger.look_up(T, NAMES),
     "known": lambda ledger: list(ledger.known(T, prefix="pictures/")),
     "counts": lambda ledger: ledger.counts(T)["live"],
     "wait_for_product": lambda ledger: ledger.wait_for_product(T, [asset("9")]),
-    "put_products": lambda ledger: ledger.put_products(begin(ledger, "v"), [product("p")], gone=[ProductId("q")]),
+    "put_products": lambda ledger: ledger.put_products(
+        begin(ledger, "v"), [product("p")], gone=[ProductId("q")]
+    ),
     "end_feed": lambda ledger: ledger.end_feed(begin(ledger, "v")),
     "assets_of_products": lambda ledger: ledger.assets_of_products(T, [ProductId("p")]),
     "products": lambda ledger: ledger.products([ProductId("p")]),
@@ -53,7 +60,9 @@ ACTIONS: dict[str, Callable[[SqlLedger], object]] = {
     "unfinished_batches": lambda ledger: ledger.unfinished_batches(T),
     "batch_status": lambda ledger: ledger.batch_status(BatchId("b")),
     "close_batch": lambda ledger: ledger.close_batch(BatchId("b"), status="done", counts={}),
-    "redrivable": lambda ledger: ledger.redrivable(T, attempts=3, kinds=["UnreadableMedia"], limit=10),
+    "redrivable": lambda ledger: ledger.redrivable(
+        T, attempts=3, kinds=["UnreadableMedia"], limit=10
+    ),
     "set_redriven": lambda ledger: ledger.set_redriven(T, NAMES),
     "parked": lambda ledger: ledger.parked(T, attempts=3),
     "built_columns": lambda ledger: list(ledger.built_columns(T, NAMES)),
@@ -87,14 +96,16 @@ def asked(engine: Engine) -> Iterator[list[tuple[str, Any]]]:
 
 
 def plan(engine: Engine, statement: str, parameters: Any) -> list[str]:
-    """How the engine would do it. PostgreSQL may read a table of three rows whole, so it is told to do so only where
-    there is no other way."""
+    """How the engine would do it. PostgreSQL may read a table of three rows whole, so it is told to
+    do so only where there is no other way."""
     with engine.connect() as connection:
         if engine.dialect.name == "sqlite":
             rows = connection.exec_driver_sql(f"EXPLAIN QUERY PLAN {statement}", parameters)
             return [row[3] for row in rows]
         connection.exec_driver_sql("SET enable_seqscan = off")
-        return [row[0].strip() for row in connection.exec_driver_sql(f"EXPLAIN {statement}", parameters)]
+        return [
+            row[0].strip() for row in connection.exec_driver_sql(f"EXPLAIN {statement}", parameters)
+        ]
 
 
 def whole(step: str) -> bool:
@@ -108,10 +119,14 @@ def test_no_statement_reads_a_whole_table(ledger: SqlLedger, action: str) -> Non
     engine = ledger._database._engine
     with asked(engine) as statements:
         ACTIONS[action](ledger)
-    sent = [(s, p) for s, p in statements if s.split()[0] in ("SELECT", "UPDATE", "DELETE", "INSERT")]
+    sent = [
+        (s, p) for s, p in statements if s.split()[0] in ("SELECT", "UPDATE", "DELETE", "INSERT")
+    ]
     assert sent
     steps = {statement: plan(engine, statement, parameters) for statement, parameters in sent}
-    assert [(statement, step) for statement, found in steps.items() for step in found if whole(step)] == []
+    assert [
+        (statement, step) for statement, found in steps.items() for step in found if whole(step)
+    ] == []
 
 
 def test_a_whole_read_is_noticed(ledger: SqlLedger) -> None:
@@ -123,7 +138,12 @@ def test_a_whole_read_is_noticed(ledger: SqlLedger) -> None:
 def test_a_batch_is_a_few_statements_however_large(ledger: SqlLedger) -> None:
     """500 assets to a statement."""
     writings = [
-        Writing(asset=asset(f"x{number}"), build=Build("b"), product_text="t", observed_at=datetime.now(UTC))
+        Writing(
+            asset=asset(f"x{number}"),
+            build=Build("b"),
+            product_text="t",
+            observed_at=datetime.now(UTC),
+        )
         for number in range(1000)
     ]
     held = token(ledger)

@@ -40,7 +40,9 @@ def made_by_the_first(url: str) -> Engine:
         connection.execute(text("INSERT INTO meta VALUES ('schema', '1')"))
         row = "'b', :target, 'test', 'open', '{}', '2026-11-23 02:00:00'"
         columns = "batch_id, target_id, source, status, counts, opened_at"
-        connection.execute(text(f"INSERT INTO batches ({columns}) VALUES ({row})"), {"target": FIRST})
+        connection.execute(
+            text(f"INSERT INTO batches ({columns}) VALUES ({row})"), {"target": FIRST}
+        )
     return engine
 
 
@@ -85,11 +87,14 @@ def test_processes_that_start_at_once_migrate_once(database: str) -> None:
     """Each opens a batch of its own in a ledger that all of them find old."""
     engine = made_by_the_first(database)
     code = (
-        "import sys; from mmsearch_core.adapters.sql_ledger import SqlLedger; ledger = SqlLedger(sys.argv[1]);"
-        "sys.stdin.readline(); ledger.upgrade(); ledger.open_batch(sys.argv[2], target='t', source='test')"
+        "import sys; from mmsearch_core.adapters.sql_ledger import SqlLedger; ledger ="
+        " SqlLedger(sys.argv[1]);sys.stdin.readline(); ledger.upgrade();"
+        " ledger.open_batch(sys.argv[2], target='t', source='test')"
     )
     ask = {"stdin": subprocess.PIPE, "stderr": subprocess.PIPE, "text": True}
-    started = [subprocess.Popen([sys.executable, "-c", code, database, f"b{n}"], **ask) for n in range(4)]  # type: ignore[call-overload]
+    started = [
+        subprocess.Popen([sys.executable, "-c", code, database, f"b{n}"], **ask) for n in range(4)
+    ]  # type: ignore[call-overload]
     said = [process.communicate("go\n")[1] for process in started]
     assert [process.returncode for process in started] == [0] * 4, said
     assert SqlLedger(database).open_batches(TargetId("t")) == 4
@@ -103,7 +108,9 @@ def test_the_command_upgrades_and_says_so(database: str, monkeypatch: pytest.Mon
     monkeypatch.setenv("MMSEARCH_LEDGER__URL", database)
     for expected in ("up to date now", "up to date already"):
         command = [sys.executable, "-m", "mmsearch_core.cli", "ledger", "upgrade"]
-        assert expected in subprocess.run(command, capture_output=True, text=True, check=True).stdout
+        assert (
+            expected in subprocess.run(command, capture_output=True, text=True, check=True).stdout
+        )
 
 
 def test_a_wrong_address_names_the_setting() -> None:

@@ -1,4 +1,5 @@
-"""Of several batches of a night the worst is shown first, and the others are named with their state."""
+"""Of several batches of a night the worst is shown first, and the others are named with their
+state."""
 
 import json
 from datetime import UTC, datetime, timedelta
@@ -19,7 +20,9 @@ from tests.line import fake_runtime, feed, index, index_batch, picture
 NIGHT = datetime(2026, 3, 1, 2, tzinfo=UTC)
 
 
-def closed(name: str, verdict: Verdict, hours: float, source: str = "compare night", took: float = 0.1) -> ClosedBatch:
+def closed(
+    name: str, verdict: Verdict, hours: float, source: str = "compare night", took: float = 0.1
+) -> ClosedBatch:
     planned = NIGHT + timedelta(hours=hours)
     return ClosedBatch(
         batch=name,
@@ -40,7 +43,12 @@ def night(*batches: ClosedBatch) -> list[str]:
 
 
 def test_the_worst_comes_first_and_of_equals_the_newest() -> None:
-    batches = [closed("a", "good", 0), closed("b", "bad", 0.1), closed("c", "look", 0.2), closed("d", "good", 0.3)]
+    batches = [
+        closed("a", "good", 0),
+        closed("b", "bad", 0.1),
+        closed("c", "look", 0.2),
+        closed("d", "good", 0.3),
+    ]
     assert night(*batches) == ["b", "c", "d", "a"]
 
 
@@ -49,16 +57,22 @@ def test_an_upload_in_the_morning_does_not_hide_the_night() -> None:
 
 
 def test_a_batch_that_was_done_again_is_as_it_ended_last() -> None:
-    assert night(closed("a", "bad", 0), closed("b", "good", 0.1), closed("a", "good", 3)) == ["a", "b"]
+    assert night(closed("a", "bad", 0), closed("b", "good", 0.1), closed("a", "good", 3)) == [
+        "a",
+        "b",
+    ]
 
 
 def test_a_later_comparison_stands_for_all_before_it() -> None:
-    """What they left undone is in its batches; one of them that is closed late says nothing any more."""
+    """What they left undone is in its batches; one of them that is closed late says nothing any
+    more."""
     before = [closed("a", "bad", 0), closed("event", "bad", 6, "drain 1")]
     assert night(*before, closed("b", "good", 8, "compare again")) == ["b"]
     late = closed("c", "bad", 0, took=9)
     assert night(*before, closed("b", "good", 8, "compare again"), late) == ["b"]
-    assert night(*before, closed("b", "look", 8, "compare again"), closed("e", "good", 9, "drain 2")) == ["b", "e"]
+    assert night(
+        *before, closed("b", "look", 8, "compare again"), closed("e", "good", 9, "drain 2")
+    ) == ["b", "e"]
 
 
 def test_a_day_later_a_night_is_over() -> None:
@@ -117,7 +131,9 @@ def test_the_commands_show_the_worst_and_name_all(
     cli.page(to=tmp_path / "page.html", line="index", batch="")
     told = capsys.readouterr().out.splitlines()
     assert told[1] == "It is of the worst of 2 batches:"
-    assert told[2].startswith(f"  {first} bad: Not done: runs/{first}/shards/00000 has no report of decode")
+    assert told[2].startswith(
+        f"  {first} bad: Not done: runs/{first}/shards/00000 has no report of decode"
+    )
     assert told[3] == f"  {second} good: Good: 1 asset indexed."
     assert (tmp_path / "page.html").read_text() == page(runtime, first)
     cli.status(as_json=True)
@@ -127,8 +143,11 @@ def test_the_commands_show_the_worst_and_name_all(
     assert [it["open_batches"] for it in shown["index"]["targets"]] == [1]
 
 
-def test_two_batches_that_are_closed_at_once_are_both_named(shop: Any, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Each reads what stands there and writes what it makes of it; one of them is refused, and looks again."""
+def test_two_batches_that_are_closed_at_once_are_both_named(
+    shop: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Each reads what stands there and writes what it makes of it; one of them is refused, and
+    looks again."""
     runtime, first, second = shop
     put, others = runtime.work.put, [lambda: fail(runtime, first)]
 
@@ -146,7 +165,14 @@ def test_two_batches_that_are_closed_at_once_are_both_named(shop: Any, monkeypat
 
 def test_what_an_earlier_version_or_half_a_write_left_is_no_error(shop: Any) -> None:
     runtime, first, second = shop
-    old = {"line": "index", "batch": "x", "page": page_key("x"), "verdict": "good", "headline": "x", "made_at": NIGHT}
+    old = {
+        "line": "index",
+        "batch": "x",
+        "page": page_key("x"),
+        "verdict": "good",
+        "headline": "x",
+        "made_at": NIGHT,
+    }
     runtime.work.put("runs/latest.index.json", to_json(old))
     before = latest(runtime.work, "index")
     assert before is not None
@@ -176,6 +202,7 @@ def test_the_page_says_that_a_known_good_item_was_done_well() -> None:
     for number in range(12):
         runtime.catalog.put(f"pictures/p1/manual{number}.pdf", b"%PDF-1.4")
     (report,) = index(runtime)
-    assert "a known good item was done well there (1 shard): the failures are of these records." in page(
-        runtime, report["batch"]
+    assert (
+        "a known good item was done well there (1 shard): the failures are of these records."
+        in page(runtime, report["batch"])
     )

@@ -1,4 +1,5 @@
-"""The page of a run, made by whole runs on fakes: what it says is true, and nothing on it can act."""
+"""The page of a run, made by whole runs on fakes: what it says is true, and nothing on it can
+act."""
 
 import io
 import json
@@ -45,7 +46,8 @@ class Page(HTMLParser):
 
 @pytest.fixture
 def shop() -> Runtime:
-    """Two good pictures, one that is cut off, one that is no picture at all, under a name that attacks the page."""
+    """Two good pictures, one that is cut off, one that is no picture at all, under a name that
+    attacks the page."""
     runtime = fake_runtime(search={"min_hits": 0, "buckets": 16})
     feed(runtime, {"p1": "Lumen 1"})
     for number, color in enumerate(("red", "blue")):
@@ -78,11 +80,16 @@ def test_a_page_says_what_was_done_what_failed_and_that_the_counts_agree(shop: R
 
 
 def test_a_page_stands_alone_and_nothing_on_it_can_act(shop: Runtime) -> None:
-    """No script, no form, no handler, nothing from elsewhere, and a policy that forbids them all the same."""
+    """No script, no form, no handler, nothing from elsewhere, and a policy that forbids them all
+    the same."""
     for batch in (index(shop)[0]["batch"], search(shop)["batch"]):
         page = Page(shop, batch)
-        assert not {"script", "iframe", "object", "form", "base"} & {tag for tag, _ in page.elements}
-        assert not [name for _, attributes in page.elements for name in attributes if name.startswith("on")]
+        assert not {"script", "iframe", "object", "form", "base"} & {
+            tag for tag, _ in page.elements
+        }
+        assert not [
+            name for _, attributes in page.elements for name in attributes if name.startswith("on")
+        ]
         assert all(source.startswith("data:image/jpeg;base64,") for source in page.pictures)
         links = [str(attributes["href"]) for _, attributes in page.elements if "href" in attributes]
         assert all(re.fullmatch(r"\.\./[0-9a-f]+/report\.html", link) for link in links)
@@ -98,7 +105,11 @@ def test_a_picture_that_is_cut_off_is_shown_as_far_as_it_goes(shop: Runtime) -> 
 
 def test_a_picture_that_kills_hangs_or_swells_has_no_thumbnail_and_costs_itself_only() -> None:
     """Its child has little memory and little time; and all of them together have little time."""
-    files = [("a", picture("red")), *((str(end), end) for end in mischief.ENDS), ("b", picture("blue"))]
+    files = [
+        ("a", picture("red")),
+        *((str(end), end) for end in mischief.ENDS),
+        ("b", picture("blue")),
+    ]
     files = [(name, data) for name, data in files if data != mischief.HANG]
     assert set(thumbnails_of_strangers(files, mischief.shrinker)) == {"a", "b"}
     slow = [("hangs", mischief.HANG), ("late", picture("red"))]
@@ -106,7 +117,8 @@ def test_a_picture_that_kills_hangs_or_swells_has_no_thumbnail_and_costs_itself_
 
 
 def test_a_small_file_of_many_pixels_has_no_thumbnail_where_it_needs_too_much_memory() -> None:
-    """As many pixels as are allowed, in a few thousand bytes: opened in this process it took over a gigabyte."""
+    """As many pixels as are allowed, in a few thousand bytes: opened in this process it took over a
+    gigabyte."""
     large = io.BytesIO()
     Image.new("RGBA", (7000, 7000)).save(large, "WEBP", lossless=True)
     assert len(large.getvalue()) < 20_000
@@ -114,7 +126,9 @@ def test_a_small_file_of_many_pixels_has_no_thumbnail_where_it_needs_too_much_me
     assert "small" in shown
 
 
-def test_the_nights_results_are_shown_with_their_pictures_and_the_index_beside_them(shop: Runtime) -> None:
+def test_the_nights_results_are_shown_with_their_pictures_and_the_index_beside_them(
+    shop: Runtime,
+) -> None:
     indexed = index(shop)[0]
     report = search(shop)
     page = Page(shop, report["batch"])
@@ -133,7 +147,9 @@ def test_the_nights_results_are_shown_with_their_pictures_and_the_index_beside_t
 def test_a_run_that_is_refused_has_a_page_that_says_why(shop: Runtime) -> None:
     index(shop)
     ask(shop, ("unanswerable one", "en"), ("unanswerable two", "en"))
-    with pytest.raises(StopEverything, match=r"nothing was published.* See s3://mmsearch/runs/\w+/report.html"):
+    with pytest.raises(
+        StopEverything, match=r"nothing was published.* See s3://mmsearch/runs/\w+/report.html"
+    ):
         search(shop)
     newest = latest(shop.work, "search")
     assert newest
@@ -155,7 +171,9 @@ def test_a_check_that_does_not_hold_comes_first_and_turns_the_page_red(shop: Run
     assert page.text.index("does not hold") < page.text.index("What failed")
 
 
-def test_counts_that_do_not_add_up_stop_the_run_even_if_every_report_is_there(shop: Runtime) -> None:
+def test_counts_that_do_not_add_up_stop_the_run_even_if_every_report_is_there(
+    shop: Runtime,
+) -> None:
     """A plan that asks for more than the shards hold."""
     batch = compare.work(shop, "run")["batches"][0]
     shard = plan.work(shop, batch)["shards"][0]
@@ -181,14 +199,17 @@ def test_a_run_without_work_is_a_good_run(shop: Runtime) -> None:
 def test_it_says_whether_the_index_was_what_the_ledger_says(shop: Runtime) -> None:
     (first,) = index(shop)
     held = "The index was held against the ledger"
-    assert {check["name"]: check["found"] for check in facts(shop, first["batch"])["checks"]}[held] == (
-        "0 rows, 0 of them read back: 0 differences"
-    )
+    assert {check["name"]: check["found"] for check in facts(shop, first["batch"])["checks"]}[
+        held
+    ] == ("0 rows, 0 of them read back: 0 differences")
     collection = shop.target().collection
     lost, _ = shop.index.builds(collection)
     shop.index.remove_rows(collection, [RowId(lost[0])], writer=99)
     (mended,) = index(shop, "run-2")
     page = Page(shop, mended["batch"])
-    assert "1 row, 1 of them read back: 1 difference (1 lost), mended by this night's batches" in page.text
+    assert (
+        "1 row, 1 of them read back: 1 difference (1 lost), mended by this night's batches"
+        in page.text
+    )
     assert facts(shop, mended["batch"])["verdict"] == "good"
     assert len(list(shop.index.builds(collection))) == 2

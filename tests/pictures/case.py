@@ -8,7 +8,12 @@ from typing import Any
 
 from PIL import Image
 
-CORNERS = {"red": (220, 30, 30), "green": (30, 160, 60), "blue": (40, 60, 200), "yellow": (240, 220, 40)}
+CORNERS = {
+    "red": (220, 30, 30),
+    "green": (30, 160, 60),
+    "blue": (40, 60, 200),
+    "yellow": (240, 220, 40),
+}
 SIZES = ((64, 48), (200, 120), (33, 77))
 DAMAGED, OTHER = frozenset({"UnreadableMedia"}), frozenset({"UnsupportedMedia"})
 BROKEN = DAMAGED | OTHER
@@ -17,9 +22,10 @@ SEEN = tuple(CORNERS.values())
 
 @dataclass(frozen=True, kw_only=True)
 class Case:
-    """A file. ``corners`` are the colors expected at the corners, clockwise from the upper left (None: not looked at);
-    ``size`` is that of the normalised picture. Where ``fails`` is not empty, one of these failures is expected instead.
-    ``either`` allows both: what matters is that nothing else happens."""
+    """A file. ``corners`` are the colors expected at the corners, clockwise from the upper left
+    (None: not looked at); ``size`` is that of the normalised picture. Where ``fails`` is not empty,
+    one of these failures is expected instead. ``either`` allows both: what matters is that nothing
+    else happens."""
 
     name: str
     data: bytes

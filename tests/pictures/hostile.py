@@ -32,7 +32,12 @@ def damaged() -> Iterator[Case]:
             for _ in range(1 + number):
                 hurt[rng.randrange(len(hurt))] = rng.randrange(256)
             fails = BROKEN | {"MediaTooLarge"}
-            yield Case(name=f"damaged/{kind.lower()}/{number:02}.jpg", data=bytes(hurt), fails=fails, either=True)
+            yield Case(
+                name=f"damaged/{kind.lower()}/{number:02}.jpg",
+                data=bytes(hurt),
+                fails=fails,
+                either=True,
+            )
 
 
 def no_pictures() -> Iterator[Case]:
@@ -63,16 +68,30 @@ def no_pictures() -> Iterator[Case]:
 
 
 def png_of(
-    width: int, height: int, *chunks: tuple[bytes, bytes], depth: int = 1, color: int = 0, pixels: bytes = b""
+    width: int,
+    height: int,
+    *chunks: tuple[bytes, bytes],
+    depth: int = 1,
+    color: int = 0,
+    pixels: bytes = b"",
 ) -> bytes:
-    """A PNG that claims this size, with other chunks before its pixels: one black row, unless given."""
+    """A PNG that claims this size, with other chunks before its pixels: one black row, unless
+    given."""
 
     def chunk(kind: bytes, data: bytes) -> bytes:
-        return struct.pack(">I", len(data)) + kind + data + struct.pack(">I", zlib.crc32(kind + data))
+        return (
+            struct.pack(">I", len(data)) + kind + data + struct.pack(">I", zlib.crc32(kind + data))
+        )
 
     head = chunk(b"IHDR", struct.pack(">IIBBBBB", width, height, depth, color, 0, 0, 0))
     body = chunk(b"IDAT", zlib.compress(pixels or bytes((width + 7) // 8 + 1)))
-    return b"\x89PNG\r\n\x1a\n" + head + b"".join(chunk(*each) for each in chunks) + body + chunk(b"IEND", b"")
+    return (
+        b"\x89PNG\r\n\x1a\n"
+        + head
+        + b"".join(chunk(*each) for each in chunks)
+        + body
+        + chunk(b"IEND", b"")
+    )
 
 
 def bombs() -> Iterator[Case]:
@@ -81,7 +100,9 @@ def bombs() -> Iterator[Case]:
     for side in (8_000, 20_000, 60_000, 2**31 - 1):
         fails = large | (BROKEN if side > 2**30 else frozenset())
         yield Case(name=f"bombs/claims-{side}.png", data=png_of(side, side), fails=fails)
-    yield Case(name="bombs/real.png", data=saved(Image.new("1", (12_000, 12_000)), "PNG"), fails=large)
+    yield Case(
+        name="bombs/real.png", data=saved(Image.new("1", (12_000, 12_000)), "PNG"), fails=large
+    )
     bmp = bytearray(saved(Image.new("RGB", (4, 4)), "BMP"))
     bmp[18:26] = struct.pack("<ii", 50_000, 50_000)
     yield Case(name="bombs/claims.bmp", data=bytes(bmp), fails=large)
@@ -89,7 +110,11 @@ def bombs() -> Iterator[Case]:
     gif[6:10] = struct.pack("<HH", 65_535, 65_535)
     yield Case(name="bombs/claims.gif", data=bytes(gif), fails=large)
     swollen = zlib.compress(bytes(200_000_000), 9)
-    for kind, before in ((b"iCCP", b"icc\0\0"), (b"zTXt", b"Comment\0\0"), (b"iTXt", b"Comment\0\1\0\0\0")):
+    for kind, before in (
+        (b"iCCP", b"icc\0\0"),
+        (b"zTXt", b"Comment\0\0"),
+        (b"iTXt", b"Comment\0\1\0\0\0"),
+    ):
         data = png_of(8, 1, (kind, before + swollen))
         yield Case(name=f"bombs/{kind.decode()}.png", data=data, fails=DAMAGED | large)
 
@@ -100,7 +125,9 @@ def shapes() -> Iterator[Case]:
     for width, height in ((1, 20_000), (20_000, 1), (2, 1_000), (1_000, 2)):
         for kind in ("PNG", "BMP"):
             name = f"shapes/{width}x{height}.{kind.lower()}"
-            yield Case(name=name, data=saved(Image.new("RGB", (width, height), "red"), kind), fails=thin)
+            yield Case(
+                name=name, data=saved(Image.new("RGB", (width, height), "red"), kind), fails=thin
+            )
     for width, height in ((1, 1), (2, 2), (1, 200), (200, 1), (7, 3)):
         for kind in ("PNG", "JPEG", "WEBP"):
             name, data = (

@@ -1,4 +1,5 @@
-"""What a hole in a codec may do to the process that opens a file, on demand: reachable from tests only."""
+"""What a hole in a codec may do to the process that opens a file, on demand: reachable from tests
+only."""
 
 import os
 import resource
@@ -30,10 +31,12 @@ def _misbehave(data: bytes) -> None:
     if data == CRASH:
         os.kill(os.getpid(), signal.SIGSEGV)
     if data == HANG:
-        signal.pthread_sigmask(signal.SIG_BLOCK, [signal.SIGTERM])  # as a loop in C, deaf to Python's signals
+        # as a loop in C, deaf to Python's signals
+        signal.pthread_sigmask(signal.SIG_BLOCK, [signal.SIGTERM])
         time.sleep(3600)
     if data == SWELL:
-        assert resource.getrlimit(resource.RLIMIT_AS)[0] != resource.RLIM_INFINITY  # else the machine would pay
+        # else the machine would pay
+        assert resource.getrlimit(resource.RLIMIT_AS)[0] != resource.RLIM_INFINITY
         held = []
         while True:
             held.append(bytearray(b"\1") * 16_000_000)

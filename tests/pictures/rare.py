@@ -28,56 +28,100 @@ def profiles() -> Iterator[Case]:
             "srgb.jpg": (saved(quarters(size), "JPEG", icc_profile=srgb), SEEN),
             "swapped.jpg": (saved(quarters(size), "JPEG", icc_profile=swapped), turned),
             "swapped.png": (saved(quarters(size), "PNG", icc_profile=swapped), turned),
-            "swapped.webp": (saved(quarters(size), "WEBP", icc_profile=swapped, lossless=True), turned),
+            "swapped.webp": (
+                saved(quarters(size), "WEBP", icc_profile=swapped, lossless=True),
+                turned,
+            ),
             "swapped.tiff": (saved(quarters(size), "TIFF", icc_profile=swapped), turned),
-            "swapped-palette.png": (saved(quarters(size).convert("P"), "PNG", icc_profile=swapped), turned),
-            "swapped-clear.png": (saved(clear, "PNG", icc_profile=swapped), ((255, 255, 255), *turned[1:])),
+            "swapped-palette.png": (
+                saved(quarters(size).convert("P"), "PNG", icc_profile=swapped),
+                turned,
+            ),
+            "swapped-clear.png": (
+                saved(clear, "PNG", icc_profile=swapped),
+                ((255, 255, 255), *turned[1:]),
+            ),
             "nonsense.jpg": (saved(quarters(size), "JPEG", icc_profile=b"no profile" * 30), SEEN),
             "cut.jpg": (saved(quarters(size), "JPEG", icc_profile=srgb[: len(srgb) // 2]), SEEN),
-            "of-rgb-in-cmyk.jpg": (saved(quarters(size).convert("CMYK"), "JPEG", icc_profile=srgb), SEEN),
-            "of-rgb-in-grey.png": (saved(quarters(size).convert("L"), "PNG", icc_profile=srgb), None),
+            "of-rgb-in-cmyk.jpg": (
+                saved(quarters(size).convert("CMYK"), "JPEG", icc_profile=srgb),
+                SEEN,
+            ),
+            "of-rgb-in-grey.png": (
+                saved(quarters(size).convert("L"), "PNG", icc_profile=srgb),
+                None,
+            ),
         }
         for name, (data, corners) in files.items():
-            yield Case(name=f"profiles/{size[0]}x{size[1]}/{name}", data=data, size=size, corners=corners)
+            yield Case(
+                name=f"profiles/{size[0]}x{size[1]}/{name}", data=data, size=size, corners=corners
+            )
 
 
 def printers() -> Iterator[Case]:
-    """CMYK as Adobe writes it (inverted; also as YCCK), and without Adobe's mark, which browsers invert as well."""
+    """CMYK as Adobe writes it (inverted; also as YCCK), and without Adobe's mark, which browsers
+    invert as well."""
     for size in SIZES:
         ink = quarters(size).convert("CMYK")
         plain = saved(ink, "JPEG", quality=95)
         mark = plain.index(b"\xff\xee")
         length = struct.unpack(">H", plain[mark + 2 : mark + 4])[0]
         luma = Image.merge("RGB", ink.split()[:3]).convert("YCbCr").split()
-        stored = Image.merge("CMYK", (*(ImageChops.invert(band) for band in luma), ink.getchannel("K")))
+        stored = Image.merge(
+            "CMYK", (*(ImageChops.invert(band) for band in luma), ink.getchannel("K"))
+        )
         ycck = bytearray(saved(stored, "JPEG", quality=95))
         ycck[ycck.index(b"Adobe") + 11] = 2  # the transform: YCCK
-        files = {"adobe": plain, "no-mark": plain[:mark] + plain[mark + 2 + length :], "ycck": bytes(ycck)}
+        files = {
+            "adobe": plain,
+            "no-mark": plain[:mark] + plain[mark + 2 + length :],
+            "ycck": bytes(ycck),
+        }
         for name, data in files.items():
-            yield Case(name=f"printers/{size[0]}x{size[1]}/{name}.jpg", data=data, size=size, corners=SEEN)
+            yield Case(
+                name=f"printers/{size[0]}x{size[1]}/{name}.jpg", data=data, size=size, corners=SEEN
+            )
 
 
 def samples() -> Iterator[Case]:
-    """Samples of other widths: 16 bits are scaled, never clipped; of 32 nobody knows which is white."""
+    """Samples of other widths: 16 bits are scaled, never clipped; of 32 nobody knows which is
+    white."""
     for size in SIZES:
-        lab = ImageCms.buildTransform(ImageCms.createProfile("sRGB"), ImageCms.createProfile("LAB"), "RGB", "LAB")
+        lab = ImageCms.buildTransform(
+            ImageCms.createProfile("sRGB"), ImageCms.createProfile("LAB"), "RGB", "LAB"
+        )
         seen = ImageCms.applyTransform(quarters(size), lab)
-        yield Case(name=f"samples/{size[0]}x{size[1]}/lab.tiff", data=saved(seen, "TIFF"), size=size, corners=SEEN)
+        yield Case(
+            name=f"samples/{size[0]}x{size[1]}/lab.tiff",
+            data=saved(seen, "TIFF"),
+            size=size,
+            corners=SEEN,
+        )
         other = saved(quarters(size).convert("YCbCr"), "TIFF")
-        yield Case(name=f"samples/{size[0]}x{size[1]}/ycbcr.tiff", data=other, size=size, corners=SEEN)
+        yield Case(
+            name=f"samples/{size[0]}x{size[1]}/ycbcr.tiff", data=other, size=size, corners=SEEN
+        )
         for level in (0, 100, 255):
             grey = ((level,) * 3,) * 4
             name = f"samples/{size[0]}x{size[1]}/{level}"
             deep = saved(Image.new("I;16B", size, level * 257), "TIFF")
-            yield Case(name=f"{name}-big-endian.tiff", data=deep, size=size, corners=grey, tolerance=3)
+            yield Case(
+                name=f"{name}-big-endian.tiff", data=deep, size=size, corners=grey, tolerance=3
+            )
             colors = png_16(size, (level, 100, 200), alpha=False)
             seen_there = ((level, 100, 200),) * 4
-            yield Case(name=f"{name}-rgb48.png", data=colors, size=size, corners=seen_there, tolerance=3)
+            yield Case(
+                name=f"{name}-rgb48.png", data=colors, size=size, corners=seen_there, tolerance=3
+            )
             colors = png_16(size, (level, 100, 200), alpha=True)
-            yield Case(name=f"{name}-rgba64.png", data=colors, size=size, corners=seen_there, tolerance=3)
+            yield Case(
+                name=f"{name}-rgba64.png", data=colors, size=size, corners=seen_there, tolerance=3
+            )
     for mode, value in (("I", 2**30), ("F", 0.5)):
         yield Case(
-            name=f"samples/{mode}.tiff", data=saved(Image.new(mode, (40, 40), value), "TIFF"), fails=UNKNOWN_WHITE
+            name=f"samples/{mode}.tiff",
+            data=saved(Image.new(mode, (40, 40), value), "TIFF"),
+            fails=UNKNOWN_WHITE,
         )
 
 
@@ -97,8 +141,15 @@ def late() -> Iterator[Case]:
             options: dict[str, Any] = {"lossless": True} if kind == "WEBP" else {}
             for number, blank in enumerate((nothing, Image.new("RGBA", size, "white"))):
                 frames = [blank, *(blank.copy() for _ in range(number)), something, after]
-                data = saved(frames[0], kind, save_all=True, append_images=frames[1:], duration=80, **options)
-                yield Case(name=f"late/{size[0]}x{size[1]}-{number}.{kind.lower()}", data=data, size=size, corners=SEEN)
+                data = saved(
+                    frames[0], kind, save_all=True, append_images=frames[1:], duration=80, **options
+                )
+                yield Case(
+                    name=f"late/{size[0]}x{size[1]}-{number}.{kind.lower()}",
+                    data=data,
+                    size=size,
+                    corners=SEEN,
+                )
         never = saved(nothing, "GIF", save_all=True, append_images=[nothing, nothing], duration=80)
         white = ((255, 255, 255),) * 4
         yield Case(name=f"late/{size[0]}x{size[1]}-never.gif", data=never, size=size, corners=white)

@@ -45,10 +45,14 @@ def formats() -> Iterator[Case]:
     for size in SIZES:
         for kind, (name, mode, options, corners) in KINDS.items():
             data = saved(quarters(size).convert(mode), name, **options)
-            yield Case(name=f"formats/{size[0]}x{size[1]}/{kind}", data=data, size=size, corners=corners)
+            yield Case(
+                name=f"formats/{size[0]}x{size[1]}/{kind}", data=data, size=size, corners=corners
+            )
     for kind in ("ICO", "PPM", "TGA", "PCX", "JPEG2000"):
         data = saved(quarters((64, 64)), kind)
-        yield Case(name=f"formats/other/{kind}.jpg", data=data, fails=frozenset({"UnsupportedMedia"}))
+        yield Case(
+            name=f"formats/other/{kind}.jpg", data=data, fails=frozenset({"UnsupportedMedia"})
+        )
 
 
 def turned() -> Iterator[Case]:
@@ -80,7 +84,11 @@ def moving() -> Iterator[Case]:
     for size in SIZES:
         frames = [quarters(size), Image.new("RGB", size, "black"), Image.new("RGB", size, "white")]
         for kind in ("GIF", "WEBP", "PNG", "AVIF"):
-            options: dict[str, Any] = {"save_all": True, "append_images": frames[1:], "duration": 80}
+            options: dict[str, Any] = {
+                "save_all": True,
+                "append_images": frames[1:],
+                "duration": 80,
+            }
             options |= {"lossless": True} if kind == "WEBP" else {}
             name = f"moving/{size[0]}x{size[1]}.{kind.lower()}"
             yield Case(name=name, data=saved(frames[0], kind, **options), size=size, corners=SEEN)
@@ -114,17 +122,36 @@ def deep() -> Iterator[Case]:
             picture = Image.new("I;16", size, level * 257)
             for kind in ("PNG", "TIFF"):
                 name = f"deep/{size[0]}x{size[1]}/{level}.{kind.lower()}"
-                yield Case(name=name, data=saved(picture, kind), size=size, corners=((level,) * 3,) * 4, tolerance=3)
+                yield Case(
+                    name=name,
+                    data=saved(picture, kind),
+                    size=size,
+                    corners=((level,) * 3,) * 4,
+                    tolerance=3,
+                )
 
 
 def large() -> Iterator[Case]:
     """More pixels than a model looks at, and what cameras and editors leave in a file."""
     profile = PngImagePlugin.PngInfo()
     profile.add_text("Comment", "红色连衣裙 " * 200)
-    yield Case(name="large/photo.jpg", data=saved(quarters((3000, 2000)), "JPEG"), size=(768, 512), corners=SEEN)
-    yield Case(name="large/tall.png", data=saved(quarters((800, 1600)), "PNG"), size=(384, 768), corners=SEEN)
     yield Case(
-        name="large/text.png", data=saved(quarters((64, 64)), "PNG", pnginfo=profile), size=(64, 64), corners=SEEN
+        name="large/photo.jpg",
+        data=saved(quarters((3000, 2000)), "JPEG"),
+        size=(768, 512),
+        corners=SEEN,
+    )
+    yield Case(
+        name="large/tall.png",
+        data=saved(quarters((800, 1600)), "PNG"),
+        size=(384, 768),
+        corners=SEEN,
+    )
+    yield Case(
+        name="large/text.png",
+        data=saved(quarters((64, 64)), "PNG", pnginfo=profile),
+        size=(64, 64),
+        corners=SEEN,
     )
     tail = saved(quarters((64, 64)), "JPEG") + bytes(100_000)
     yield Case(name="large/tail.jpg", data=tail, size=(64, 64), corners=SEEN)

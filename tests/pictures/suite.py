@@ -7,7 +7,20 @@ from tests.pictures.hostile import bombs, cut, damaged, no_pictures, shapes
 from tests.pictures.rare import burdened, late, printers, profiles, samples
 from tests.pictures.sound import clear, deep, formats, large, misnamed, moving, turned
 
-SOUND = (formats, turned, misnamed, moving, clear, deep, large, profiles, printers, samples, late, burdened)
+SOUND = (
+    formats,
+    turned,
+    misnamed,
+    moving,
+    clear,
+    deep,
+    large,
+    profiles,
+    printers,
+    samples,
+    late,
+    burdened,
+)
 HOSTILE = (cut, damaged, no_pictures, bombs, shapes)
 
 

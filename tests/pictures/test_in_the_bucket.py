@@ -1,4 +1,5 @@
-"""The suite in a real bucket: every file becomes a segment or a failure with a reason, whatever its key."""
+"""The suite in a real bucket: every file becomes a segment or a failure with a reason, whatever its
+key."""
 
 from collections.abc import Mapping
 from concurrent.futures import ThreadPoolExecutor
@@ -26,7 +27,8 @@ from tests.pictures.test_suite import complaint
 
 pytestmark = pytest.mark.integration
 
-KEYS = (  # SeaweedFS, being a file system, takes \\ and // for /: keys with these are left to other stores
+# SeaweedFS, being a file system, takes \\ and // for /: keys with these are left to other stores
+KEYS = (
     "with space.jpg",
     " leading.jpg",
     "two  spaces .jpg",
@@ -69,7 +71,11 @@ def runtime(servers: Servers) -> Runtime:
     knobs["shards"] |= {"size": 1000, "failed_share": 1.0}
     knobs["decode"] |= {"seconds": 8, "memory_mb": 1024, "processes": 2}
     runtime = Runtime(Settings.model_validate(knobs))
-    models = {"vlm": FakeVisionLanguageModel(), "clip": FakeEmbedder("clip"), "sbert": FakeEmbedder("sbert")}
+    models = {
+        "vlm": FakeVisionLanguageModel(),
+        "clip": FakeEmbedder("clip"),
+        "sbert": FakeEmbedder("sbert"),
+    }
     decoder = PillowDecoder(runtime.settings.decode, opener=mischief.opener)
     vars(runtime).update(models, decoder=decoder, index=MemoryIndex(), memo=MemoryMemo())
     for store in (runtime.catalog, runtime.work):
@@ -83,7 +89,9 @@ def cases() -> Mapping[str, Case]:
     """By key: the suite, and good pictures under odd names."""
     found = {f"pictures/p1/{case.name}": case for case in every_case()}
     for number, (data, kind) in enumerate(mischief.ENDS.items()):
-        found[f"pictures/p1/mischief/{number}.jpg"] = Case(name="mischief", data=data, fails=frozenset({kind}))
+        found[f"pictures/p1/mischief/{number}.jpg"] = Case(
+            name="mischief", data=data, fails=frozenset({kind})
+        )
     good = Case(name="", data=picture("red"), size=(40, 40))
     return found | {f"pictures/p1/{name}": replace(good, name=name) for name in KEYS}
 
@@ -105,7 +113,9 @@ def shard(runtime: Runtime, report: Mapping[str, Any]) -> Shard:
     return Shard(runtime.work, f"runs/{report['batch']}/shards/00000")
 
 
-def test_every_key_arrives_and_none_is_lost(shard: Shard, cases: Mapping[str, Case], report: dict[str, Any]) -> None:
+def test_every_key_arrives_and_none_is_lost(
+    shard: Shard, cases: Mapping[str, Case], report: dict[str, Any]
+) -> None:
     assert {change.source.key for change in shard.read("changes", Change)} == set(cases)
     assert report["plan"] == {"added": len(cases), "waiting_for_product": 2}
     decoded = report["stages"]["decode"]
@@ -115,17 +125,32 @@ def test_every_key_arrives_and_none_is_lost(shard: Shard, cases: Mapping[str, Ca
 def test_every_file_is_a_segment_or_a_failure_as_people_expect(
     runtime: Runtime, shard: Shard, cases: Mapping[str, Case]
 ) -> None:
-    keys = {change.asset_id: change.source.key for change in shard.read("changes", Change) if isinstance(change, Asset)}
+    keys = {
+        change.asset_id: change.source.key
+        for change in shard.read("changes", Change)
+        if isinstance(change, Asset)
+    }
     opened = {keys[segment.asset_id]: segment for segment in shard.read("segments", Segment)}
     failed = {keys[failure.record_id]: failure for failure in shard.failures("decode")}  # type: ignore[index]
     assert opened.keys() | failed.keys() == set(cases)
     assert not opened.keys() & failed.keys()
-    wrong = [key for key, case in cases.items() if not case.either and (key in failed) != bool(case.fails)]
+    wrong = [
+        key
+        for key, case in cases.items()
+        if not case.either and (key in failed) != bool(case.fails)
+    ]
     assert [(key, failed.get(key)) for key in wrong] == []
     assert [key for key, failure in failed.items() if failure.kind not in cases[key].fails] == []
     assert all(len(failure.message) > 20 for failure in failed.values())
-    answers = ((cases[key], runtime.work.get(pixels_key(segment.pixels)) or b"") for key, segment in opened.items())
-    assert [text for case, jpeg in answers if (text := complaint(case, [Decoded(where=Whole(), jpeg=jpeg)]))] == []
+    answers = (
+        (cases[key], runtime.work.get(pixels_key(segment.pixels)) or b"")
+        for key, segment in opened.items()
+    )
+    assert [
+        text
+        for case, jpeg in answers
+        if (text := complaint(case, [Decoded(where=Whole(), jpeg=jpeg)]))
+    ] == []
 
 
 def test_every_failure_is_in_the_ledger_and_the_counts_add_up(
@@ -140,7 +165,12 @@ def test_every_failure_is_in_the_ledger_and_the_counts_add_up(
         "removed": 0,
         "unsettled": 0,
     }
-    known = {key: (failure.kind, failure.message) for key, failure in runtime.ledger.failures(target, limit=10_000)}
+    known = {
+        key: (failure.kind, failure.message)
+        for key, failure in runtime.ledger.failures(target, limit=10_000)
+    }
     keys = {asset_id(runtime.catalog.bucket, key): key for key in cases}
-    assert known == {keys[AssetId(failure.record_id)]: (failure.kind, failure.message) for failure in failures}
+    assert known == {
+        keys[AssetId(failure.record_id)]: (failure.kind, failure.message) for failure in failures
+    }
     assert index(runtime, "the-next-night") == []

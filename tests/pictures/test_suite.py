@@ -25,7 +25,9 @@ def complaint(case: Case, answer: list[Decoded] | BadRecord) -> str:
     """What is not as expected, or nothing."""
     if isinstance(answer, BadRecord):
         kind = type(answer).__name__
-        return "" if kind in case.fails and len(str(answer)) > 20 else f"{case.name}: {kind}: {answer}"
+        return (
+            "" if kind in case.fails and len(str(answer)) > 20 else f"{case.name}: {kind}: {answer}"
+        )
     if case.fails and not case.either:
         return f"{case.name}: opened, though {sorted(case.fails)} was expected"
     with Image.open(io.BytesIO(answer[0].jpeg)) as seen:
@@ -36,14 +38,25 @@ def complaint(case: Case, answer: list[Decoded] | BadRecord) -> str:
             return ""
         right, low = seen.width - 1, seen.height - 1
         corners = [seen.getpixel(place) for place in ((0, 0), (right, 0), (right, low), (0, low))]
-    far = max(abs(a - b) for pair in zip(corners, case.corners, strict=True) for a, b in zip(*pair, strict=True))
-    return "" if far <= case.tolerance else f"{case.name}: corners {corners}, expected {case.corners}"
+    far = max(
+        abs(a - b)
+        for pair in zip(corners, case.corners, strict=True)
+        for a, b in zip(*pair, strict=True)
+    )
+    return (
+        "" if far <= case.tolerance else f"{case.name}: corners {corners}, expected {case.corners}"
+    )
 
 
 def complaints(decoder: Decoder, cases: Sequence[Case]) -> list[str]:
     answers = decoder.decode([("picture", case.data) for case in cases])
-    assert min(Counter(isinstance(answer, BadRecord) for answer in answers).values()) > 50  # of each sort
-    return [text for case, answer in zip(cases, answers, strict=True) if (text := complaint(case, answer))]
+    # of each sort
+    assert min(Counter(isinstance(answer, BadRecord) for answer in answers).values()) > 50
+    return [
+        text
+        for case, answer in zip(cases, answers, strict=True)
+        if (text := complaint(case, answer))
+    ]
 
 
 def test_what_is_safe_to_open_here_ends_as_people_expect() -> None:
@@ -67,22 +80,33 @@ def decoder() -> PillowDecoder:
 
 
 def kinds(decoder: Decoder, *files: bytes) -> list[str]:
-    return [type(answer).__name__ for answer in decoder.decode([("picture", data) for data in files])]
+    return [
+        type(answer).__name__ for answer in decoder.decode([("picture", data) for data in files])
+    ]
 
 
 @REAL
 def test_a_file_that_kills_hangs_or_swells_costs_itself_only(decoder: PillowDecoder) -> None:
     """Before and after it, pictures are opened, in order."""
-    files = [picture("red"), *mischief.ENDS, picture("blue"), mischief.CRASH, *[picture("green")] * 20]
+    files = [
+        picture("red"),
+        *mischief.ENDS,
+        picture("blue"),
+        mischief.CRASH,
+        *[picture("green")] * 20,
+    ]
     assert kinds(decoder, *files) == [mischief.ENDS.get(data, "list") for data in files]
-    answers = decoder.decode([("picture", picture(color)) for color in ("red", "blue", "green") * 5])
+    answers = decoder.decode(
+        [("picture", picture(color)) for color in ("red", "blue", "green") * 5]
+    )
     seen = [Image.open(io.BytesIO(answer[0].jpeg)).getpixel((9, 9)) for answer in answers]  # type: ignore[index]
     assert [max(range(3), key=color.__getitem__) for color in seen] == [0, 2, 1] * 5
 
 
 @REAL
 def test_what_swells_leaves_the_memory_to_the_next() -> None:
-    """In the one process that opened it: 75 MB of pixels, twice, need more than the little that was left."""
+    """In the one process that opened it: 75 MB of pixels, twice, need more than the little that was
+    left."""
     large = io.BytesIO()
     Image.new("RGB", (5000, 5000), "red").save(large, "PNG")
     alone = PillowDecoder(Decode(memory_mb=512, processes=1), opener=mischief.opener)
@@ -90,12 +114,15 @@ def test_what_swells_leaves_the_memory_to_the_next() -> None:
 
 
 def pool_of(decoder: PillowDecoder) -> list[psutil.Process]:
-    """The processes that wait for pictures: they are forked from one that is forked from this one."""
+    """The processes that wait for pictures: they are forked from one that is forked from this
+    one."""
     return list(decoder._pool._pool_manager.worker_manager.workers.values())  # type: ignore[return-value]
 
 
 @REAL
-def test_a_process_killed_from_outside_is_replaced_and_nobody_is_blamed(decoder: PillowDecoder) -> None:
+def test_a_process_killed_from_outside_is_replaced_and_nobody_is_blamed(
+    decoder: PillowDecoder,
+) -> None:
     """As a host does that runs out of memory: while the processes wait, and while they work."""
     for killed in (1, 2):
         assert kinds(decoder, picture("red")) == ["list"]

@@ -1,4 +1,5 @@
-"""A person is asked only where a report says so, and what they answered reaches the next task as 0 or 1."""
+"""A person is asked only where a report says so, and what they answered reaches the next task as 0
+or 1."""
 
 from typing import Any
 

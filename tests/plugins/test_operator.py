@@ -1,4 +1,5 @@
-"""The operator, run with real child processes: what a stage says by exit code, signal and last line."""
+"""The operator, run with real child processes: what a stage says by exit code, signal and last
+line."""
 
 import json
 import os
@@ -80,7 +81,10 @@ def run(*arguments: str, **options: Any) -> tuple[Any, dict[str, Any]]:
     """What the operator returns, and what it pushes."""
     instance = RecordingTaskInstance()
     operator = StageOperator(stage="stand_in", arguments=list(arguments), **options)
-    return operator.execute({"ti": instance, "outlet_events": options.pop("events", {})}), instance.pushed  # type: ignore[typeddict-item]
+    return (
+        operator.execute({"ti": instance, "outlet_events": options.pop("events", {})}),
+        instance.pushed,
+    )  # type: ignore[typeddict-item]
 
 
 def gone(pid: int) -> bool:
@@ -149,7 +153,10 @@ def test_a_report_without_the_returned_field_fails_the_task() -> None:
 def test_every_batch_becomes_a_partition_of_the_asset() -> None:
     asset, outlet = Asset(name="batches", uri="mmsearch://batches"), RecordingOutlet()
     operator = StageOperator(
-        stage="stand_in", arguments=["report", '{"batches": ["x", "y"]}'], returns="batches", partitions=asset
+        stage="stand_in",
+        arguments=["report", '{"batches": ["x", "y"]}'],
+        returns="batches",
+        partitions=asset,
     )
     operator.execute({"ti": RecordingTaskInstance(), "outlet_events": {asset: outlet}})  # type: ignore[typeddict-item]
     assert outlet.partitions == ["x", "y"]
@@ -159,7 +166,10 @@ def test_every_batch_becomes_a_partition_of_the_asset() -> None:
 def test_no_batch_skips_the_task_and_the_report_is_pushed_all_the_same() -> None:
     asset, instance = Asset(name="batches", uri="mmsearch://batches"), RecordingTaskInstance()
     operator = StageOperator(
-        stage="stand_in", arguments=["report", '{"batches": []}'], returns="batches", partitions=asset
+        stage="stand_in",
+        arguments=["report", '{"batches": []}'],
+        returns="batches",
+        partitions=asset,
     )
     with pytest.raises(AirflowSkipException, match="Nothing changed"):
         operator.execute({"ti": instance, "outlet_events": {}})  # type: ignore[typeddict-item]
@@ -188,14 +198,17 @@ def test_the_output_is_logged_line_by_line(capsys: pytest.CaptureFixture[str]) -
     assert [logged.count(line) for line in ("beginning", "some output", '{"read": 3}')] == [1, 1, 1]
 
 
-def test_on_kill_ends_the_stage_and_what_it_started_also_what_ignores_the_polite_signal(tmp_path: Path) -> None:
+def test_on_kill_ends_the_stage_and_what_it_started_also_what_ignores_the_polite_signal(
+    tmp_path: Path,
+) -> None:
     operator = StageOperator(stage="stand_in", arguments=["linger", str(tmp_path / "pids")])
 
     def kill(*_: object) -> None:
         pids(tmp_path / "pids")
         operator.on_kill()
 
-    before = signal.signal(signal.SIGUSR1, kill)  # as Airflow does it: in the task's own thread, within the loop
+    # as Airflow does it: in the task's own thread, within the loop
+    before = signal.signal(signal.SIGUSR1, kill)
     threading.Timer(0.5, os.kill, [os.getpid(), signal.SIGUSR1]).start()
     try:
         with pytest.raises(AirflowException, match="signal 9 ended it"):
@@ -208,8 +221,9 @@ def test_on_kill_ends_the_stage_and_what_it_started_also_what_ignores_the_polite
 
 def test_when_the_task_is_killed_the_stage_and_what_it_started_go_with_it(tmp_path: Path) -> None:
     code = (
-        "import sys; from mmsearch_airflow.launcher import Launcher;"
-        f"list(Launcher.from_environment().start('stand_in', ['linger', {str(tmp_path / 'pids')!r}]).lines())"
+        "import sys; from mmsearch_airflow.launcher import"
+        " Launcher;list(Launcher.from_environment().start('stand_in', ['linger',"
+        f" {str(tmp_path / 'pids')!r}]).lines())"
     )
     plugins = str(Path(__file__).parents[2] / "plugins")
     task = subprocess.Popen([sys.executable, "-c", code], env=os.environ | {"PYTHONPATH": plugins})

@@ -1,1 +1,2 @@
-"""The index equals the bucket whatever happens: histories, kills, and what both are held against."""
+"""The index equals the bucket whatever happens: histories, kills, and what both are held
+against."""

@@ -1,4 +1,5 @@
-"""The soak: all proofs at full length, `make soak`; what was tried and what differed goes to build/soak.json.
+"""The soak: all proofs at full length, `make soak`; what was tried and what differed goes to
+build/soak.json.
 
 `python -m tests.proof [NAME …] [--scale 0.1]` runs some, or less."""
 
@@ -31,7 +32,8 @@ Proof = Callable[[], int]
 
 
 def proofs(servers: Servers, folder: Path, scale: float) -> dict[str, Proof]:
-    """By name; each answers how often it tried, and raises AssertionError for the first difference."""
+    """By name; each answers how often it tried, and raises AssertionError for the first
+    difference."""
 
     def often(number: int) -> int:
         return max(1, round(number * scale))
@@ -59,7 +61,9 @@ def proofs(servers: Servers, folder: Path, scale: float) -> dict[str, Proof]:
 
     return {
         "histories on fakes": lambda: histories(History, often(1000), 40),
-        "histories on the real parts": lambda: histories(on_real_parts(servers, folder), often(100), 20),
+        "histories on the real parts": lambda: histories(
+            on_real_parts(servers, folder), often(100), 20
+        ),
         "deaths at every call": lambda: sum(die_everywhere().values()),
         "sleeps at every call": sleeps,
         "kill -9 of processes": kills,
@@ -74,7 +78,12 @@ def histories(kind: type[History], number: int, steps: int) -> int:
     """Other ones each time; the seed is said, so that they can be had again."""
     chosen = random.randrange(2**32)
     print(f"  seed {chosen}", flush=True)
-    quiet = settings(deadline=None, database=None, phases=[Phase.generate], suppress_health_check=list(HealthCheck))
+    quiet = settings(
+        deadline=None,
+        database=None,
+        phases=[Phase.generate],
+        suppress_health_check=list(HealthCheck),
+    )
     length = settings(quiet, max_examples=number, stateful_step_count=steps)
     run_state_machine_as_test(seed(chosen)(kind), settings=length)
     return number
@@ -84,7 +93,9 @@ def main() -> None:
     """Run the chosen proofs, all of them, and fail at the end if one differed."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("names", nargs="*", help="parts of the proofs' names; all if none is given")
-    parser.add_argument("--scale", type=float, default=1.0, help="how long, compared with the full length")
+    parser.add_argument(
+        "--scale", type=float, default=1.0, help="how long, compared with the full length"
+    )
     asked = parser.parse_args()
     structlog.configure(wrapper_class=structlog.make_filtering_bound_logger(logging.CRITICAL))
     logging.getLogger("pymilvus").setLevel(logging.ERROR)
@@ -107,7 +118,12 @@ def outcome(name: str, proof: Proof) -> dict[str, object]:
         tried = proof()
     except Exception:
         differences = [traceback.format_exc()]
-    found = {"name": name, "tried": tried, "differences": differences, "seconds": round(time.monotonic() - began)}
+    found = {
+        "name": name,
+        "tried": tried,
+        "differences": differences,
+        "seconds": round(time.monotonic() - began),
+    }
     print({**found, "differences": len(differences)}, *differences, flush=True)
     return found
 

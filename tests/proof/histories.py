@@ -15,20 +15,28 @@ from tests.proof.oracle import CONTENTS
 from tests.proof.sabotage import Vandal, backup, put_back, with_row
 from tests.proof.shop import LATE, Shop
 
-KEYS = st.sampled_from([f"pictures/p{product}/{name}.jpg" for product in range(1, 5) for name in "ab"])
+KEYS = st.sampled_from(
+    [f"pictures/p{product}/{name}.jpg" for product in range(1, 5) for name in "ab"]
+)
 PRODUCTS = st.sampled_from(["p1", "p2", "p3", "p4"])
 DATA = st.sampled_from(CONTENTS)
 WHICH = st.integers(0, 7)
-SHARDS = {"size": 3, "failed_share": 0, "failed_at_least": 0}  # small, and with each broken file over the budget
+# small, and with each broken file over the budget
+SHARDS = {
+    "size": 3,
+    "failed_share": 0,
+    "failed_at_least": 0,
+}
 BROKEN_LINES: tuple[dict[str, object], ...] = ({"price": "9,50"}, {"in_stock": 5})
 WRONG = st.sampled_from(BROKEN_LINES)
+# of the ledger, by who takes a feed
 CALLS = (
     "feed_state",
     "product_columns",
     "begin_feed",
     "put_products",
     "end_feed",
-)  # of the ledger, by who takes a feed
+)
 GUARDED = {"removed_share": 0.2, "removed_at_least": 0}
 
 
@@ -66,7 +74,12 @@ class History(RuleBasedStateMachine):
         if key := self.some_key(which):
             self.shop.remove(key)
 
-    @rule(product=PRODUCTS, title=st.sampled_from(["", "Deluxe"]), price=st.sampled_from([9.5, 8]), stock=st.booleans())
+    @rule(
+        product=PRODUCTS,
+        title=st.sampled_from(["", "Deluxe"]),
+        price=st.sampled_from([9.5, 8]),
+        stock=st.booleans(),
+    )
     def change_feed(self, product: str, title: str, price: float, stock: bool) -> None:
         self.shop.set_product(product, title=title, price=price, in_stock=stock)
 
@@ -90,7 +103,11 @@ class History(RuleBasedStateMachine):
         """By an event; what it hands out lies."""
         self.shop.drain()
 
-    @rule(product=PRODUCTS, title=st.sampled_from(["", "Deluxe", "Basic"]), call=st.sampled_from(CALLS))
+    @rule(
+        product=PRODUCTS,
+        title=st.sampled_from(["", "Deluxe", "Basic"]),
+        call=st.sampled_from(CALLS),
+    )
     def read_an_old_feed_late(self, product: str, title: str, call: str) -> None:
         self.shop.set_product(product, title="Old")
         self.shop.compare_late(call, lambda: self.shop.set_product(product, title=title))
@@ -98,7 +115,9 @@ class History(RuleBasedStateMachine):
     def others_readable(self, product: str) -> bool:
         """A feed of which no line can be read is refused, as another test says."""
         others = [line for name, line in self.shop.feed.items() if name != product]
-        return any(not any(line.items() >= wrong.items() for wrong in BROKEN_LINES) for line in others)
+        return any(
+            not any(line.items() >= wrong.items() for wrong in BROKEN_LINES) for line in others
+        )
 
     @rule()
     def compare(self) -> None:
@@ -108,7 +127,8 @@ class History(RuleBasedStateMachine):
     @precondition(lambda self: self.shop.runs)
     @rule(back=st.integers(0, 3))
     def compare_again(self, back: int) -> None:
-        """A retry of the last comparison, or an earlier one that somebody cleared; the world may have changed since."""
+        """A retry of the last comparison, or an earlier one that somebody cleared; the world may
+        have changed since."""
         self.shop.compare(f"run-{max(1, self.shop.runs - back)}")
 
     @rule(keys=st.lists(KEYS, min_size=1, max_size=6))
@@ -192,7 +212,9 @@ class History(RuleBasedStateMachine):
 
     def _unsteady(self, stored: StoredRow) -> None:
         bucket = self.shop.runtime.catalog.bucket
-        self.shop.steady = {key for key in self.shop.steady if asset_id(bucket, key) != stored.row.asset_id}
+        self.shop.steady = {
+            key for key in self.shop.steady if asset_id(bucket, key) != stored.row.asset_id
+        }
 
     @rule()
     def settle(self) -> None:

@@ -1,4 +1,5 @@
-"""Deaths inside one process: parts that die at their n-th call, and the world as it was before, to die in once more."""
+"""Deaths inside one process: parts that die at their n-th call, and the world as it was before, to
+die in once more."""
 
 import json
 import threading
@@ -18,7 +19,16 @@ from tests.line import fake_runtime
 
 PARTS = ("catalog", "work", "ledger", "index")
 MOMENTS = {"changed_at", "planned_at", "observed_at", "created_at", "opened_at", "made_at"}
-ATTEMPT = {"timing", "seconds", "tally", "model_calls", "calls_made", "calls_saved", "rows_written", "rows_removed"}
+ATTEMPT = {
+    "timing",
+    "seconds",
+    "tally",
+    "model_calls",
+    "calls_made",
+    "calls_saved",
+    "rows_written",
+    "rows_removed",
+}
 
 
 class Killed(BaseException):
@@ -27,8 +37,8 @@ class Killed(BaseException):
 
 @dataclass
 class Life:
-    """Ends at call ``ends_at``, before it takes effect or ``after`` it did; a dead process makes no call. With a
-    ``sleep`` it does not end there: that happens while it sleeps, and it goes on."""
+    """Ends at call ``ends_at``, before it takes effect or ``after`` it did; a dead process makes no
+    call. With a ``sleep`` it does not end there: that happens while it sleeps, and it goes on."""
 
     ends_at: int = 0
     after: bool = False
@@ -45,7 +55,8 @@ class Life:
             self.dead |= last and not self.sleep
             if self.dead and not (last and self.after):
                 raise Killed
-        asleep = last and threading.current_thread() is threading.main_thread()  # the ledger in memory is one thread's
+        # the ledger in memory is one thread's
+        asleep = last and threading.current_thread() is threading.main_thread()
         if asleep and self.sleep and not self.after:
             self.sleep()
         answer = function(*args, **options)
@@ -66,7 +77,11 @@ class Mortal:
 
     def __getattr__(self, name: str) -> Any:
         value = getattr(self._part, name)
-        return (lambda *args, **options: self._life.call(value, *args, **options)) if callable(value) else value
+        return (
+            (lambda *args, **options: self._life.call(value, *args, **options))
+            if callable(value)
+            else value
+        )
 
 
 class World:
@@ -92,7 +107,10 @@ class World:
         """Remember the world; the answer brings it back."""
         stores = {name: dict(self.parts[name]._objects) for name in ("catalog", "work")}
         index = {
-            name: {key: dict(value) if isinstance(value, dict) else value for key, value in held.items()}
+            name: {
+                key: dict(value) if isinstance(value, dict) else value
+                for key, value in held.items()
+            }
             for name, held in vars(self.parts["index"]).items()
             if isinstance(held, dict)
         }
@@ -102,7 +120,8 @@ class World:
             for name, objects in stores.items():
                 self.parts[name]._objects = dict(objects)
             copy = {
-                name: {k: dict(v) if isinstance(v, dict) else v for k, v in it.items()} for name, it in index.items()
+                name: {k: dict(v) if isinstance(v, dict) else v for k, v in it.items()}
+                for name, it in index.items()
             }
             vars(self.parts["index"]).update(copy)
             self._sqlite().deserialize(ledger)
@@ -124,8 +143,12 @@ class World:
         facts: dict[str, Any] = {}
         for found in self.parts["work"].list():
             data = self.parts["work"].get(found.key)
-            if "/leases/" not in found.key and not found.key.endswith(".html"):  # which shows the report and the clock
-                facts[found.key] = plain(json.loads(data)) if found.key.endswith((".json", "CURRENT")) else data
+            if "/leases/" not in found.key and not found.key.endswith(
+                ".html"
+            ):  # which shows the report and the clock
+                facts[found.key] = (
+                    plain(json.loads(data)) if found.key.endswith((".json", "CURRENT")) else data
+                )
         with self.parts["ledger"]._database.reading() as connection:
             for table in tables.sorted_tables:
                 rows = [plain(dict(row)) for row in connection.execute(table.select()).mappings()]
@@ -133,7 +156,8 @@ class World:
                     facts[table.name] = sorted(map(repr, rows))
         index = self.parts["index"]
         facts["rows"] = {
-            name: {key: (row.build, row.text) for key, row in rows.items()} for name, rows in index._rows.items()
+            name: {key: (row.build, row.text) for key, row in rows.items()}
+            for name, rows in index._rows.items()
         }
         facts["aliases"] = dict(index._aliases)
         return facts
@@ -144,7 +168,8 @@ class World:
 
 
 def plain(value: Any) -> Any:
-    """Without moments and attempts; how many commits it took, or how many tries of the feed, is such, too."""
+    """Without moments and attempts; how many commits it took, or how many tries of the feed, is
+    such, too."""
     if isinstance(value, dict):
         left_out = MOMENTS | ATTEMPT | {"commit_number", "token"}
         return {name: plain(inner) for name, inner in value.items() if name not in left_out}

@@ -1,4 +1,5 @@
-"""What the bucket and the feed imply, worked out from their bytes alone: no ledger, no stage, no id of the core."""
+"""What the bucket and the feed imply, worked out from their bytes alone: no ledger, no stage, no id
+of the core."""
 
 import json
 import re
@@ -21,8 +22,8 @@ BUILDING = ("decode", "describe", "embed_image", "embed_text")
 
 @dataclass(frozen=True, kw_only=True)
 class Truth:
-    """``rows``: (primary key, asset, build, text) of all that lies in the index; ``states`` by key, with the source's
-    version; ``products``: price, stock and title by id."""
+    """``rows``: (primary key, asset, build, text) of all that lies in the index; ``states`` by key,
+    with the source's version; ``products``: price, stock and title by id."""
 
     rows: frozenset[tuple[str, str, str, str]]
     states: Mapping[str, tuple[str, str]]
@@ -32,8 +33,8 @@ class Truth:
 def sold_by(
     feed: bytes, before: Mapping[str, Any], *, share: float, at_least: int, approved: int
 ) -> Mapping[str, Any] | None:
-    """What the shop sells once it is told by this feed, by product; None where the feed is not to be believed. Of what
-    a line names and does not say, what was sold ``before`` stays."""
+    """What the shop sells once it is told by this feed, by product; None where the feed is not to
+    be believed. Of what a line names and does not say, what was sold ``before`` stays."""
     lines = [line for line in feed.split(b"\n") if line]
     said = {line["product_id"]: line for line in map(_line, lines) if line}
     names = [NAME.match(line) for line in lines]
@@ -51,7 +52,11 @@ def _line(line: bytes) -> dict[str, Any] | None:
         said: dict[str, Any] = json.loads(line)
     except ValueError:
         return None
-    return said if isinstance(said["price"], float | int) and isinstance(said["in_stock"], bool) else None
+    return (
+        said
+        if isinstance(said["price"], float | int) and isinstance(said["in_stock"], bool)
+        else None
+    )
 
 
 def implied(catalog: ObjectStore, recipes: Mapping[str, str], feed: Mapping[str, Any]) -> Truth:
@@ -67,13 +72,24 @@ def implied(catalog: ObjectStore, recipes: Mapping[str, str], feed: Mapping[str,
             states[found.key] = ("failed", version)
         else:
             states[found.key] = ("live", version)
-            rows.add(_row(catalog.bucket, found.key, version, PICTURES[data], product["title"]["en"], recipes))
+            rows.add(
+                _row(
+                    catalog.bucket,
+                    found.key,
+                    version,
+                    PICTURES[data],
+                    product["title"]["en"],
+                    recipes,
+                )
+            )
     return Truth(rows=frozenset(rows), states=states, products=facts(feed))
 
 
 def facts(feed: Mapping[str, Any]) -> dict[str, tuple[Any, bool, str]]:
     """Price, stock and title of what is sold."""
-    return {name: (line["price"], line["in_stock"], line["title"]["en"]) for name, line in feed.items()}
+    return {
+        name: (line["price"], line["in_stock"], line["title"]["en"]) for name, line in feed.items()
+    }
 
 
 def products(ledger: Ledger) -> dict[str, tuple[Any, bool, str]]:
@@ -86,15 +102,27 @@ def found(runtime: Runtime) -> Truth:
     """What is there."""
     target, ledger = runtime.target(), runtime.ledger
     known = [asset for batch in ledger.known(target.target_id) for asset in batch]
-    texts = {(match.asset_id, match.build): match.text for match in every_row(runtime, target.collection)}
-    rows = {(row, asset, build, texts[asset, build]) for row, asset, build in runtime.index.builds(target.collection)}
+    texts = {
+        (match.asset_id, match.build): match.text for match in every_row(runtime, target.collection)
+    }
+    rows = {
+        (row, asset, build, texts[asset, build])
+        for row, asset, build in runtime.index.builds(target.collection)
+    }
     live = {(asset.asset_id, asset.live_build) for asset in known if asset.live_build}
     assert {(asset, build) for _, asset, build, _ in rows} == live
-    altered = [it.row.row_id for it in runtime.index.rows_between(target.collection, "0", "g") if it.altered]
+    altered = [
+        it.row.row_id
+        for it in runtime.index.rows_between(target.collection, "0", "g")
+        if it.altered
+    ]
     assert altered == [], "a row does not say what was written"
     return Truth(
         rows=frozenset(rows),
-        states={it.key: (it.state, it.source_version if it.state in ("live", "failed") else "") for it in known},
+        states={
+            it.key: (it.state, it.source_version if it.state in ("live", "failed") else "")
+            for it in known
+        },
         products=products(ledger),
     )
 
@@ -111,11 +139,18 @@ def _row(
 ) -> tuple[str, str, str, str]:
     asset = _name("asset", bucket, key)
     segment = _name("segment", asset, "whole")
-    build = _name("build", version, _name("text", f"en={title}"), *(f"{name}={recipes[name]}" for name in BUILDING))
+    build = _name(
+        "build",
+        version,
+        _name("text", f"en={title}"),
+        *(f"{name}={recipes[name]}" for name in BUILDING),
+    )
     row = _name("row", _name("passage", segment, "caption", "0"), build)
     zh = COLORS[color][1]
     return row, asset, build, f"{color} dress\n{zh}连衣裙\n{zh} 连衣裙\n{title}"
 
 
 def _name(*parts: str) -> str:
-    return sha256(b"".join(b"%d:%s" % (len(data), data) for data in (part.encode() for part in parts))).hexdigest()[:32]
+    return sha256(
+        b"".join(b"%d:%s" % (len(data), data) for data in (part.encode() for part in parts))
+    ).hexdigest()[:32]

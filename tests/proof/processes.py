@@ -1,6 +1,8 @@
-"""Stages as real processes, on the real parts: `python -m tasks.<stage>` but for its models, which answer at once.
+"""Stages as real processes, on the real parts: `python -m tasks.<stage>` but for its models, which
+answer at once.
 
-Each is forked off a server that has loaded everything and opened nothing, so that a process costs milliseconds."""
+Each is forked off a server that has loaded everything and opened nothing, so that a process costs
+milliseconds."""
 
 import multiprocessing
 import os
@@ -19,7 +21,15 @@ from tests.patience import PATIENCE
 from tests.proof.real import process
 from tests.proof.shop import Shop
 
-LOADED = ["boto3", "pymilvus", "duckdb", "pyarrow.parquet", "sqlalchemy", "PIL.Image", "tests.proof.processes"]
+LOADED = [
+    "boto3",
+    "pymilvus",
+    "duckdb",
+    "pyarrow.parquet",
+    "sqlalchemy",
+    "PIL.Image",
+    "tests.proof.processes",
+]
 AGAIN, LATE = 75, 78
 
 
@@ -59,7 +69,9 @@ class Line:
         self._context.set_forkserver_preload(LOADED)
 
     def start(self, stage: str, *arguments: str) -> ForkServerProcess:
-        child = self._context.Process(target=main, args=(self.settings, str(self.log), stage, *arguments))
+        child = self._context.Process(
+            target=main, args=(self.settings, str(self.log), stage, *arguments)
+        )
         child.start()
         return child
 
@@ -73,7 +85,8 @@ class Line:
         return child.exitcode
 
     def run(self, stage: str, *arguments: str) -> None:
-        """Until it is done, as a scheduler retries: it may be told to come again while a dead one's lease runs."""
+        """Until it is done, as a scheduler retries: it may be told to come again while a dead one's
+        lease runs."""
         deadline = time.monotonic() + PATIENCE
         while True:
             began = time.monotonic()
@@ -94,7 +107,8 @@ class Line:
         self.run(stage, *arguments)
 
     def night(self, run: Callable[..., None], only: tuple[str, ...] = ()) -> None:
-        """Compare to close; ``run`` does the stages in ``only`` (all, if empty), patience the others."""
+        """Compare to close; ``run`` does the stages in ``only`` (all, if empty), patience the
+        others."""
 
         def step(stage: str, *arguments: str) -> None:
             (run if not only or stage in only else self.run)(stage, *arguments)
@@ -111,9 +125,17 @@ class Line:
 
     def batches(self, run: str) -> list[str]:
         """Found where the next task would be told of them: a retry answers the same."""
-        manifests = [found.key for found in self.shop.runtime.work.list("runs/") if found.key.endswith("manifest.json")]
+        manifests = [
+            found.key
+            for found in self.shop.runtime.work.list("runs/")
+            if found.key.endswith("manifest.json")
+        ]
         source = f"compare {run}".encode()
-        return sorted(key.split("/")[1] for key in manifests if source in (self.shop.runtime.work.get(key) or b""))
+        return sorted(
+            key.split("/")[1]
+            for key in manifests
+            if source in (self.shop.runtime.work.get(key) or b"")
+        )
 
     def shards(self, batch: str) -> list[str]:
         listed = self.shop.runtime.work.list(f"runs/{batch}/shards/")

@@ -1,4 +1,5 @@
-"""Runtimes on the real store, index and ledger, with fake models: each with a work bucket that begins empty."""
+"""Runtimes on the real store, index and ledger, with fake models: each with a work bucket that
+begins empty."""
 
 from pathlib import Path
 from typing import Any
@@ -11,7 +12,9 @@ from mmsearch_core.wiring import Runtime
 BUCKETS = {"catalog": {"bucket": "proof-catalog"}, "work": {"bucket": "proof-work"}}
 
 
-def settings_for(servers: Settings, folder: Path, name: str, **sections: dict[str, Any]) -> Settings:
+def settings_for(
+    servers: Settings, folder: Path, name: str, **sections: dict[str, Any]
+) -> Settings:
     """A ledger and an alias of their own; the two buckets are shared, and emptied by ``fresh``."""
     own = {
         **BUCKETS,
@@ -20,7 +23,10 @@ def settings_for(servers: Settings, folder: Path, name: str, **sections: dict[st
         "ledger": {"url": f"sqlite:///{folder / name}.db"},
         **sections,
     }
-    updates = {section: getattr(servers, section).model_copy(update=values) for section, values in own.items()}
+    updates = {
+        section: getattr(servers, section).model_copy(update=values)
+        for section, values in own.items()
+    }
     return servers.model_copy(update=updates)
 
 

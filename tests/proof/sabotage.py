@@ -1,4 +1,5 @@
-"""What can happen to an index and a ledger that no writer of ours would do: damage, and backups that are put back."""
+"""What can happen to an index and a ledger that no writer of ours would do: damage, and backups
+that are put back."""
 
 import sqlite3
 from collections.abc import Callable, Iterator, Sequence
@@ -20,7 +21,8 @@ Act = Callable[[Shop], None]
 
 
 class Vandal:
-    """Reads and writes the rows of the target of today, whatever the ledger says; none where its collection is lost."""
+    """Reads and writes the rows of the target of today, whatever the ledger says; none where its
+    collection is lost."""
 
     def __init__(self, runtime: Runtime) -> None:
         self._index: Any = runtime.index
@@ -48,7 +50,10 @@ class Vandal:
         elif rows:
             assert isinstance(self._index, MilvusIndex)
             beside = [{"content": stored.content, "writer": stored.writer} for stored in rows]
-            data = [{**_to_fields(stored.row), **more} for stored, more in zip(rows, beside, strict=True)]
+            data = [
+                {**_to_fields(stored.row), **more}
+                for stored, more in zip(rows, beside, strict=True)
+            ]
             self._index._client.upsert(self._collection, data)
 
     def put_back(self, rows: Sequence[StoredRow]) -> None:
@@ -99,7 +104,10 @@ def lose_all_rows(shop: Shop) -> None:
 def double_rows(shop: Shop) -> None:
     """The same row under another id; one of them under its right digest."""
     vandal = Vandal(shop.runtime)
-    copies = [with_row(stored, row_id=RowId(digest("copy", stored.row.row_id))) for stored in vandal.rows()[:3]]
+    copies = [
+        with_row(stored, row_id=RowId(digest("copy", stored.row.row_id)))
+        for stored in vandal.rows()[:3]
+    ]
     vandal.write([replace(copy, content=copy.row.content) for copy in copies[:1]] + copies[1:])
 
 
@@ -137,7 +145,8 @@ def give_rows_to_others(shop: Shop) -> None:
 
 
 def leave_rows_of_nobody(shop: Shop) -> None:
-    """Of assets that never were, and of builds that are past, under tokens that this ledger never gave."""
+    """Of assets that never were, and of builds that are past, under tokens that this ledger never
+    gave."""
     vandal = Vandal(shop.runtime)
     first, second = vandal.rows()[:2]
     stranger = with_row(first, row_id=RowId(digest("stranger")), asset_id=AssetId(digest("nobody")))
@@ -184,8 +193,8 @@ def an_old_index_and_a_still_older_ledger_are_put_back(shop: Shop) -> None:
 
 
 def puts_within_one_second(shop: Shop) -> None:
-    """The bytes change while the batch of the last change is under way, and once more after it; nobody can tell by a
-    time that is told in seconds."""
+    """The bytes change while the batch of the last change is under way, and once more after it;
+    nobody can tell by a time that is told in seconds."""
     shop.put("pictures/p1/a.jpg", picture("blue", shade=25))
     (work,) = shop.compare()
     shop.advance(work)

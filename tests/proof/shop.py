@@ -1,4 +1,5 @@
-"""A shop to which things happen: its bucket and feed, and batches that are taken up, left lying and taken up again."""
+"""A shop to which things happen: its bucket and feed, and batches that are taken up, left lying and
+taken up again."""
 
 import json
 from collections.abc import Callable, Mapping, Sequence
@@ -56,8 +57,9 @@ class Slept:
 
 
 class Shop:
-    """``steady`` are the assets that were live when all had last settled and that nothing has touched since;
-    ``feed`` is what the shop wrote last, and ``sold`` what has to be known of it, by product."""
+    """``steady`` are the assets that were live when all had last settled and that nothing has
+    touched since; ``feed`` is what the shop wrote last, and ``sold`` what has to be known of it, by
+    product."""
 
     def __init__(self, runtime: Runtime) -> None:
         self.runtime = runtime
@@ -77,7 +79,9 @@ class Shop:
         self.steady.discard(key)
         self.runtime.catalog.delete(key)
 
-    def set_product(self, product: str, *, title: str = "", price: float = 9.5, in_stock: bool = True) -> None:
+    def set_product(
+        self, product: str, *, title: str = "", price: float = 9.5, in_stock: bool = True
+    ) -> None:
         title = title or f"Lumen {product}"
         before = self.feed.get(product)
         if before is None or before["title"]["en"] != title:
@@ -91,12 +95,16 @@ class Shop:
 
     def break_line(self, product: str, **wrong: Any) -> None:
         """An exporter's mistake in the line of one product: what is known of it stays."""
-        line = self.feed.get(product) or {"product_id": product, "title": {"en": "Broken"}, "price": 1.5}
+        line = self.feed.get(product) or {
+            "product_id": product,
+            "title": {"en": "Broken"},
+            "price": 1.5,
+        }
         self._write_feed({**self.feed, product: {**line, "in_stock": True, **wrong}})
 
     def cut_feed(self, share: float) -> None:
-        """An upload of the feed that breaks off. Where too much is missing, neither the night nor an event believes it;
-        then the whole feed comes."""
+        """An upload of the feed that breaks off. Where too much is missing, neither the night nor
+        an event believes it; then the whole feed comes."""
         whole = self._feed()
         self.runtime.catalog.put(FEED, whole[: int(share * len(whole))])
         if self._sold(0) is None:
@@ -110,15 +118,18 @@ class Shop:
         self.runtime.index.drop(self.runtime.named_target().collection)
 
     def compare(self, run: str | None = None) -> list[Work]:
-        """Hand out what a comparison finds; the same run again is a retry. A person has approved what is gone."""
+        """Hand out what a comparison finds; the same run again is a retry. A person has approved
+        what is gone."""
         self.runs += run is None
         self.sold = self.said()
-        batches = compare.work(self.runtime, run or f"run-{self.runs}", approve_removals=APPROVED)["batches"]
+        batches = compare.work(self.runtime, run or f"run-{self.runs}", approve_removals=APPROVED)[
+            "batches"
+        ]
         return self._take_up(batches)
 
     def compare_late(self, call: str, happens: Callable[[], None]) -> list[Work]:
-        """A comparison that has looked at the feed and sleeps before this call of the ledger, while something happens
-        and another comparison begins and ends."""
+        """A comparison that has looked at the feed and sleeps before this call of the ledger, while
+        something happens and another comparison begins and ends."""
 
         def meanwhile() -> None:
             happens()
@@ -126,7 +137,10 @@ class Shop:
 
         late = Runtime(self.runtime.settings)
         slept = Slept(self.runtime.ledger, call, meanwhile)
-        vars(late).update({name: part for name, part in vars(self.runtime).items() if name != "stores"}, ledger=slept)
+        vars(late).update(
+            {name: part for name, part in vars(self.runtime).items() if name != "stores"},
+            ledger=slept,
+        )
         self.runs += 1
         batches = compare.work(late, f"late-{self.runs}", approve_removals=APPROVED)["batches"]
         if not slept.woke:
@@ -156,13 +170,16 @@ class Shop:
         return self._take_up(report["batches"])
 
     def hint(self, keys: Sequence[str]) -> None:
-        """Hand out a batch as events do: keys in any order, doubled, of objects that may not be there."""
+        """Hand out a batch as events do: keys in any order, doubled, of objects that may not be
+        there."""
         self.runs += 1
         batch = BatchId(f"hint{self.runs}")
         source = f"drain {self.runs}"
         manifest = Manifest(batch=batch, source=source, keys=tuple(keys))
         self.runtime.work.put(manifest_key(batch), to_json(manifest))
-        self.runtime.ledger.open_batch(batch, target=self.runtime.named_target().target_id, source=source)
+        self.runtime.ledger.open_batch(
+            batch, target=self.runtime.named_target().target_id, source=source
+        )
         self.open.append(Work(batch))
 
     def advance(self, work: Work) -> None:
@@ -195,7 +212,8 @@ class Shop:
         self.finish(work)
 
     def start_elsewhere(self, work: Work | None) -> None:
-        """Start tasks, some of this batch, with another Milvus: they change nothing, there or in the ledger."""
+        """Start tasks, some of this batch, with another Milvus: they change nothing, there or in
+        the ledger."""
         wrong, before = at_another_milvus(self.runtime), self._ledger()
         tasks: list[Callable[[], object]] = [
             lambda: drain.work(wrong, "x"),
@@ -231,7 +249,8 @@ class Shop:
                 self.finish(work)
         else:
             raise AssertionError(
-                f"still dirty after {ROUNDS} refreshes: {compare.work(self.runtime, 'late', APPROVED)['counts']}"
+                f"still dirty after {ROUNDS} refreshes:"
+                f" {compare.work(self.runtime, 'late', APPROVED)['counts']}"
             )
         truth = implied(self.runtime.catalog, self.runtime.index_recipes, self.sold)
         assert found(self.runtime) == truth
@@ -244,7 +263,9 @@ class Shop:
         if not live or not self.steady:
             return
         matches = every_row(self.runtime, live[0].collection)
-        known = self.runtime.ledger.look_up(live[0].target_id, [match.asset_id for match in matches])
+        known = self.runtime.ledger.look_up(
+            live[0].target_id, [match.asset_id for match in matches]
+        )
         seen = [
             known[match.asset_id].key
             for match in matches

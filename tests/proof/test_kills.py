@@ -1,4 +1,5 @@
-"""A process may die at any call of the store, the ledger or the index: a retry makes what one clean run makes."""
+"""A process may die at any call of the store, the ledger or the index: a retry makes what one clean
+run makes."""
 
 from collections.abc import Callable
 from typing import Any
@@ -18,7 +19,8 @@ Step = Callable[[Runtime], Any]
 
 
 def a_night() -> tuple[World, list[tuple[str, Step]], Shop]:
-    """An index and results that are live, a night of changes of every kind, and the commands of that night."""
+    """An index and results that are live, a night of changes of every kind, and the commands of
+    that night."""
     world = World(search={"min_hits": 0, "buckets": 4}, shards={"size": 100})
     runtime = world.process()
     shop = Shop(runtime)
@@ -50,7 +52,8 @@ def a_night() -> tuple[World, list[tuple[str, Step]], Shop]:
 
 
 def _rehearse(world: World) -> tuple[str, str]:
-    """The names of the night's batches, which are the same each time; the plan has changes of every kind."""
+    """The names of the night's batches, which are the same each time; the plan has changes of every
+    kind."""
     bring_back, process = world.save(), world.process()
     (report,) = index(process, "night")
     changes = Shard(process.work, f"runs/{report['batch']}/shards/00000").read("changes", Change)
@@ -62,7 +65,8 @@ def _rehearse(world: World) -> tuple[str, str]:
 
 @pytest.mark.exhaustive
 def test_a_death_at_any_call_of_any_stage() -> None:
-    """Before the call took effect, and after it did without the caller knowing; on the way, no reader sees a hole."""
+    """Before the call took effect, and after it did without the caller knowing; on the way, no
+    reader sees a hole."""
     deaths = die_everywhere()
     assert len(deaths) == 13
     assert min(deaths.values()) >= 10
@@ -85,7 +89,9 @@ def die_everywhere() -> dict[str, int]:
                 shop.look()
                 world.let_leases_run_out()
                 assert step(world.process()) == said
-                assert world.facts() == clean, f"{name} died {'after' if after else 'before'} call {ends_at}"
+                assert world.facts() == clean, (
+                    f"{name} died {'after' if after else 'before'} call {ends_at}"
+                )
         deaths[name] = 2 * life.calls
         bring_on()
     return deaths

@@ -32,9 +32,14 @@ class Counted:
         return getattr(self._index, name)
 
 
-def test_no_model_call_no_write_to_the_index_and_no_object_but_the_report(servers: Servers, tmp_path: Path) -> None:
-    """With everything in it that could keep a catalog restless: a broken picture, one that waits, one withdrawn."""
-    settings = settings_for(servers.settings, tmp_path, "nothing", search={"min_hits": 0, "buckets": 4})
+def test_no_model_call_no_write_to_the_index_and_no_object_but_the_report(
+    servers: Servers, tmp_path: Path
+) -> None:
+    """With everything in it that could keep a catalog restless: a broken picture, one that waits,
+    one withdrawn."""
+    settings = settings_for(
+        servers.settings, tmp_path, "nothing", search={"min_hits": 0, "buckets": 4}
+    )
     runtime = fresh(settings)
     shop = Shop(runtime)
     for number, color in enumerate(("red", "blue", "black")):
@@ -54,11 +59,17 @@ def test_no_model_call_no_write_to_the_index_and_no_object_but_the_report(server
     assert calls(night) == 0
     assert objects(night.work) == before
     report = search(night, "night")
-    assert (report["generation"], report["published"], report["model_calls"]["made"]) == (generation, False, 0)
+    assert (report["generation"], report["published"], report["model_calls"]["made"]) == (
+        generation,
+        False,
+        0,
+    )
     after, latest = objects(night.work), "runs/latest.search.json"
     assert after.pop(latest) != before.pop(latest), "it names the report of the night"
     new = {key for key, state in after.items() if before.get(key) != state}
-    assert {key.split("/")[0] for key in new} == {"runs"}, "the night's own folder: its plan, shards and report"
+    assert {key.split("/")[0] for key in new} == {"runs"}, (
+        "the night's own folder: its plan, shards and report"
+    )
     assert {key.split("/")[1] for key in new} == {report["batch"]}
     assert before.items() <= after.items()
     assert counted.writes == []

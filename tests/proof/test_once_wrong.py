@@ -48,7 +48,8 @@ def test_a_feed_without_products_empties_nothing(shop: Shop) -> None:
 
 
 def test_bytes_that_were_away_while_they_were_read_are_not_charged(shop: Shop) -> None:
-    """Replaced before decode and back before upsert: it was failed, and never tried again. The neighbour goes on."""
+    """Replaced before decode and back before upsert: it was failed, and never tried again. The
+    neighbour goes on."""
     shop.put(A, picture("green"))
     shop.put(B, picture("green"))
     _, shard = planned(shop)
@@ -61,8 +62,11 @@ def test_bytes_that_were_away_while_they_were_read_are_not_charged(shop: Shop) -
     shop.settle()
 
 
-def test_a_shard_that_was_planned_again_is_not_mixed_with_what_was_made_of_the_old_one(shop: Shop) -> None:
-    """Two plans at once: assets without segments were failed, and others got the pixels of another version."""
+def test_a_shard_that_was_planned_again_is_not_mixed_with_what_was_made_of_the_old_one(
+    shop: Shop,
+) -> None:
+    """Two plans at once: assets without segments were failed, and others got the pixels of another
+    version."""
     shop.put(A, picture("green"))
     _, path = planned(shop)
     do(shop.runtime, path, "decode", "describe", "embed_text", "embed_image")
@@ -138,7 +142,9 @@ def test_a_target_does_not_go_live_while_a_batch_of_it_has_failed() -> None:
     assert shop.runtime.index.resolve("mmsearch") is not None
 
 
-def test_rows_left_by_an_upsert_that_died_after_its_commit_go_with_the_next_refresh(shop: Shop) -> None:
+def test_rows_left_by_an_upsert_that_died_after_its_commit_go_with_the_next_refresh(
+    shop: Shop,
+) -> None:
     """The asset counted as live, and nobody came back for its older rows."""
     shop.put(A, picture("green"))
     _, shard = planned(shop)

@@ -32,7 +32,9 @@ def line(servers: Servers, tmp_path_factory: pytest.TempPathFactory) -> Iterator
 @contextmanager
 def a_line(servers: Servers, folder: Path, seed: int) -> Iterator[Line]:
     alias = f"processes{time.time_ns()}"
-    settings = settings_for(servers.settings, folder, alias, shards={"size": 100, "lease_seconds": LEASE})
+    settings = settings_for(
+        servers.settings, folder, alias, shards={"size": 100, "lease_seconds": LEASE}
+    )
     shop = Shop(fresh(settings))
     stir(shop, random.Random(seed), CONTENTS)
     line = Line(settings, folder, shop, seed)
@@ -43,7 +45,8 @@ def a_line(servers: Servers, folder: Path, seed: int) -> Iterator[Line]:
 
 
 def kill_many(line: Line, kills: int) -> int:
-    """Nights of changes in which each process is killed and retried; how many were killed in time."""
+    """Nights of changes in which each process is killed and retried; how many were killed in
+    time."""
     while line.kills < kills:
         stir(line.shop, line.random, CONTENTS)
         line.night(line.kill_then_run)
@@ -64,7 +67,8 @@ def test_a_server_that_is_killed_and_comes_back(line: Line, servers: Servers, na
 
 
 def without_server(line: Line, servers: Servers, name: str) -> list[int]:
-    """Nights until a stage had to do without the server, which dies at some moment of it; the exit codes."""
+    """Nights until a stage had to do without the server, which dies at some moment of it; the exit
+    codes."""
     codes: list[int] = []
     part = part_of(servers, name)
 
@@ -99,7 +103,11 @@ def part_of(servers: Servers, name: str) -> processes.Part:
     addresses = (servers.settings.store.endpoint, servers.settings.index.uri)
     s3, milvus = (int(str(address).rpartition(":")[2]) for address in addresses)
     used, own = Ports(s3=s3, milvus=milvus), stack.inherited()
-    return stack.store_part(servers.state, used, own) if name == "store" else stack.index_part(used, own)
+    return (
+        stack.store_part(servers.state, used, own)
+        if name == "store"
+        else stack.index_part(used, own)
+    )
 
 
 def test_two_processes_on_one_shard(line: Line) -> None:
@@ -124,12 +132,14 @@ def run_twice(line: Line) -> None:
 
 
 def test_a_process_that_was_stopped_goes_on_after_its_lease_was_taken(line: Line) -> None:
-    """SIGSTOP at random moments of upsert; meanwhile another does the shard, and the world goes on."""
+    """SIGSTOP at random moments of upsert; meanwhile another does the shard, and the world goes
+    on."""
     stop_many(line, 2)
 
 
 def stop_many(line: Line, stops: int) -> int:
-    """Nights in which an upsert is stopped and wakes when all has gone on without it; how many were."""
+    """Nights in which an upsert is stopped and wakes when all has gone on without it; how many
+    were."""
     stopped = 0
     while stopped < stops:
         sleepers: list[tuple[str, Callable[[], int]]] = []

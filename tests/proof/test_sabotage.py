@@ -1,4 +1,5 @@
-"""Whatever happens to the index or the ledger: one night later all is as the bucket says, and no model was asked."""
+"""Whatever happens to the index or the ledger: one night later all is as the bucket says, and no
+model was asked."""
 
 import itertools
 import json
@@ -30,7 +31,8 @@ KINDS = ["fakes", pytest.param("real", marks=pytest.mark.integration)]
 
 @pytest.fixture(params=KINDS)
 def shop(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Shop]:
-    """Pictures of every kind, settled; on fakes, and on SeaweedFS, Milvus Lite and a SQLite file."""
+    """Pictures of every kind, settled; on fakes, and on SeaweedFS, Milvus Lite and a SQLite
+    file."""
     if request.param == "fakes":
         yield stocked(fake_runtime(shards={"size": 3}))
         return
@@ -48,7 +50,11 @@ def stocked(runtime: Runtime) -> Shop:
         shop.put(f"pictures/{product}/b.jpg", picture(color, shade=25))
     shop.put("pictures/p1/broken.jpg", BROKEN[0])
     shop.put("pictures/p9/waits.jpg", picture("black"))
-    seen = {"p1/1": picture("blue", shade=25), "p1/2": picture("green", shade=25), "p2/1": picture("black")}
+    seen = {
+        "p1/1": picture("blue", shade=25),
+        "p1/2": picture("green", shade=25),
+        "p2/1": picture("black"),
+    }
     seen["p2/2"] = picture("red")
     for name, data in seen.items():  # whatever comes later was described before
         shop.put(f"pictures/{name}.jpg", data)
@@ -66,8 +72,9 @@ def calls(runtime: Runtime) -> list[int]:
 
 
 def night(shop: Shop, *, new_texts: int = 0) -> dict[str, int]:
-    """One comparison and its batches; then everything is held against the bucket. Returns what was counted.
-    ``new_texts`` is how many words of the feed were never indexed with what is on their picture."""
+    """One comparison and its batches; then everything is held against the bucket. Returns what was
+    counted. ``new_texts`` is how many words of the feed were never indexed with what is on their
+    picture."""
     runtime = shop.runtime
     before, shop.sold = calls(runtime), shop.said()
     report = compare.work(runtime, f"night-{next(NUMBERS)}")
@@ -78,7 +85,11 @@ def night(shop: Shop, *, new_texts: int = 0) -> dict[str, int]:
     after = compare.work(runtime, f"after-{next(NUMBERS)}")
     assert after["batches"] == []
     assert differences(after["counts"]) == 0
-    assert after["counts"]["index_rows"] == after["counts"]["index_reread"] == len(Vandal(runtime).rows())
+    assert (
+        after["counts"]["index_rows"]
+        == after["counts"]["index_reread"]
+        == len(Vandal(runtime).rows())
+    )
     counts: dict[str, int] = report["counts"]
     return counts
 
@@ -94,7 +105,9 @@ def test_damage_is_found_and_mended_in_one_night(shop: Shop, act: Act) -> None:
     before = {stored.row.row_id: stored.row.content for stored in Vandal(shop.runtime).rows()}
     act(shop)
     assert differences(night(shop)) > 0
-    assert {stored.row.row_id: stored.row.content for stored in Vandal(shop.runtime).rows()} == before
+    assert {
+        stored.row.row_id: stored.row.content for stored in Vandal(shop.runtime).rows()
+    } == before
 
 
 @pytest.mark.parametrize("act", PUT_BACK, ids=lambda act: act.__name__)
@@ -104,7 +117,8 @@ def test_what_is_put_back_is_caught_up_with_in_one_night(shop: Shop, act: Act) -
 
 
 def test_a_new_ledger_beside_a_full_index_takes_its_rows_over(shop: Shop, tmp_path: Path) -> None:
-    """Though its fencing tokens begin anew, and what went or changed meanwhile has rows there still."""
+    """Though its fencing tokens begin anew, and what went or changed meanwhile has rows there
+    still."""
     a_week_goes_by(shop)
     new_ledger(shop, tmp_path)
     shop.remove("pictures/p1/b.jpg")
@@ -126,14 +140,19 @@ def test_an_event_may_be_the_first_that_a_new_ledger_hears_of(shop: Shop, tmp_pa
 
 def new_ledger(shop: Shop, folder: Path) -> None:
     runtime = shop.runtime
-    ledger = MemoryLedger() if isinstance(runtime.ledger, MemoryLedger) else SqlLedger(f"sqlite:///{folder}/new.db")
+    ledger = (
+        MemoryLedger()
+        if isinstance(runtime.ledger, MemoryLedger)
+        else SqlLedger(f"sqlite:///{folder}/new.db")
+    )
     vars(runtime)["ledger"] = ledger
     vars(runtime).pop("stores", None)
     shop.open.clear()
 
 
 def test_rows_of_another_ledger_are_left_alone() -> None:
-    """A ledger of another shop, or an empty one by a wrong address, must not empty the index that others search."""
+    """A ledger of another shop, or an empty one by a wrong address, must not empty the index that
+    others search."""
     shop = stocked(fake_runtime())
     runtime, strangers = shop.runtime, 20
     catalog = runtime.settings.catalog.model_copy(update={"removed_at_least": 0})
@@ -141,7 +160,9 @@ def test_rows_of_another_ledger_are_left_alone() -> None:
     vandal = Vandal(runtime)
     own = vandal.rows()
     theirs = [
-        with_row(own[0], row_id=RowId(digest("theirs", str(n))), asset_id=digest("their asset", str(n)))
+        with_row(
+            own[0], row_id=RowId(digest("theirs", str(n))), asset_id=digest("their asset", str(n))
+        )
         for n in range(strangers)
     ]
     vandal.write(theirs)
@@ -180,7 +201,8 @@ def test_clocks_that_are_a_day_off_lose_nothing(days: int, monkeypatch: pytest.M
 
 
 def test_what_is_being_written_is_nobodys_difference() -> None:
-    """A batch that stands between its rows and its commit: neither are its rows ghosts, nor is the asset lost."""
+    """A batch that stands between its rows and its commit: neither are its rows ghosts, nor is the
+    asset lost."""
     shop = stocked(fake_runtime(shards={"size": 3}))
     runtime = shop.runtime
     shop.put("pictures/p1/a.jpg", picture("blue", shade=25))
@@ -200,7 +222,9 @@ def _killed(*_: object, **__: object) -> None:
     raise KeyboardInterrupt
 
 
-def test_a_writer_that_is_quicker_than_the_audit_is_no_difference(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_writer_that_is_quicker_than_the_audit_is_no_difference(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
     """It writes between the two reads; what differs then is looked at once more under its lease."""
     shop = stocked(fake_runtime(shards={"size": 3}))
     runtime = shop.runtime

@@ -1,4 +1,5 @@
-"""A process that sleeps at any call until its leases are another's, and then goes on as if nothing had been."""
+"""A process that sleeps at any call until its leases are another's, and then goes on as if nothing
+had been."""
 
 from collections.abc import Callable
 
@@ -13,7 +14,8 @@ from tests.proof.shop import LATE, Shop
 
 
 def shop_at_night() -> tuple[World, Shop, Callable[[Runtime, str], None]]:
-    """A shop that has settled and then changed in every way; its night is planned, and any stage can be done."""
+    """A shop that has settled and then changed in every way; its night is planned, and any stage
+    can be done."""
     world = World(shards={"size": 100})
     shop = Shop(world.process())
     shop.set_product("p4")
@@ -46,7 +48,8 @@ def newer_things(shop: Shop) -> None:
 
 
 def everything_back(shop: Shop) -> None:
-    """The bucket and the feed are again what they were before the night: the very rows that the sleeper retires."""
+    """The bucket and the feed are again what they were before the night: the very rows that the
+    sleeper retires."""
     shop.put("pictures/p1/a.jpg", picture("red"))
     shop.remove("pictures/p1/b.jpg")
     shop.put("pictures/p2/a.jpg", picture("green"))
@@ -57,7 +60,8 @@ def everything_back(shop: Shop) -> None:
 
 @pytest.mark.exhaustive
 def test_who_sleeps_through_its_lease_damages_nothing() -> None:
-    """No hole the moment it is done, and one refresh later all is as the bucket says; the soak has the other cases."""
+    """No hole the moment it is done, and one refresh later all is as the bucket says; the soak has
+    the other cases."""
     tried, refused = sleep_everywhere(everything_back, ("upsert",), (False,))
     assert tried > 20
     assert refused > 0
@@ -66,7 +70,8 @@ def test_who_sleeps_through_its_lease_damages_nothing() -> None:
 def sleep_everywhere(
     meanwhile: Callable[[Shop], None], stages: tuple[str, ...], moments: tuple[bool, ...]
 ) -> tuple[int, int]:
-    """Sleep at every call of these stages; how often, and how often the sleeper was told that it came too late."""
+    """Sleep at every call of these stages; how often, and how often the sleeper was told that it
+    came too late."""
     world, shop, step = shop_at_night()
     refusals = []
     for stage in INDEX:
@@ -78,14 +83,20 @@ def sleep_everywhere(
             for after in moments:
                 before()
                 shop.feed, shop.steady = dict(feed), set(steady)
-                life = Life(ends_at=ends_at, after=after, sleep=lambda: _meanwhile(world, shop, meanwhile))
+                life = Life(
+                    ends_at=ends_at, after=after, sleep=lambda: _meanwhile(world, shop, meanwhile)
+                )
                 try:
-                    refusals.append(_refused(lambda life=life, stage=stage: step(world.process(life), stage)))
+                    refusals.append(
+                        _refused(lambda life=life, stage=stage: step(world.process(life), stage))
+                    )
                     shop.look()
                     world.let_leases_run_out()
                     shop.settle()
                 except AssertionError as error:
-                    raise AssertionError(f"{stage} slept {'after' if after else 'before'} call {ends_at}") from error
+                    raise AssertionError(
+                        f"{stage} slept {'after' if after else 'before'} call {ends_at}"
+                    ) from error
         bring_on()
         shop.feed, shop.steady = dict(feed), set(steady)
     return len(refusals), sum(refusals)

@@ -19,7 +19,9 @@ from mmsearch_core.records.query import (
 )
 from mmsearch_core.serving import examples
 
-CASES: list[dict[str, Any]] = json.loads((Path(examples.__file__).parent / "query_keys.json").read_text())
+CASES: list[dict[str, Any]] = json.loads(
+    (Path(examples.__file__).parent / "query_keys.json").read_text()
+)
 ANYTHING = st.text(st.characters())  # with halves of surrogate pairs
 
 
@@ -95,7 +97,9 @@ def test_what_no_person_typed_is_not_usable(typed: str) -> None:
     assert usable_query(typed) is None
 
 
-@pytest.mark.parametrize("typed", ["Red Dress", "红色连衣裙", "👩‍🦰 wig", "שמלה\u200f", "50% off", "T-Shirt\n"])
+@pytest.mark.parametrize(
+    "typed", ["Red Dress", "红色连衣裙", "👩‍🦰 wig", "שמלה\u200f", "50% off", "T-Shirt\n"]
+)
 def test_what_people_type_is_usable(typed: str) -> None:
     """In any script, with the marks that it needs."""
     assert usable_query(typed) == normalise(typed)
@@ -103,7 +107,15 @@ def test_what_people_type_is_usable(typed: str) -> None:
 
 @pytest.mark.parametrize(
     ("text", "good"),
-    [("en", True), ("zh-Hans-CN", True), ("pt_BR", True), ("", False), ("en|a", False), ("en ", False), ("é", False)],
+    [
+        ("en", True),
+        ("zh-Hans-CN", True),
+        ("pt_BR", True),
+        ("", False),
+        ("en|a", False),
+        ("en ", False),
+        ("é", False),
+    ],
 )
 def test_where_a_locale_ends_is_never_in_doubt(text: str, good: bool) -> None:
     """The key of "b" in "en|a" is that of "a|b" in "en"."""
@@ -123,4 +135,7 @@ def test_the_judge_reads_wording_and_constraints() -> None:
             Constraint(attribute="pattern", values=("striped",), exclude=True),
         ),
     )
-    assert query.judged_text == "red or blue dress, not striped (color: red or blue; pattern: not striped)"
+    assert (
+        query.judged_text
+        == "red or blue dress, not striped (color: red or blue; pattern: not striped)"
+    )

@@ -1,4 +1,5 @@
-"""One stack for all tests of this folder. Which `tasks` its stages come from is a link that a test may turn."""
+"""One stack for all tests of this folder. Which `tasks` its stages come from is a link that a test
+may turn."""
 
 import time
 from collections.abc import Iterator
@@ -13,7 +14,11 @@ from mmsearch_core.demo.environment import settings_environment
 from mmsearch_core.demo.follow import FINISHED, Follower, Run
 from tests.patience import PATIENCE
 
-SMALL = {"MMSEARCH_SHARDS__SIZE": "12", "MMSEARCH_QUERY_LOG__POPULAR": "6", "MMSEARCH_SEARCH__CANDIDATES": "10"}
+SMALL = {
+    "MMSEARCH_SHARDS__SIZE": "12",
+    "MMSEARCH_QUERY_LOG__POPULAR": "6",
+    "MMSEARCH_SEARCH__CANDIDATES": "10",
+}
 SMALL["MMSEARCH_SEARCH__CHANGES_AT_LEAST"] = "0"  # the few lists are all that there are
 
 
@@ -51,8 +56,8 @@ class Stack:
         return run
 
     def answer(self, dag_id: str, run_id: str, choice: str) -> None:
-        """Answer as often as asked, until the run has ended: under load, 3.3.2 may take an answer for a death of the
-        task that asked."""
+        """Answer as often as asked, until the run has ended: under load, 3.3.2 may take an answer
+        for a death of the task that asked."""
         deadline = time.monotonic() + 5 * PATIENCE
         while self.airflow.run(dag_id, run_id)["state"] not in FINISHED:
             assert time.monotonic() < deadline
@@ -63,7 +68,9 @@ class Stack:
 
     def state_of(self, dag_id: str, run_id: str, task_id: str) -> str:
         """The state of a task that is not mapped."""
-        return str(next(t["state"] for t in self.airflow.tasks(dag_id, run_id) if t["task_id"] == task_id))
+        return str(
+            next(t["state"] for t in self.airflow.tasks(dag_id, run_id) if t["task_id"] == task_id)
+        )
 
     def tries(self, run: Run) -> dict[tuple[str, int], tuple[str, int]]:
         """State and number of the last try of every task of a run, by task and map index."""
@@ -73,9 +80,11 @@ class Stack:
 
 @pytest.fixture(scope="session")
 def running(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stack]:
-    """Start a stack on free ports, switch all DAGs on but the one of events, and stop everything afterwards."""
+    """Start a stack on free ports, switch all DAGs on but the one of events, and stop everything
+    afterwards."""
     state, home = tmp_path_factory.mktemp("stack"), tmp_path_factory.mktemp("home")
-    ports = processes.free_ports(21_000, 1) + processes.free_ports(22_000, 4)  # SeaweedFS takes more beside its own
+    # SeaweedFS takes more beside its own
+    ports = processes.free_ports(21_000, 1) + processes.free_ports(22_000, 4)
     with pytest.MonkeyPatch.context() as patch:
         for name, port in zip(("S3", "MILVUS", "AIRFLOW", "QUEUE", "RELAY"), ports, strict=True):
             patch.setenv(f"MMSEARCH_DEMO_{name}_PORT", str(port))

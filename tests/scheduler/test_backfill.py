@@ -1,4 +1,5 @@
-"""Days of uploads through the real scheduler: newest first, once more without effect, and never against a no."""
+"""Days of uploads through the real scheduler: newest first, once more without effect, and never
+against a no."""
 
 from datetime import UTC, timedelta
 from pathlib import Path
@@ -23,10 +24,14 @@ def shop(running: Any, tmp_path_factory: pytest.TempPathFactory) -> Any:
     write_sample(sample, products=3)
     s3 = client(settings)
     create_buckets(s3, settings.catalog.bucket, settings.work.bucket)
-    assert upload(s3, sample / "catalog", settings.catalog.bucket, "", Path(sample / "catalog.json"))
+    assert upload(
+        s3, sample / "catalog", settings.catalog.bucket, "", Path(sample / "catalog.json")
+    )
     runtime = Runtime(settings)
     runtime.build_target()  # a backfill fills an index that a refresh has begun
-    take_feed(runtime.catalog, runtime.ledger, settings.catalog, folder=tmp_path_factory.mktemp("feed"))
+    take_feed(
+        runtime.catalog, runtime.ledger, settings.catalog, folder=tmp_path_factory.mktemp("feed")
+    )
     return running
 
 
@@ -37,32 +42,47 @@ def rows() -> list[tuple[str, str, str]]:
 
 
 def backfill(shop: Any, days: int, **options: Any) -> list[dict[str, Any]]:
-    """Run a backfill of the last days of uploads to its end; its runs in the order in which they started."""
+    """Run a backfill of the last days of uploads to its end; its runs in the order in which they
+    started."""
     before = {run["dag_run_id"] for run in shop.airflow.runs("catalog_backfill")}
-    uploaded = max(found.last_modified for found in Runtime(load_settings()).catalog.list("pictures/"))
+    uploaded = max(
+        found.last_modified for found in Runtime(load_settings()).catalog.list("pictures/")
+    )
     midnight = uploaded.astimezone(UTC).replace(hour=0, minute=0, second=0, microsecond=0)
     first = midnight - timedelta(days=days - 1)
-    number = shop.airflow.backfill("catalog_backfill", first.isoformat(), midnight.isoformat(), **options)
+    number = shop.airflow.backfill(
+        "catalog_backfill", first.isoformat(), midnight.isoformat(), **options
+    )
 
     def ours(runs: list[Any]) -> list[Any] | None:
         new = [run for run in runs if run["dag_run_id"] not in before]
         return new if len(new) == days else None
 
     runs = shop.follower.until_done("catalog_backfill", ours)
-    until(lambda: shop.airflow.backfill_ended(number), "a backfill that Airflow calls ended", pause=1)
+    until(
+        lambda: shop.airflow.backfill_ended(number), "a backfill that Airflow calls ended", pause=1
+    )
     return sorted(runs, key=lambda run: str(run["start_date"]))
 
 
 def indexed(shop: Any, number: int) -> dict[str, Any]:
     """The report of the last of so many runs of `index_backfill`."""
-    runs = shop.follower.until_done("index_backfill", lambda runs: runs if len(runs) == number else None)
+    runs = shop.follower.until_done(
+        "index_backfill", lambda runs: runs if len(runs) == number else None
+    )
     report: dict[str, Any] = shop.airflow.report("index_backfill", runs[-1]["dag_run_id"], "close")
     return report
 
 
 @pytest.mark.scheduler
-def test_days_newest_first_then_again_without_effect_and_not_against_a_persons_word(shop: Any) -> None:
-    options = {"run_backwards": True, "max_active_runs": 1, "dag_run_conf": {"budget_minutes": 1000}}
+def test_days_newest_first_then_again_without_effect_and_not_against_a_persons_word(
+    shop: Any,
+) -> None:
+    options = {
+        "run_backwards": True,
+        "max_active_runs": 1,
+        "dag_run_conf": {"budget_minutes": 1000},
+    }
     runs = backfill(shop, 2, **options)
     keys = [run["partition_key"] for run in runs]
     assert keys == sorted(keys, reverse=True)

@@ -7,7 +7,8 @@ from typing import Any
 import pytest
 
 STAGES = ("compare", "plan", "decode", "describe", "embed_text", "embed_image", "upsert", "close")
-# the exit codes of the tries of a stage, by its last argument; a code of -9 is a kill; afterwards it succeeds
+# the exit codes of the tries of a stage, by its last argument; a code of -9 is a kill; afterwards
+# it succeeds
 CODES = {
     "decode runs/b/shards/00000": [75],
     "embed_image runs/b/shards/00000": [-9],
@@ -33,7 +34,8 @@ if code < 0:
     os.kill(os.getpid(), -code)
 if code:
     sys.exit(print("A sentence for people.", file=sys.stderr) or code)
-print(json.dumps({"stage": stage, **(script["reports"].get(name) or script["reports"].get(stage, {}))}))
+said = script["reports"].get(name) or script["reports"].get(stage, {})
+print(json.dumps({"stage": stage, **said}))
 """
 
 
@@ -48,11 +50,16 @@ def stand_ins(tmp_path: Path) -> Path:
 
 
 @pytest.mark.scheduler
-def test_try_later_and_a_kill_are_tried_again_and_stop_is_not(running: Any, stand_ins: Path) -> None:
+def test_try_later_and_a_kill_are_tried_again_and_stop_is_not(
+    running: Any, stand_ins: Path
+) -> None:
     running.use_tasks(stand_ins)
     refreshed, (indexed,) = running.refresh()
     assert (refreshed["state"], indexed["state"]) == ("success", "failed")
-    assert running.tries(refreshed) == {("compare", -1): ("success", 1), ("compare_beside", -1): ("skipped", 1)}
+    assert running.tries(refreshed) == {
+        ("compare", -1): ("success", 1),
+        ("compare_beside", -1): ("skipped", 1),
+    }
     assert indexed["partition_key"] == "batch-1"
     assert running.tries(indexed) == {
         ("plan", -1): ("success", 1),
@@ -68,10 +75,16 @@ def test_try_later_and_a_kill_are_tried_again_and_stop_is_not(running: Any, stan
         ("upsert", 1): ("upstream_failed", 0),
         ("close", -1): ("failed", 1),  # runs although a shard failed, and says so
     }
-    (failed,) = [t for t in running.airflow.tasks("index_catalog", indexed["dag_run_id"]) if t["task_id"] == "close"]
+    (failed,) = [
+        t
+        for t in running.airflow.tasks("index_catalog", indexed["dag_run_id"])
+        if t["task_id"] == "close"
+    ]
     assert running.airflow.error(failed) == "close: A sentence for people. (exit code 78)"
     (stand_ins / "script.json").write_text(
-        json.dumps({"codes": {}, "reports": {"compare": {"batches": ["batch-2"]}, "plan": {"shards": []}}})
+        json.dumps(
+            {"codes": {}, "reports": {"compare": {"batches": ["batch-2"]}, "plan": {"shards": []}}}
+        )
     )
     _, (empty,) = running.refresh()
     assert empty["state"] == "success"

@@ -1,4 +1,5 @@
-"""From bucket to published results through Airflow's real scheduler, with the real parts and the shipped models."""
+"""From bucket to published results through Airflow's real scheduler, with the real parts and the
+shipped models."""
 
 import json
 import subprocess
@@ -15,7 +16,16 @@ from mmsearch_core.settings import load_settings
 from mmsearch_core.wiring import Runtime
 
 INDEX_STAGES = ("plan", "decode", "describe", "embed_text", "embed_image", "upsert", "close")
-SEARCH_STAGES = ("await_index", "mine", "standardize", "retrieve", "judge", "gates", "approve", "publish")
+SEARCH_STAGES = (
+    "await_index",
+    "mine",
+    "standardize",
+    "retrieve",
+    "judge",
+    "gates",
+    "approve",
+    "publish",
+)
 
 
 def mmsearch(*arguments: str) -> Any:
@@ -34,27 +44,43 @@ def shop(running: Any, tmp_path_factory: pytest.TempPathFactory) -> Any:
     create_buckets(s3, settings.catalog.bucket, settings.work.bucket)
     for name, prefix in (("catalog", ""), ("queries", settings.query_log.prefix)):
         assert upload(s3, sample / name, settings.catalog.bucket, prefix, sample / f"{name}.json")
-        assert upload(s3, sample / name, settings.catalog.bucket, prefix, sample / f"{name}.json") == 0
+        assert (
+            upload(s3, sample / name, settings.catalog.bucket, prefix, sample / f"{name}.json") == 0
+        )
     return running
 
 
 @pytest.mark.scheduler
-def test_a_night_the_next_night_and_one_that_a_person_has_to_approve(shop: Any, tmp_path: Path) -> None:
+def test_a_night_the_next_night_and_one_that_a_person_has_to_approve(
+    shop: Any, tmp_path: Path
+) -> None:
     pictures = 16 + 3 + 1  # every fifth product has two, and one picture is there twice
     refreshed, (indexed,) = shop.refresh()
-    assert shop.tries(refreshed) == {("compare", -1): ("success", 1), ("compare_beside", -1): ("skipped", 1)}
+    assert shop.tries(refreshed) == {
+        ("compare", -1): ("success", 1),
+        ("compare_beside", -1): ("skipped", 1),
+    }
     compared = shop.airflow.report("catalog_refresh", refreshed["dag_run_id"], "compare")
     added = compared["counts"]["added"]
-    assert added == pictures - compared["counts"].get("unchanged", 0) > 12  # a few are there from another test
+    # a few are there from another test
+    assert added == pictures - compared["counts"].get("unchanged", 0) > 12
     assert compared["batches"] == [indexed["partition_key"]]
     tries = shop.tries(indexed)
     assert {task for task, _ in tries} == set(INDEX_STAGES)
-    assert {shard for task, shard in tries if task == "decode"} == {0, 1}  # 12 in the first, the rest in the second
+    # 12 in the first, the rest in the second
+    assert {shard for task, shard in tries if task == "decode"} == {
+        0,
+        1,
+    }
     assert set(tries.values()) == {("success", 1)}
     closed = shop.airflow.report("index_catalog", indexed["dag_run_id"], "close")
     assert closed["assets"] == {"live": added, "failed": 0, "removed": 0, "unsettled": 0}
     (target,) = mmsearch("status")["index"]["targets"]
-    assert (target["status"], target["assets"]["live"], target["failures"]) == ("live", pictures, [])
+    assert (target["status"], target["assets"]["live"], target["failures"]) == (
+        "live",
+        pictures,
+        [],
+    )
 
     published = shop.precompute()
     assert set(shop.tries(published).values()) == {("success", 1)}
@@ -66,7 +92,9 @@ def test_a_night_the_next_night_and_one_that_a_person_has_to_approve(shop: Any, 
     assert (results["query"], results["generation"]) == ("red striped dress", report["generation"])
     assert results["hits"]
     assert {hit["verdict"] for hit in results["hits"]} <= {"相关", "不相关", None}
-    assert all(hit["product_id"].startswith("p") and hit["evidence"]["picture"] for hit in results["hits"])
+    assert all(
+        hit["product_id"].startswith("p") and hit["evidence"]["picture"] for hit in results["hits"]
+    )
 
     refreshed, indexed_again = shop.refresh()
     assert set(shop.tries(refreshed).values()) == {("skipped", 1)}  # done, and nothing to emit
@@ -83,7 +111,9 @@ def test_a_night_the_next_night_and_one_that_a_person_has_to_approve(shop: Any, 
     assert mmsearch("results", "green dress")["generation"] != results["generation"]
 
     run_id = shop.airflow.trigger("results_rollback")
-    shop.follower.until_done("results_rollback", lambda runs: [r for r in runs if r["dag_run_id"] == run_id] or None)
+    shop.follower.until_done(
+        "results_rollback", lambda runs: [r for r in runs if r["dag_run_id"] == run_id] or None
+    )
     status = mmsearch("status")["results"]
     assert (status["generation"], status["hold"]) == (results["generation"], True)
 
@@ -95,7 +125,14 @@ def lose_the_log() -> None:
     for found in list(log.list(settings.query_log.prefix)):
         log.delete(found.key)
     lines = [
-        json.dumps({"time": "2026-11-20T10:00:00Z", "session": session, "locale": "en", "query": "green dress"})
+        json.dumps(
+            {
+                "time": "2026-11-20T10:00:00Z",
+                "session": session,
+                "locale": "en",
+                "query": "green dress",
+            }
+        )
         for session in ("a", "b", "c")
     ]
     log.put(f"{settings.query_log.prefix}left.jsonl", "\n".join(lines).encode())

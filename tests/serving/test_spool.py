@@ -1,4 +1,5 @@
-"""Lists on their way into bucket files: who stands under a key, and what a generation's content is."""
+"""Lists on their way into bucket files: who stands under a key, and what a generation's content
+is."""
 
 import json
 from collections.abc import Sequence
@@ -19,12 +20,20 @@ from mmsearch_core.serving.spool import BucketFiles, RowFiles, Spool
 
 def hit(product: str) -> Hit:
     evidence = Evidence(
-        asset_id=AssetId(product), picture=f"{product}.jpg", where=Whole(), text="a\tb\nc 红", reason=""
+        asset_id=AssetId(product),
+        picture=f"{product}.jpg",
+        where=Whole(),
+        text="a\tb\nc 红",
+        reason="",
     )
-    return Hit(product_id=ProductId(product), relevance=0.5, fused=0.1, verdict="相关", evidence=evidence)
+    return Hit(
+        product_id=ProductId(product), relevance=0.5, fused=0.1, verdict="相关", evidence=evidence
+    )
 
 
-def result(text: str, products: str, *, weight: float = 1.0, aliases: Sequence[str] = ()) -> ResultSet:
+def result(
+    text: str, products: str, *, weight: float = 1.0, aliases: Sequence[str] = ()
+) -> ResultSet:
     return ResultSet(
         query_key=query_key(text, "en"),
         query=text,
@@ -51,11 +60,19 @@ def files(folder: Path, *shards: Sequence[ResultSet], buckets: int = 4) -> Bucke
 
 def entries(made: BucketFiles) -> dict[str, str]:
     """The query whose list stands under each key."""
-    return {key: entry["query"] for number in made.checksums for key, entry in made.entries(number).items()}
+    return {
+        key: entry["query"]
+        for number in made.checksums
+        for key, entry in made.entries(number).items()
+    }
 
 
 def test_every_list_stands_under_its_key_and_its_aliases(folders: Path) -> None:
-    made = files(folders / "a", [result("red dress", "AB", aliases=["red drress"])], [result("blue dress", "")])
+    made = files(
+        folders / "a",
+        [result("red dress", "AB", aliases=["red drress"])],
+        [result("blue dress", "")],
+    )
     assert entries(made) == {
         query_key("red dress", "en"): "red dress",
         query_key("red drress", "en"): "red dress",
@@ -70,7 +87,10 @@ def test_every_list_stands_under_its_key_and_its_aliases(folders: Path) -> None:
 
 @pytest.mark.parametrize("order", [1, -1])
 def test_an_alias_never_stands_in_the_place_of_a_querys_own_list(folders: Path, order: int) -> None:
-    own, other = result("reed dress", "A"), result("red dress", "B", weight=100, aliases=["reed dress"])
+    own, other = (
+        result("reed dress", "A"),
+        result("red dress", "B", weight=100, aliases=["reed dress"]),
+    )
     made = files(folders / "a", *[[each] for each in (own, other)][::order])
     assert entries(made)[query_key("reed dress", "en")] == "reed dress"
 
@@ -91,7 +111,9 @@ def test_a_new_spelling_or_another_number_of_buckets_is_another_content(folders:
     assert len({plain.content, spelled.content, more.content}) == 3
 
 
-def test_rows_are_written_a_group_per_shard_into_files_that_end(folders: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_rows_are_written_a_group_per_shard_into_files_that_end(
+    folders: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.setattr(spooling, "PART_LISTS", 3)
     rows = RowFiles(folders)
     shards = [[result(f"{letter} {number}", "AB") for number in range(2)] for letter in "abc"]

@@ -19,7 +19,12 @@ SEEN = Description(
 def words(text: str, zh: str, *constraints: Constraint) -> StandardQuery:
     wording, keywords = {"en": text, "zh": zh}, {"en": (text,), "zh": (zh,)}
     return StandardQuery(
-        query_key=KEY, text=text, locale="en", wording=wording, keywords=keywords, constraints=constraints
+        query_key=KEY,
+        text=text,
+        locale="en",
+        wording=wording,
+        keywords=keywords,
+        constraints=constraints,
     )
 
 
@@ -41,11 +46,17 @@ def test_a_picture_alone_asks_for_what_it_shows() -> None:
             "striped red dress (category: dress; color: red; pattern: striped)",
         ),
         (
-            words("not red", "不要红色", Constraint(attribute="color", values=("red",), exclude=True)),
+            words(
+                "not red", "不要红色", Constraint(attribute="color", values=("red",), exclude=True)
+            ),
             "dress (category: dress; color: not red; pattern: plain)",
         ),
         (
-            words("blue or green", "蓝色或绿色", Constraint(attribute="color", values=("blue", "green"))),
+            words(
+                "blue or green",
+                "蓝色或绿色",
+                Constraint(attribute="color", values=("blue", "green")),
+            ),
             "blue or green dress (category: dress; color: blue or green; pattern: plain)",
         ),
     ],

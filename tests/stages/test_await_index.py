@@ -32,7 +32,10 @@ def shop() -> Runtime:
 def awaited(runtime: Runtime, since: datetime | None = None, **options: Any) -> bool:
     """Whether the index was incomplete in the end."""
     report = await_index.run(
-        since=since or datetime.now(UTC), ledger=runtime.ledger, settings=runtime.settings.search, **options
+        since=since or datetime.now(UTC),
+        ledger=runtime.ledger,
+        settings=runtime.settings.search,
+        **options,
     )
     return bool(report["incomplete"])
 
@@ -43,7 +46,9 @@ def never(_: float) -> None:
 
 def test_a_whole_index_is_not_waited_for(shop: Runtime) -> None:
     """Events, backfills and second tries that are under way make it no less whole."""
-    shop.ledger.open_batch(select_one(shop), target=shop.target().target_id, source="drain of tonight")
+    shop.ledger.open_batch(
+        select_one(shop), target=shop.target().target_id, source="drain of tonight"
+    )
     assert not awaited(shop, sleep=never)
     assert not await_index_task.work(shop, "")["incomplete"]
     assert not read_plan(shop.work, mine.work(shop, "night")["batch"]).incomplete
@@ -68,7 +73,8 @@ def test_the_batches_of_tonights_comparison_are_waited_for(shop: Runtime) -> Non
 
 
 def test_a_collection_that_is_built_again_is_no_whole_index(shop: Runtime) -> None:
-    """From the moment on at which its loss is noticed, though the comparison dies at once, until all of it is there."""
+    """From the moment on at which its loss is noticed, though the comparison dies at once, until
+    all of it is there."""
     shop.index.drop(shop.target().collection)
     shop.build_target()
     assert awaited(shop, LONG_AGO, sleep=never)
@@ -100,7 +106,10 @@ def test_what_nobody_has_come_for_since_yesterday_is_said_and_not_waited_for(sho
     shop.catalog.put("pictures/p1/0.jpg", picture("green"))
     compare.work(shop, "night")
     tomorrow = await_index.run(
-        since=datetime.now(UTC), ledger=Aged(shop.ledger), settings=shop.settings.search, sleep=never
+        since=datetime.now(UTC),
+        ledger=Aged(shop.ledger),
+        settings=shop.settings.search,
+        sleep=never,
     )
     assert tomorrow["incomplete"]
 

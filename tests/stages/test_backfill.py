@@ -13,7 +13,15 @@ from mmsearch_core.shards import read_plan
 from mmsearch_core.testing.fake_models import FakeVisionLanguageModel
 from mmsearch_core.wiring import Runtime
 from tasks import estimate, plan, select
-from tests.line import OTHER_MODEL, at_another_milvus, fake_runtime, feed, index, index_batch, picture
+from tests.line import (
+    OTHER_MODEL,
+    at_another_milvus,
+    fake_runtime,
+    feed,
+    index,
+    index_batch,
+    picture,
+)
 
 TODAY = datetime.now(UTC).date()
 
@@ -34,7 +42,9 @@ def request(**fields: Any) -> str:
 
 
 def backfill(runtime: Runtime, **fields: Any) -> list[dict[str, Any]]:
-    return [index_batch(runtime, batch) for batch in select.work(runtime, request(**fields))["batches"]]
+    return [
+        index_batch(runtime, batch) for batch in select.work(runtime, request(**fields))["batches"]
+    ]
 
 
 def calls(runtime: Runtime) -> int:
@@ -57,7 +67,9 @@ def calls(runtime: Runtime) -> int:
         ({"by_clock": True}, 0),
     ],
 )
-def test_a_selection_is_by_prefix_kind_and_day(shop: Runtime, fields: dict[str, Any], number: int) -> None:
+def test_a_selection_is_by_prefix_kind_and_day(
+    shop: Runtime, fields: dict[str, Any], number: int
+) -> None:
     if str(TODAY) != str(datetime.now(UTC).date()):  # midnight has passed since this file was read
         pytest.skip("the day has just changed")
     assert estimate.work(shop, request(**fields))["assets"] == number
@@ -79,7 +91,9 @@ def test_an_estimate_counts_what_the_memo_does_not_save_and_touches_nothing(shop
     again = estimate.work(shop, request(redo=["describe"]))
     assert again["calls"] == {"describe": 3, "embed_text": 1, "embed_image": 1}
     assert again["to_do"] == 3
-    assert not estimate.work(shop, request(redo=["describe"], budget_minutes=0, dry_run=True))["ask"]
+    assert not estimate.work(shop, request(redo=["describe"], budget_minutes=0, dry_run=True))[
+        "ask"
+    ]
 
 
 def test_an_estimate_uses_what_the_latest_run_measured(shop: Runtime) -> None:
@@ -89,7 +103,8 @@ def test_an_estimate_uses_what_the_latest_run_measured(shop: Runtime) -> None:
     measured["stages"]["describe"]["seconds"] = 300
     shop.work.put(where, json.dumps(measured).encode())
     said = estimate.work(shop, request(redo=["describe"]))
-    assert said["gpu_seconds"] == pytest.approx(300, abs=1)  # 3 calls took 300 seconds, and 3 are to be made
+    # 3 calls took 300 seconds, and 3 are to be made
+    assert said["gpu_seconds"] == pytest.approx(300, abs=1)
 
 
 def test_a_backfill_indexes_what_is_missing_and_removes_nothing(shop: Runtime) -> None:
@@ -152,7 +167,9 @@ def test_another_models_index_is_begun_only_beside_one_that_is_there(shop: Runti
     index(shop)
     wrong = at_another_milvus(shop)
     for fields in ({}, {"vlm": OTHER_MODEL}):
-        with pytest.raises(StageMissing, match=r"missing from .*correct index\.uri, or run catalog_refresh"):
+        with pytest.raises(
+            StageMissing, match=r"missing from .*correct index\.uri, or run catalog_refresh"
+        ):
             select.work(wrong, request(**fields))
     assert len(shop.ledger.targets()) == 1
     with pytest.raises(StageMissing, match="run catalog_refresh first"):
@@ -170,16 +187,26 @@ def test_a_backfill_alone_does_not_switch_what_is_searched(shop: Runtime, tmp_pa
 
 
 def test_a_dry_run_hands_out_nothing_and_a_batch_is_small(shop: Runtime) -> None:
-    assert select.work(shop, request(dry_run=True)) == {"stage": "select", "batches": [], "assets": 3, "dry_run": True}
+    assert select.work(shop, request(dry_run=True)) == {
+        "stage": "select",
+        "batches": [],
+        "assets": 3,
+        "dry_run": True,
+    }
     small = fake_runtime(shards={"size": 1}, backfill={"shards": 2})
     vars(small).update(
-        {name: part for name, part in vars(shop).items() if name in ("catalog", "ledger", "work", "index")}
+        {
+            name: part
+            for name, part in vars(shop).items()
+            if name in ("catalog", "ledger", "work", "index")
+        }
     )
     batches = select.work(small, request())["batches"]
     assert len(batches) == 2
     assert select.work(small, request())["batches"] == batches  # a retry names the same
     small.catalog.put("pictures/p1/3.jpg", picture("black"))
-    assert not set(select.work(small, request())["batches"]) & {batches[1]}  # it would have to do another picture
+    # it would have to do another picture
+    assert not set(select.work(small, request())["batches"]) & {batches[1]}
     assert not set(select.work(small, request(run="another"))["batches"]) & set(batches)
 
 

@@ -31,7 +31,9 @@ def shop() -> Runtime:
 
 def hint(runtime: Runtime, name: str, *keys: str) -> str:
     """A batch as events make it."""
-    runtime.work.put(manifest_key(name), to_json(Manifest(batch=BatchId(name), source="events", keys=keys)))
+    runtime.work.put(
+        manifest_key(name), to_json(Manifest(batch=BatchId(name), source="events", keys=keys))
+    )
     runtime.ledger.open_batch(BatchId(name), target=runtime.target().target_id, source="events")
     return name
 
@@ -122,7 +124,8 @@ def test_a_stage_that_left_a_reason_is_named_with_it(shop: Runtime) -> None:
     away = of_exception(EngineAway("The engine is away."), stage="describe", exit_code=75)
     leave(shop.work, shards[1], away)
     said = (
-        rf"^describe of {shards[1]} failed with EngineAway: The engine is away\. Another shard did not finish\. See s3"
+        rf"^describe of {shards[1]} failed with EngineAway: The engine is away\. Another shard did"
+        r" not finish\. See s3"
     )
     with pytest.raises(StageMissing, match=said):
         close.work(shop, batch)
@@ -135,7 +138,9 @@ def test_a_stage_that_left_a_reason_is_named_with_it(shop: Runtime) -> None:
     assert assets(close.work(shop, batch)) == {"live": 3}  # the reason is superseded by the report
 
 
-@pytest.mark.parametrize(("seconds", "said"), [(-1, "3 processes died of it.*record 7"), (60, "A process works on it")])
+@pytest.mark.parametrize(
+    ("seconds", "said"), [(-1, "3 processes died of it.*record 7"), (60, "A process works on it")]
+)
 def test_a_process_that_was_killed_or_still_works_is_told_from_its_lease(
     shop: Runtime, seconds: float, said: str
 ) -> None:
@@ -151,7 +156,8 @@ def test_a_batch_that_could_not_be_planned_has_a_page_that_says_why(shop: Runtim
     batch = hint(shop, "e1", A)
     leave(shop.work, f"runs/{batch}", of_exception(KeyError("x"), stage="plan", exit_code=1))
     with pytest.raises(
-        StageMissing, match=r"plan of runs/e1 failed with KeyError: 'x' See s3://mmsearch/runs/e1/report"
+        StageMissing,
+        match=r"plan of runs/e1 failed with KeyError: 'x' See s3://mmsearch/runs/e1/report",
     ):
         close.work(shop, batch)
     assert shop.ledger.open_batches(shop.target().target_id) == 1

@@ -49,7 +49,9 @@ def test_a_comparison_that_is_cleared_hands_out_what_it_finds_now(shop: Runtime)
     assert len(names) == 3
 
 
-def test_a_key_that_changes_again_before_its_batch_is_done_is_handed_out_again(shop: Runtime) -> None:
+def test_a_key_that_changes_again_before_its_batch_is_done_is_handed_out_again(
+    shop: Runtime,
+) -> None:
     """The plan that is frozen saw what was there before."""
     shop.catalog.put(B, picture("blue"))
     (first,) = compare.work(shop, "night")["batches"]
@@ -77,7 +79,9 @@ def test_the_same_run_after_the_collection_was_lost_starts_anew(shop: Runtime) -
     assert compare.work(shop, "next night")["rebuilt"] == ""
 
 
-def test_that_a_collection_was_lost_is_said_though_the_comparison_has_to_be_tried_again(shop: Runtime) -> None:
+def test_that_a_collection_was_lost_is_said_though_the_comparison_has_to_be_tried_again(
+    shop: Runtime,
+) -> None:
     shop.index.drop(shop.target().collection)
     whole = shop.catalog.get("products.jsonl") or b""
     shop.catalog.put("products.jsonl", b"")
@@ -110,15 +114,17 @@ def test_a_second_try_of_other_failures_is_another_batch(shop: Runtime) -> None:
 
 
 def test_a_comparison_takes_over_from_earlier_ones_and_from_nobody_else(shop: Runtime) -> None:
-    """It sees all that those left undone. Events would only come later by it; and what a backfill asks of assets that
-    are as they should be, no comparison sees."""
+    """It sees all that those left undone. Events would only come later by it; and what a backfill
+    asks of assets that are as they should be, no comparison sees."""
     shop.catalog.put(B, picture("blue"))
     (earlier,) = compare.work(shop, "first night")["batches"]
     tell(shop, B)
     (event,) = drain.work(shop, "event")["batches"]
     (backfill,) = select.work(shop, '{"run": "backfill", "redo": ["describe"]}')["batches"]
     (now,) = compare.work(shop, "second night")["batches"]
-    stand = {name: shop.ledger.batch_status(BatchId(name)) for name in (earlier, event, backfill, now)}
+    stand = {
+        name: shop.ledger.batch_status(BatchId(name)) for name in (earlier, event, backfill, now)
+    }
     assert stand == {earlier: "superseded", event: "open", backfill: "open", now: "open"}
 
 
@@ -134,7 +140,9 @@ def test_only_a_comparison_takes_another_milvus_for_a_loss(shop: Runtime) -> Non
         (select.work, '{"run": "backfill"}'),
         (redrive.work, '{"run": "week"}'),
     ):
-        with pytest.raises(StageMissing, match=r"is missing from http.*correct index\.uri, or run catalog_refresh"):
+        with pytest.raises(
+            StageMissing, match=r"is missing from http.*correct index\.uri, or run catalog_refresh"
+        ):
             work(wrong, argument)
     assert (states(shop), shop.changes.waiting()) == (known, 1)
     assert compare.work(wrong, "third night")["rebuilt"]

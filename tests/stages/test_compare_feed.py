@@ -29,7 +29,11 @@ def shop(**catalog: Any) -> Runtime:
 def moved(runtime: Runtime, **catalog: Any) -> Runtime:
     """Another process, with another catalog in its settings."""
     other = fake_runtime(catalog={"removed_at_least": 3, **catalog})
-    parts = {name: part for name, part in vars(runtime).items() if name in ("ledger", "index", "work", "memo")}
+    parts = {
+        name: part
+        for name, part in vars(runtime).items()
+        if name in ("ledger", "index", "work", "memo")
+    }
     vars(other).update(parts, catalog=MemoryStore(other.settings.catalog.bucket))
     return other
 
@@ -58,7 +62,9 @@ def test_half_a_feed_withdraws_nothing_until_a_person_says_so() -> None:
 
 def test_a_line_that_cannot_be_read_withdraws_nothing_and_is_told() -> None:
     runtime = shop()
-    lines = (runtime.catalog.get("products.jsonl") or b"").replace(b'"price": 9.5', b'"price": "9,5"', 6)
+    lines = (runtime.catalog.get("products.jsonl") or b"").replace(
+        b'"price": 9.5', b'"price": "9,5"', 6
+    )
     runtime.catalog.put("products.jsonl", lines)
     report = compare.work(runtime, "night")
     assert report["batches"] == []
@@ -75,7 +81,8 @@ def test_a_feed_of_another_format_stops_the_night() -> None:
 
 
 def test_the_index_of_other_models_beside_takes_the_same_feed_at_once() -> None:
-    """Both comparisons of a night begin together; the second finds the feed taken and its pictures all the same."""
+    """Both comparisons of a night begin together; the second finds the feed taken and its pictures
+    all the same."""
     runtime = shop()
     feed(runtime, TITLES | {"p0": "Deluxe"})
     other = runtime.with_models({"vlm": OTHER_MODEL})
@@ -93,8 +100,8 @@ def test_the_index_of_other_models_beside_takes_the_same_feed_at_once() -> None:
     ],
 )
 def test_a_catalog_that_moved_takes_the_place_of_the_old_one(catalog: dict[str, Any]) -> None:
-    """Its bucket or its prefix: what lay there before goes once a person has said so, and the next night is quiet. The
-    old objects may lie there yet, and some have the same keys."""
+    """Its bucket or its prefix: what lay there before goes once a person has said so, and the next
+    night is quiet. The old objects may lie there yet, and some have the same keys."""
     old = shop()
     new = moved(old, **catalog)
     if new.settings.catalog.bucket == "catalog":
@@ -103,7 +110,9 @@ def test_a_catalog_that_moved_takes_the_place_of_the_old_one(catalog: dict[str, 
     folder = new.settings.catalog.pictures
     new.catalog.put(f"{folder}p0/a.jpg", picture("red"))
     new.catalog.put(f"{folder}p1/a.jpg", picture("blue"))
-    with pytest.raises(TooManyRemovals, match=f"10 of 10 pictures are gone from s3://{new.catalog.bucket}/{folder}"):
+    with pytest.raises(
+        TooManyRemovals, match=f"10 of 10 pictures are gone from s3://{new.catalog.bucket}/{folder}"
+    ):
         compare.work(new, "night")
     report = compare.work(new, "by hand", approve_removals=10)
     assert (report["counts"]["added"], report["counts"]["removed"]) == (2, 10)
@@ -121,7 +130,10 @@ def test_a_move_that_is_taken_back_costs_what_it_removed() -> None:
     feed(new, TITLES)
     new.catalog.put("pictures/p0/a.jpg", picture("red"))
     added, removed = compare.work(new, "move")["batches"]
-    assert (len(read_manifest(new.work, added).keys), len(read_manifest(new.work, removed).moved)) == (1, 10)
+    assert (
+        len(read_manifest(new.work, added).keys),
+        len(read_manifest(new.work, removed).moved),
+    ) == (1, 10)
     (shard,) = plan.work(old, removed)["shards"]
     do(old, shard, *INDEX)
     assert live(old) == set()
@@ -142,8 +154,8 @@ def test_pictures_of_the_old_bucket_that_wait_for_a_product_wait_no_more() -> No
 
 
 def test_a_picture_whose_product_comes_while_it_is_planned_does_not_wait() -> None:
-    """The feed was taken between the plan's look at the products and its note that the picture waits: whoever took it
-    found no picture that waits."""
+    """The feed was taken between the plan's look at the products and its note that the picture
+    waits: whoever took it found no picture that waits."""
     runtime = shop()
     runtime.catalog.put("pictures/new/a.jpg", picture("blue"))
     (batch,) = compare.work(runtime, "night")["batches"]

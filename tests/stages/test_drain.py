@@ -1,4 +1,5 @@
-"""drain: nothing that came is lost, nothing that is no picture stays, and nothing is done twice that costs."""
+"""drain: nothing that came is lost, nothing that is no picture stays, and nothing is done twice
+that costs."""
 
 import itertools
 import json
@@ -62,7 +63,9 @@ def tell(runtime: Runtime, *keys: str, bucket: str = "catalog") -> None:
     """What the bucket would send, one message a key."""
     for key in keys:
         s3 = {"bucket": {"name": bucket}, "object": {"key": quote_plus(key)}}
-        runtime.changes.send(json.dumps({"Records": [{"eventName": "ObjectCreated:Put", "s3": s3}]}))  # type: ignore[attr-defined]
+        runtime.changes.send(
+            json.dumps({"Records": [{"eventName": "ObjectCreated:Put", "s3": s3}]})
+        )  # type: ignore[attr-defined]
 
 
 def add(runtime: Runtime, *keys: str, color: str = "red") -> None:
@@ -133,17 +136,27 @@ def test_what_is_no_picture_is_recorded_with_its_reason_and_deleted(shop: Runtim
     assert shop.changes.waiting() == 0
     (record,) = [ref.key for ref in shop.work.list("runs/") if "/skipped-" in ref.key]
     said = json.dumps(json.loads(shop.work.get(record) or b""))
-    for reason in ("no notification of S3", "'another', not 'catalog'", "'elsewhere/1.jpg' is no picture", "'hello'"):
+    for reason in (
+        "no notification of S3",
+        "'another', not 'catalog'",
+        "'elsewhere/1.jpg' is no picture",
+        "'hello'",
+    ):
         assert reason in said
     add(shop, "pictures/p1/1.jpg")
     shop.changes.send("{}")  # type: ignore[attr-defined]
-    assert drain.work(shop, "run-2")["counts"] == {"messages": 2, "keys": 1, "redriven": 0, "skipped": 1}
+    assert drain.work(shop, "run-2")["counts"] == {
+        "messages": 2,
+        "keys": 1,
+        "redriven": 0,
+        "skipped": 1,
+    }
 
 
 @pytest.mark.parametrize("retried", [True, False])
 def test_a_death_between_record_and_delete_loses_nothing(retried: bool) -> None:
-    """The next try of the run hands out what was recorded; the messages come again in another run. Where there is no
-    next try, that run alone heals it."""
+    """The next try of the run hands out what was recorded; the messages come again in another run.
+    Where there is no next try, that run alone heals it."""
     changes = Dying(hidden_seconds=0)
     shop = shop_with(changes, queue={"quiet_seconds": 1, "longest_seconds": 30, "max_batch": 2})
     index(shop)
@@ -152,7 +165,10 @@ def test_a_death_between_record_and_delete_loses_nothing(retried: bool) -> None:
         drain.work(shop, "run-1")
     if retried:
         (batch,) = drain.work(shop, "run-1")["batches"]
-        assert (keys_of(shop, batch), changes.waiting()) == ({"pictures/p1/1.jpg", "pictures/p2/1.jpg"}, 2)
+        assert (keys_of(shop, batch), changes.waiting()) == (
+            {"pictures/p1/1.jpg", "pictures/p2/1.jpg"},
+            2,
+        )
         index_batch(shop, batch)
     changes.away = False
     (batch,) = drain.work(shop, "run-2")["batches"]
@@ -188,8 +204,8 @@ def test_a_picture_before_its_feed_line_is_indexed_when_the_line_comes(shop: Run
     ],
 )
 def test_a_feed_that_is_refused_holds_up_no_picture(data: bytes | None, why: str) -> None:
-    """Gone, half written, or cut off: nothing of it is taken, nobody rings for it again, and it is reported. It fails
-    the nightly comparison, where a person sees it."""
+    """Gone, half written, or cut off: nothing of it is taken, nobody rings for it again, and it is
+    reported. It fails the nightly comparison, where a person sees it."""
     shop = shop_with(Impatient(), catalog={"removed_share": 0.2, "removed_at_least": 0})
     index(shop)
     shop.catalog.delete("products.jsonl")
@@ -234,16 +250,23 @@ class TestTheFeed:
         report = drain.work(shop, run)
         return {key for batch in report["batches"] for key in keys_of(shop, batch)}, report["feed"]
 
-    def test_other_prices_look_nothing_up(self, shop: Runtime, monkeypatch: pytest.MonkeyPatch) -> None:
+    def test_other_prices_look_nothing_up(
+        self, shop: Runtime, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
         lines = (shop.catalog.get("products.jsonl") or b"").replace(b"9.5", b"5")
         shop.catalog.put("products.jsonl", lines)
         monkeypatch.setattr(shop.ledger, "assets_of_products", shop.ledger.known)
         keys, said = self.drained(shop, "run-1")
         assert (keys, said["products_changed"]) == (set(), 2)
-        prices = {product.price for product in shop.ledger.products([ProductId("p1"), ProductId("p2")]).values()}
+        prices = {
+            product.price
+            for product in shop.ledger.products([ProductId("p1"), ProductId("p2")]).values()
+        }
         assert prices == {5}
 
-    def test_a_feed_that_was_taken_is_not_read(self, shop: Runtime, monkeypatch: pytest.MonkeyPatch) -> None:
+    def test_a_feed_that_was_taken_is_not_read(
+        self, shop: Runtime, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
         monkeypatch.setattr(shop.catalog, "download", shop.ledger.known)
         assert self.drained(shop, "run-1")[0] == set()
 
@@ -253,7 +276,13 @@ class TestTheFeed:
             asset_id=asset_id("catalog", "old/p1/9.jpg"),
             product_id=ProductId("p1"),
             kind="picture",
-            source=ObjectRef(bucket="catalog", key="old/p1/9.jpg", etag="x", size=1, last_modified=datetime.now(UTC)),
+            source=ObjectRef(
+                bucket="catalog",
+                key="old/p1/9.jpg",
+                etag="x",
+                size=1,
+                last_modified=datetime.now(UTC),
+            ),
         )
         shop.ledger.wait_for_product(shop.target().target_id, [elsewhere])
         feed(shop, {"p1": "Red gown"})
@@ -302,7 +331,9 @@ class TestTheFeed:
 
 def test_a_burst_is_cut_into_batches_and_the_rest_keeps_waiting() -> None:
     """One batch a run; the doorbell sees to the next."""
-    shop = shop_with(Impatient(), queue={"quiet_seconds": 1, "longest_seconds": 30, "max_batch": 40})
+    shop = shop_with(
+        Impatient(), queue={"quiet_seconds": 1, "longest_seconds": 30, "max_batch": 40}
+    )
     tell(shop, *[f"pictures/p1/{number}.jpg" for number in range(100)])
     seen: set[str] = set()
     for number, left in enumerate((60, 20, 0)):
@@ -320,7 +351,9 @@ def test_messages_that_keep_coming_do_not_hold_up_the_first() -> None:
             self.send("x")
             return super().receive(1, wait=0)
 
-    settings = fake_runtime(queue={"quiet_seconds": 1, "longest_seconds": 1, "max_batch": 10**9}).settings.queue
+    settings = fake_runtime(
+        queue={"quiet_seconds": 1, "longest_seconds": 1, "max_batch": 10**9}
+    ).settings.queue
     assert gather(Endless(), settings)
 
 
@@ -370,7 +403,16 @@ def test_the_doorbell_rings_ever_less_while_no_drain_ends_well() -> None:
     for moment in range(100, 6000, 100):
         door.later[moment] = lambda: door.changes.send("more")
     rung = door.rings(9)
-    assert [after - before for before, after in itertools.pairwise(rung)] == [30, 60, 120, 240, 480, 900, 900, 900]
+    assert [after - before for before, after in itertools.pairwise(rung)] == [
+        30,
+        60,
+        120,
+        240,
+        480,
+        900,
+        900,
+        900,
+    ]
     assert next(door.bell) > 1
 
 

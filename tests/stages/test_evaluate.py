@@ -23,7 +23,9 @@ def shop() -> Runtime:
     runtime = fake_runtime(search={"min_hits": 0, "buckets": 16})
     for color in COLORS:
         for number in range(4):
-            runtime.catalog.put(f"pictures/{color[0]}{number}/1.jpg", picture(color, size=40 + number))
+            runtime.catalog.put(
+                f"pictures/{color[0]}{number}/1.jpg", picture(color, size=40 + number)
+            )
     feed(runtime, {f"{color[0]}{number}": "Lumen" for color in COLORS for number in range(4)})
     index(runtime)
     return runtime
@@ -47,7 +49,9 @@ def judged(tmp_path: Path) -> Path:
         {"query_id": "not judged", "locale": "en", "text": "green dress"},
     ]
     fits = {"q1": "r", "q2": "b", "q3": "g", "q4": "r"}
-    return folder(tmp_path, queries, {name: [f"{color}{n}" for n in range(4)] for name, color in fits.items()})
+    return folder(
+        tmp_path, queries, {name: [f"{color}{n}" for n in range(4)] for name, color in fits.items()}
+    )
 
 
 def test_rows_go_from_chance_to_the_best(shop: Runtime, judged: Path) -> None:
@@ -58,7 +62,13 @@ def test_rows_go_from_chance_to_the_best(shop: Runtime, judged: Path) -> None:
     assert rows["all", "oracle"]["ndcg@10"] == rows["all", "judged"]["ndcg@10"] == 1
     assert rows["all", "random"]["ndcg@10"] < 0.7
     assert rows["all", "fused"]["recall@50"] == 1
-    assert {group for group, _ in rows} == {"all", "locale=en", "locale=zh", "kind=picture", "kind=text"}
+    assert {group for group, _ in rows} == {
+        "all",
+        "locale=en",
+        "locale=zh",
+        "kind=picture",
+        "kind=text",
+    }
     assert rows["locale=zh", "clip"]["queries"] == 1
     assert set(report["headroom"]) == {"recovered", "p_value"}
 
@@ -89,12 +99,18 @@ def test_what_the_command_prints_is_json_alone(
     [
         ("{", "q1 0 p1 1", r"queries\.jsonl:1 is not a JSON object"),
         ('{"query_id": "q1", "locale": "en"}', "q1 0 p1 1", "neither text nor picture"),
-        ('{"query_id": "q1", "locale": "en", "picture": "no.jpg"}', "q1 0 p1 1", r"queries\.jsonl:1"),
+        (
+            '{"query_id": "q1", "locale": "en", "picture": "no.jpg"}',
+            "q1 0 p1 1",
+            r"queries\.jsonl:1",
+        ),
         ('{"query_id": "q1", "locale": "en", "text": "a"}', "q1 0 p1", r"qrels\.txt:1 is not"),
         ('{"query_id": "q1", "locale": "en", "text": "a"}', "q2 0 p1 1", "have to agree"),
     ],
 )
-def test_a_wrong_file_is_named_with_its_line(tmp_path: Path, queries: str, qrels: str, complaint: str) -> None:
+def test_a_wrong_file_is_named_with_its_line(
+    tmp_path: Path, queries: str, qrels: str, complaint: str
+) -> None:
     (tmp_path / "queries.jsonl").write_text(queries)
     (tmp_path / "qrels.txt").write_text(qrels)
     with pytest.raises(BadSettings, match=complaint):

@@ -1,4 +1,5 @@
-"""gates: how tonight's lists are held against those that are published, and when a person is asked."""
+"""gates: how tonight's lists are held against those that are published, and when a person is
+asked."""
 
 import json
 from dataclasses import replace
@@ -13,7 +14,15 @@ from mmsearch_core.records.run import Plan
 from mmsearch_core.serving.results import Results
 from mmsearch_core.settings import Search
 from mmsearch_core.shards import plan_key
-from mmsearch_core.stages.gate_measures import Differ, Differences, Gate, gates, rank_biased_overlap, table, worse
+from mmsearch_core.stages.gate_measures import (
+    Differ,
+    Differences,
+    Gate,
+    gates,
+    rank_biased_overlap,
+    table,
+    worse,
+)
 from mmsearch_core.stages.gates import read_verdict
 from mmsearch_core.wiring import Runtime
 from tasks import gates as task
@@ -23,7 +32,11 @@ from tests.nights import QUERIES, current, judged, make_older, night, shop
 
 
 def entry(query: str, products: str) -> dict[str, Any]:
-    return {"query": query, "locale": "en", "hits": [{"product_id": product} for product in products]}
+    return {
+        "query": query,
+        "locale": "en",
+        "hits": [{"product_id": product} for product in products],
+    }
 
 
 def bucket(**lists: str) -> dict[str, Any]:
@@ -36,9 +49,17 @@ def differences(before: dict[str, Any], tonight: dict[str, Any]) -> Differences:
     return differ.result(len(before))
 
 
-def asking(found: Differences | None, *, asked: int = 100, answered: int = 100, **limits: Any) -> set[str]:
+def asking(
+    found: Differences | None, *, asked: int = 100, answered: int = 100, **limits: Any
+) -> set[str]:
     """The gates that ask."""
-    made = gates(asked=asked, answered=answered, incomplete=False, differences=found, settings=Search(**limits))
+    made = gates(
+        asked=asked,
+        answered=answered,
+        incomplete=False,
+        differences=found,
+        settings=Search(**limits),
+    )
     return {gate.name for gate in made if gate.asks}
 
 
@@ -54,7 +75,10 @@ def test_rank_biased_overlap_as_worked_out_by_hand() -> None:
 
 
 def test_the_top_counts_most_and_a_list_that_lost_its_lower_part_has_changed() -> None:
-    top, bottom = rank_biased_overlap("abcdefgh", "xbcdefgh"), rank_biased_overlap("abcdefgh", "abcdefgx")
+    top, bottom = (
+        rank_biased_overlap("abcdefgh", "xbcdefgh"),
+        rank_biased_overlap("abcdefgh", "abcdefgx"),
+    )
     assert top < bottom < 1
     assert rank_biased_overlap("abcdefghijkl", "a") < 0.5
 
@@ -63,7 +87,8 @@ def test_lists_are_gone_emptied_or_changed_and_aliases_are_not_counted() -> None
     before = bucket(gone="AB", emptied="ABC", changed="ABCD", same="AB", never="", alias="AB")
     before[query_key("a misspelling", "en")] = entry("same", "AB")
     tonight = bucket(emptied="", changed="WXYZ", same="AB", never="A", new="A")
-    tonight[query_key("alias", "en")] = entry("same", "AB")  # its own list has become that of another query
+    # its own list has become that of another query
+    tonight[query_key("alias", "en")] = entry("same", "AB")
     differ = Differ()
     differ.add(before, tonight)
     found = differ.result(6)
@@ -92,7 +117,9 @@ def test_each_limit_asks_beyond_it_and_not_at_it() -> None:
     hundred = {f"q{number}": "AB" for number in range(100)}
     kept = dict(list(hundred.items())[30:])
     assert asking(differences(bucket(**hundred), bucket(**kept))) == set()
-    assert asking(differences(bucket(**hundred), bucket(**dict(list(kept.items())[1:])))) == {"gone"}
+    assert asking(differences(bucket(**hundred), bucket(**dict(list(kept.items())[1:])))) == {
+        "gone"
+    }
     emptied = {**hundred, **{f"q{number}": "" for number in range(6)}}
     assert asking(differences(bucket(**hundred), bucket(**emptied))) == {"emptied"}
     changed = {**hundred, **{f"q{number}": "XY" for number in range(31)}}
@@ -112,7 +139,9 @@ def test_what_is_worse_than_what_was_approved_is_named() -> None:
     assert worse(seen, seen) == []
     assert worse([replace(seen[0], value=0.4)], seen) == []
     assert [gate.name for gate in worse([replace(seen[0], value=0.6), seen[1]], seen)] == ["gone"]
-    assert [gate.name for gate in worse([replace(seen[1], value=0.4, asks=True)], seen)] == ["churn"]
+    assert [gate.name for gate in worse([replace(seen[1], value=0.4, asks=True)], seen)] == [
+        "churn"
+    ]
     assert worse([replace(seen[1], value=0.2)], seen) == []  # within its limit
 
 
@@ -133,7 +162,9 @@ def test_the_first_publication_asks_nobody_but_for_the_share_of_queries_with_res
     runtime = shop(min_hits=0)
     report = task.work(runtime, judged(runtime, "one"))
     assert (report["ask"], report["why"]) == (False, [])
-    report = task.work(runtime, judged(runtime, "two", ["unanswerable one", "unanswerable two", "red dress"]))
+    report = task.work(
+        runtime, judged(runtime, "two", ["unanswerable one", "unanswerable two", "red dress"])
+    )
     assert report["ask"]
     assert report["why"] == ["Only 1 of 3 popular queries have results"]
 
@@ -186,7 +217,9 @@ def test_what_is_current_already_asks_nobody(published: Runtime) -> None:
 
 def test_lists_are_compared_whatever_the_number_of_buckets(published: Runtime) -> None:
     with_more = fake_runtime(search={"min_hits": 4, "buckets": 64})
-    vars(with_more).update({name: part for name, part in vars(published).items() if name != "settings"})
+    vars(with_more).update(
+        {name: part for name, part in vars(published).items() if name != "settings"}
+    )
     assert task.work(with_more, judged(with_more, "two", ["red dress"]))["why"] == [
         "15 of 16 published lists would be gone"
     ]

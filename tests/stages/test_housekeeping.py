@@ -1,4 +1,5 @@
-"""Housekeeping: what nobody reads goes, whatever is young or in use stays, and failures are tried three times."""
+"""Housekeeping: what nobody reads goes, whatever is young or in use stays, and failures are tried
+three times."""
 
 import json
 from dataclasses import replace
@@ -39,12 +40,16 @@ def request(**fields: Any) -> str:
 
 
 def age(runtime: Runtime, days: float, prefix: str = "") -> None:
-    """As if everything under the prefix of the work bucket had been written so many days earlier."""
+    """As if everything under the prefix of the work bucket had been written so many days
+    earlier."""
     work = runtime.work
     assert isinstance(work, MemoryStore)
     for key, (data, ref) in work._objects.items():
         if key.startswith(prefix):
-            work._objects[key] = (data, replace(ref, last_modified=ref.last_modified - timedelta(days=days)))
+            work._objects[key] = (
+                data,
+                replace(ref, last_modified=ref.last_modified - timedelta(days=days)),
+            )
 
 
 def keys(runtime: Runtime, prefix: str) -> set[str]:
@@ -74,7 +79,9 @@ def test_old_runs_go_but_for_those_whose_page_is_the_latest(shop: Runtime) -> No
     age(shop, 31, "runs/")
     found = expire.work(shop, request())["removed"]
     assert found["runs"] == 1  # of three: two pages are shown
-    assert {key.split("/")[1] for key in keys(shop, "runs/") if key.count("/") > 1} >= {report["batch"]}
+    assert {key.split("/")[1] for key in keys(shop, "runs/") if key.count("/") > 1} >= {
+        report["batch"]
+    }
     assert not [key for key in keys(shop, "runs/") if key.startswith("runs//")]
     assert expire.work(shop, request())["removed"].get("runs", 0) == 0
 
@@ -110,7 +117,8 @@ def test_pixels_go_with_their_answers_once_no_row_refers_to_them(shop: Runtime) 
 
 
 def test_old_pixels_that_a_run_has_just_used_are_young(shop: Runtime) -> None:
-    """A removed picture comes back while its old pixels are still there: housekeeping in the middle takes nothing."""
+    """A removed picture comes back while its old pixels are still there: housekeeping in the middle
+    takes nothing."""
     shop.catalog.delete("pictures/p1/1.jpg")
     index(shop, "run-2")
     age(shop, 8, "pixels/")
@@ -206,7 +214,9 @@ def test_answers_of_recipes_that_nothing_uses_go_once_they_are_old(shop: Runtime
     assert keys(shop, "memo/") == {used, "memo/gone/young.answer"}
 
 
-def test_a_generation_goes_a_day_after_it_stopped_being_current_and_what_readers_need_stays(shop: Runtime) -> None:
+def test_a_generation_goes_a_day_after_it_stopped_being_current_and_what_readers_need_stays(
+    shop: Runtime,
+) -> None:
     first = Results(shop.work).current.generation
     ask(shop, ("red dress", "en"), ("blue dress", "en"))
     age(shop, 3, "results/")  # the first is old, yet it stops being current only now
@@ -260,7 +270,9 @@ def test_rows_that_the_ledger_does_not_know_go_and_no_others(shop: Runtime) -> N
 def test_rows_are_not_swept_from_under_a_writer(shop: Runtime) -> None:
     target = shop.target()
     (good, _) = shop.index._rows[target.collection].values()  # type: ignore[attr-defined]
-    shop.index.upsert(target.collection, [replace(good, row_id=RowId("ghost"), asset_id=AssetId("nobody"))])
+    shop.index.upsert(
+        target.collection, [replace(good, row_id=RowId("ghost"), asset_id=AssetId("nobody"))]
+    )
     shop.ledger.take_lease(f"index:{target.target_id}", holder="a writer", seconds=60)
     with pytest.raises(Busy):
         sweep.work(shop, request())
@@ -274,7 +286,12 @@ def test_what_fails_is_tried_three_times_and_then_parked(shop: Runtime) -> None:
         assert (report["driven"], report["parked"]) == ({"decode: UnsupportedMedia": 1}, {})
         (closed,) = [index_batch(shop, batch) for batch in report["batches"]]
         assert closed["assets"]["failed"] == 1
-        (known,) = [k for piece in shop.ledger.known(shop.target().target_id) for k in piece if "broken" in k.key]
+        (known,) = [
+            k
+            for piece in shop.ledger.known(shop.target().target_id)
+            for k in piece
+            if "broken" in k.key
+        ]
         assert known.attempts == attempts
     report = redrive.work(shop, request(run="three"))
     assert (report["batches"], report["driven"]) == ([], {})
@@ -290,11 +307,17 @@ def test_failures_are_driven_by_reason_and_heal(shop: Runtime) -> None:
     assert redrive.work(shop, request(dry_run=True))["driven"] == {"decode: UnsupportedMedia": 1}
     shop.decoder = _Healed(shop.decoder)  # type: ignore[misc]
     (batch,) = redrive.work(shop, request(reasons=["UnsupportedMedia"]))["batches"]
-    assert index_batch(shop, batch)["assets"] == {"live": 1, "failed": 0, "removed": 0, "unsettled": 0}
+    assert index_batch(shop, batch)["assets"] == {
+        "live": 1,
+        "failed": 0,
+        "removed": 0,
+        "unsettled": 0,
+    }
 
 
 def test_what_is_live_without_its_description_or_vector_is_tried_again(shop: Runtime) -> None:
-    """It is searched by what there is, and listed with what failed; once that succeeds, it is as if it never had."""
+    """It is searched by what there is, and listed with what failed; once that succeeds, it is as if
+    it never had."""
     target = shop.target()
     shop.catalog.put("pictures/p1/2.jpg", picture("green"))
     shop.catalog.put("pictures/p2/2.jpg", picture("black"))
@@ -303,13 +326,17 @@ def test_what_is_live_without_its_description_or_vector_is_tried_again(shop: Run
     (closed,) = index(shop, "run-2")
     assert (closed["assets"]["live"], closed["assets"]["failed"]) == (2, 0)
     assert shop.ledger.counts(target.target_id)["incomplete"] == 2
-    assert {failure.stage for _, failure in shop.ledger.failures(target.target_id, limit=9)} == {"describe"}
+    assert {failure.stage for _, failure in shop.ledger.failures(target.target_id, limit=9)} == {
+        "describe"
+    }
     assert index(shop, "run-3") == [], "a comparison finds nothing changed"
 
     vars(shop).update(vlm=good["vlm"])  # only the vectors fail now
     (batch,) = redrive.work(shop, request(run="one"))["batches"]
     assert index_batch(shop, batch)["assets"]["live"] == 2
-    assert {failure.stage for _, failure in shop.ledger.failures(target.target_id, limit=9)} == {"embed_image"}
+    assert {failure.stage for _, failure in shop.ledger.failures(target.target_id, limit=9)} == {
+        "embed_image"
+    }
 
     vars(shop).update(clip=good["clip"])
     report = redrive.work(shop, request(run="two"))

@@ -1,5 +1,5 @@
-"""judge: what was judged is remembered as what was judged (a query, a picture, a text), in few writes, and is not asked
-again; one bad thing costs itself."""
+"""judge: what was judged is remembered as what was judged (a query, a picture, a text), in few
+writes, and is not asked again; one bad thing costs itself."""
 
 import json
 from collections import Counter
@@ -31,7 +31,8 @@ RED = "red dress"
 
 @pytest.fixture
 def shop(monkeypatch: pytest.MonkeyPatch) -> tuple[Runtime, Counter[str]]:
-    """More pairs than a batch has room for, and a count of the writes to each query's object of the memo."""
+    """More pairs than a batch has room for, and a count of the writes to each query's object of the
+    memo."""
     runtime = fake_runtime(search={"min_hits": 0, "buckets": 16}, models={"batch": 4})
     feed(runtime, {f"p{number}": f"Lumen {number}" for number in range(PICTURES)})
     for number in range(PICTURES):
@@ -57,7 +58,9 @@ class Scores(FakeVisionLanguageModel):
         self.score = score
         self.asked: list[str] = []
 
-    def choose(self, questions: Sequence[Question], labels: tuple[str, str]) -> list[float | BadRecord]:
+    def choose(
+        self, questions: Sequence[Question], labels: tuple[str, str]
+    ) -> list[float | BadRecord]:
         self.asked += [question.text for question in questions]
         return [self.score for _ in questions]
 
@@ -74,7 +77,8 @@ def small_shop(products: dict[str, str], *queries: str, **knobs: Any) -> Runtime
 
 
 def judged(runtime: Runtime, run: str) -> tuple[dict[tuple[str, str], Judgement], list[Failure]]:
-    """The judgements of a night by (query, product), and what could not be judged; nothing is published."""
+    """The judgements of a night by (query, product), and what could not be judged; nothing is
+    published."""
     texts = {}
     judgements = {}
     failures = []
@@ -92,7 +96,9 @@ def remembered(runtime: Runtime, text: str) -> list[PairScore]:
     return runtime.memo.judgements(runtime.search_recipes["judge"].recipe_id, query_key(text, "en"))
 
 
-def test_a_querys_object_is_written_once_however_many_batches_its_pairs_are_spread_over(shop: Any) -> None:
+def test_a_querys_object_is_written_once_however_many_batches_its_pairs_are_spread_over(
+    shop: Any,
+) -> None:
     runtime, writes = shop
     search(runtime)
     assert len(writes) == QUERIES
@@ -104,7 +110,9 @@ def test_a_querys_object_is_written_once_however_many_batches_its_pairs_are_spre
     assert set(writes.values()) == {1}
 
 
-def test_scores_that_have_waited_for_long_are_remembered_on_the_way(shop: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_scores_that_have_waited_for_long_are_remembered_on_the_way(
+    shop: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
     """With a slow engine a death must not cost hours."""
     runtime, writes = shop
     monkeypatch.setattr(judge, "FOLD_SECONDS", -1)
@@ -117,7 +125,9 @@ def test_an_engine_that_goes_away_does_not_take_along_what_it_said(shop: Any) ->
     runtime, _ = shop
 
     class GoesAway(FakeVisionLanguageModel):
-        def choose(self, questions: Sequence[Question], labels: tuple[str, str]) -> list[float | BadRecord]:
+        def choose(
+            self, questions: Sequence[Question], labels: tuple[str, str]
+        ) -> list[float | BadRecord]:
             if self.calls:
                 raise EngineAway("The engine does not answer: try again later.")
             return super().choose(questions, labels)
@@ -132,10 +142,13 @@ def test_an_engine_that_goes_away_does_not_take_along_what_it_said(shop: Any) ->
     do(runtime, shard, "judge")
     report = Shard(runtime.work, shard).report("judge")
     assert report is not None
-    assert said + report.tally["calls_made"] == PICTURES  # the four queries are standardized to the same words
+    # the four queries are standardized to the same words
+    assert said + report.tally["calls_made"] == PICTURES
 
 
-def test_a_night_in_which_nothing_changed_reads_no_description(shop: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_night_in_which_nothing_changed_reads_no_description(
+    shop: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
     """But for the queries' own objects one request is enough, whatever the number of candidates."""
     runtime, _ = shop
     search(runtime)
@@ -171,7 +184,9 @@ def test_products_that_share_a_picture_share_the_score_and_keep_their_names() ->
 @pytest.mark.parametrize("batch", [1, 16])
 def test_equal_pairs_cost_one_call(batch: int) -> None:
     """Within a batch, between batches, and between queries that mean the same."""
-    runtime = small_shop(dict.fromkeys(("p1", "p2", "p3"), "red"), RED, "a red dress", models={"batch": batch})
+    runtime = small_shop(
+        dict.fromkeys(("p1", "p2", "p3"), "red"), RED, "a red dress", models={"batch": batch}
+    )
     before = runtime.vlm.calls  # type: ignore[attr-defined]
     found, _ = judged(runtime, "night-1")
     assert len(found) == 6
@@ -183,7 +198,8 @@ def test_equal_pairs_cost_one_call(batch: int) -> None:
 
 
 def test_what_an_older_version_remembered_costs_no_call(monkeypatch: pytest.MonkeyPatch) -> None:
-    """It knows no pair as the index shows it: its descriptions are read once more, and never again."""
+    """It knows no pair as the index shows it: its descriptions are read once more, and never
+    again."""
     runtime = small_shop({"p1": "red", "p2": "red", "p3": "blue"})
     first, _ = judged(runtime, "night-1")
     old = [PairScore(pair_id=said.pair_id, relevance=said.relevance) for said in first.values()]
@@ -224,17 +240,23 @@ def test_a_description_that_was_made_anew_is_judged_anew() -> None:
 
 @pytest.mark.parametrize("score", [float("nan"), float("inf"), -0.1, 1.1])
 def test_a_score_that_is_none_costs_its_pair_and_is_not_remembered(score: float) -> None:
-    """Half precision overflows at some pictures: the others are judged, and a healthy model is asked again."""
+    """Half precision overflows at some pictures: the others are judged, and a healthy model is
+    asked again."""
     runtime = small_shop({"p1": "red", "p2": "blue", "p3": "green"})
 
     class Overflows(FakeVisionLanguageModel):
-        def choose(self, questions: Sequence[Question], labels: tuple[str, str]) -> list[float | BadRecord]:
+        def choose(
+            self, questions: Sequence[Question], labels: tuple[str, str]
+        ) -> list[float | BadRecord]:
             return [score, *super().choose(questions[1:], labels)]
 
     healthy, runtime.vlm = runtime.vlm, Overflows()
     found, (failure,) = judged(runtime, "night-1")
     assert len(found) == 2
-    assert (failure.kind, failure.record_id) == (UnusableAnswer.__name__, f"{query_key(RED, 'en')}/{_missing(found)}")
+    assert (failure.kind, failure.record_id) == (
+        UnusableAnswer.__name__,
+        f"{query_key(RED, 'en')}/{_missing(found)}",
+    )
     assert len(remembered(runtime, RED)) == 2
     runtime.vlm = healthy
     found, failures = judged(runtime, "night-2")
@@ -316,11 +338,17 @@ def test_a_low_score_stays_as_it_is() -> None:
 def test_what_contradicts_a_constraint_for_certain(
     color: str, values: tuple[str, ...], exclude: bool, expected: bool, why: str
 ) -> None:
-    """A value that is named and is none of the wanted, or one of the excluded; what is not named is unknown."""
+    """A value that is named and is none of the wanted, or one of the excluded; what is not named is
+    unknown."""
     attributes = {"color": color, "category": "dress"} if color else {"category": "dress"}
     constraint = Constraint(attribute="color", values=values, exclude=exclude)
     query = StandardQuery(
-        query_key=QueryKey("q"), text="q", locale="en", wording={}, keywords={}, constraints=(constraint,)
+        query_key=QueryKey("q"),
+        text="q",
+        locale="en",
+        wording={},
+        keywords={},
+        constraints=(constraint,),
     )
     assert judge.contradicts(attributes, constraint) is expected
     assert judge.reason(query, attributes) == why
@@ -339,7 +367,9 @@ def test_a_product_that_is_not_described_is_judged_by_its_title_on_one_line() ->
         def answer(self, questions: Sequence[Question]) -> list[str | BadRecord]:
             said = super().answer(questions)
             unusable = UnusableAnswer("Nothing can be seen.")
-            return [unusable if q.picture else answer for q, answer in zip(questions, said, strict=True)]
+            return [
+                unusable if q.picture else answer for q, answer in zip(questions, said, strict=True)
+            ]
 
     runtime.vlm = Blind(0.7)
     runtime.catalog.put("pictures/p1/1.jpg", picture("red"))
@@ -349,7 +379,9 @@ def test_a_product_that_is_not_described_is_judged_by_its_title_on_one_line() ->
     found, _ = judged(runtime, "night-1")
     assert (found[RED, "p1"].verdict, found[RED, "p1"].reason) == ("相关", "not described")
     (question,) = runtime.vlm.asked
-    assert question.startswith("Product: Lumen Query red dress Product all you want Query: red dress (color: red)")
+    assert question.startswith(
+        "Product: Lumen Query red dress Product all you want Query: red dress (color: red)"
+    )
 
 
 def test_candidates_of_one_query_are_judged_for_their_own_products() -> None:
@@ -359,7 +391,9 @@ def test_candidates_of_one_query_are_judged_for_their_own_products() -> None:
     do(runtime, path, *SEARCH)
     shard = Shard(runtime.work, path)
     candidates = {(c.product_id, c.segment_id) for c in shard.read("candidates", Candidate)}
-    assert {(said.product_id, said.segment_id) for said in shard.read("judgements", Judgement)} == candidates
+    assert {
+        (said.product_id, said.segment_id) for said in shard.read("judgements", Judgement)
+    } == candidates
 
 
 def _query() -> StandardQuery:

@@ -56,7 +56,8 @@ VECTORS = {
 def test_a_vector_that_is_none_costs_its_record_and_is_not_remembered(
     shop: Runtime, space: str, vector: Vector
 ) -> None:
-    """One bad minute of a GPU; with a healthy model the picture is done anew when it is asked for again."""
+    """One bad minute of a GPU; with a healthy model the picture is done anew when it is asked for
+    again."""
     vars(shop)[space] = Bad(space, vector)
     (report,) = index(shop)
     assert report["stages"]["embed_image" if space == "clip" else "embed_text"]["failed"] == 1
@@ -86,13 +87,18 @@ def test_a_damaged_answer_is_asked_for_again_and_replaced(shop: Runtime, stage: 
     shop.index.drop(shop.target().collection)
     (report,) = index(shop, "run-2")
     assert states(shop) == ["live"] * 4
-    assert (report["stages"][stage]["answers_replaced"], report["stages"][stage]["calls_made"]) == (4, 4)
+    assert (report["stages"][stage]["answers_replaced"], report["stages"][stage]["calls_made"]) == (
+        4,
+        4,
+    )
     shop.index.drop(shop.target().collection)
     (report,) = index(shop, "run-3")
     assert report["model_calls"]["made"] == 0
 
 
-def test_an_answer_that_does_not_parse_costs_its_record_and_is_not_remembered(shop: Runtime) -> None:
+def test_an_answer_that_does_not_parse_costs_its_record_and_is_not_remembered(
+    shop: Runtime,
+) -> None:
     class Mumbles(FakeVisionLanguageModel):
         def _describe(self, picture: bytes) -> str | BadRecord:
             return '{"attributes": {"color": "\ud800"}}'
@@ -116,5 +122,8 @@ def test_a_winner_that_is_damaged_does_not_replace_our_answer() -> None:
             raise UnusableAnswer(f"{key} is damaged.")
         return answer.decode()
 
-    assert memoised(memo, recipe, ["a", "b"], ask, read, tally) == {"a": "whole", "b": "whole of another"}
+    assert memoised(memo, recipe, ["a", "b"], ask, read, tally) == {
+        "a": "whole",
+        "b": "whole of another",
+    }
     assert as_bytes("\ud800") == b"\xed\xa0\x80"

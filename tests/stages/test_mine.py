@@ -35,9 +35,19 @@ GOOD = [line(event) for event in asked("red dress", 3)]
 def test_hostile_lines_stop_no_night(shop: Runtime) -> None:
     """Half a surrogate pair, a nesting bomb, control characters, another time: results are
     published all the same."""
-    surrogate = b'{"time": "2026-11-20T10:00:00Z", "session": "%d", "locale": "en", "query": "shoes \\ud800"}'
+    surrogate = (
+        b'{"time": "2026-11-20T10:00:00Z", "session": "%d", "locale": "en", "query": "shoes'
+        b' \\ud800"}'
+    )
     escape = asked("\x1b]0;evil\x07 shoes", 3)
-    log(shop, "2026-11-20", *GOOD, *(surrogate % n for n in range(3)), *map(line, escape), b"[" * 200_000)
+    log(
+        shop,
+        "2026-11-20",
+        *GOOD,
+        *(surrogate % n for n in range(3)),
+        *map(line, escape),
+        b"[" * 200_000,
+    )
     assert search(shop)["published"]
     report = mine.work(shop, "again")
     assert report["counts"] == {
@@ -85,7 +95,9 @@ def test_airflow_maps_a_thousand_tasks_at_most(queries: int) -> None:
         ("window_days = 0", "query_log.window_days"),
     ],
 )
-def test_a_wrong_setting_is_named(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, toml: str, says: str) -> None:
+def test_a_wrong_setting_is_named(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, toml: str, says: str
+) -> None:
     """Before any work."""
     monkeypatch.chdir(tmp_path)
     monkeypatch.delenv("MMSEARCH_CONFIG", raising=False)

@@ -36,16 +36,24 @@ def sizes(pace: Pace, **knobs: Any) -> dict[str, int]:
 def test_the_slowest_stage_decides_within_bounds() -> None:
     found = sizes(
         Pace(
-            seconds={"picture": {"decode": 0.05, "describe": 1.5}, "video": {"describe": 600}, "document": {"x": 1e-9}}
+            seconds={
+                "picture": {"decode": 0.05, "describe": 1.5},
+                "video": {"describe": 600},
+                "document": {"x": 1e-9},
+            }
         )
     )
     assert found == {"picture": 300, "video": LEAST_RECORDS, "document": MOST_RECORDS}
 
 
-def test_before_anything_was_measured_the_guesses_of_a_backfill_count_and_a_person_may_insist() -> None:
+def test_before_anything_was_measured_the_guesses_of_a_backfill_count_and_a_person_may_insist() -> (
+    None
+):
     assert sizes(Pace())["picture"] == 450
     assert sizes(Pace(), backfill={"call_seconds": [3, 0, 0]})["picture"] == 150
-    assert set(sizes(Pace(seconds={"picture": {"describe": 9}}), shards={"size": 200}).values()) == {200}
+    assert set(
+        sizes(Pace(seconds={"picture": {"describe": 9}}), shards={"size": 200}).values()
+    ) == {200}
 
 
 def test_a_batch_fits_in_memory_and_into_what_airflow_maps_over() -> None:
@@ -60,7 +68,14 @@ def test_a_batch_fits_in_memory_and_into_what_airflow_maps_over() -> None:
 
 @pytest.mark.parametrize(
     ("number", "size", "most", "pieces"),
-    [(460, 450, 900, 230), (450, 450, 900, 450), (1, 450, 900, 1), (0, 450, 900, 0), (10, 1, 3, 4), (9, 3, 900, 3)],
+    [
+        (460, 450, 900, 230),
+        (450, 450, 900, 450),
+        (1, 450, 900, 1),
+        (0, 450, 900, 0),
+        (10, 1, 3, 4),
+        (9, 3, 900, 3),
+    ],
 )
 def test_pieces_are_about_equal(number: int, size: int, most: int, pieces: int) -> None:
     assert even_pieces(number, size, most) == pieces
@@ -93,7 +108,8 @@ def test_answers_that_the_memo_had_do_not_make_a_stage_look_fast() -> None:
     half = report_of(path, read=100, made=50, saved=50, seconds=100)
     assert measured(plan, {path: [half]}) == Pace(seconds={"picture": {"describe": 2.0}})
     remember(runtime.work, plan, {path: [half]})
-    night = report_of(path, read=100, made=1, saved=99, seconds=8)  # a model was loaded for one call
+    # a model was loaded for one call
+    night = report_of(path, read=100, made=1, saved=99, seconds=8)
     remember(runtime.work, plan, {path: [night]})
     assert read(runtime.work).seconds["picture"]["describe"] == 2.0
     old = replace(plan, shard_kinds={})

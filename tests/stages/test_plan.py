@@ -37,7 +37,8 @@ class Counting(MemoryStore):
 
 
 class Folding(Counting):
-    """A store that reads keys as paths, as SeaweedFS does: `a//b` and `a/b` name one object, which is listed once."""
+    """A store that reads keys as paths, as SeaweedFS does: `a//b` and `a/b` name one object, which
+    is listed once."""
 
     def head(self, key: str) -> ObjectRef | None:
         found = super().head(folded(key))
@@ -46,7 +47,9 @@ class Folding(Counting):
     def get(self, key: str, *, if_match: str | None = None) -> bytes | None:
         return super().get(folded(key), if_match=if_match)
 
-    def put(self, key: str, data: bytes, *, if_none_match: bool = False, if_match: str | None = None) -> str:
+    def put(
+        self, key: str, data: bytes, *, if_none_match: bool = False, if_match: str | None = None
+    ) -> str:
         return super().put(folded(key), data, if_none_match=if_none_match, if_match=if_match)
 
 
@@ -132,7 +135,8 @@ def test_the_stages_of_a_batch_stop_where_their_collection_is_not_the_planned_on
 
 @pytest.mark.parametrize("name", ["pictures/p1//a.jpg", "pictures//p1/a.jpg", "pictures/p1\\a.jpg"])
 def test_another_name_of_an_object_is_no_object(name: str, monkeypatch: pytest.MonkeyPatch) -> None:
-    """One row, though the store answers by both names; a row that was made by the other name goes with a comparison."""
+    """One row, though the store answers by both names; a row that was made by the other name goes
+    with a comparison."""
     store = Folding("catalog")
     pattern = {"product_pattern": r"^pictures[/\\]+([^/\\]+)[/\\]"}
     shop = shop_on(store, catalog=pattern)
@@ -183,7 +187,9 @@ def test_where_odd_names_are_objects_of_their_own_they_are_indexed() -> None:
 
 def test_a_shard_holds_one_kind_of_asset_and_what_takes_some_minutes() -> None:
     shop = shop_on(MemoryStore("catalog"))
-    slow = Pace(seconds={"picture": {"decode": 0.1, "describe": 9.0}, "document": {"describe": 1_000.0}})
+    slow = Pace(
+        seconds={"picture": {"decode": 0.1, "describe": 9.0}, "document": {"describe": 1_000.0}}
+    )
     shop.work.put(KEY, to_json(slow))
     for number in range(55):
         shop.catalog.put(f"pictures/p1/{number}.jpg", picture("red"))
@@ -211,4 +217,11 @@ def test_a_few_pictures_are_one_shard_and_no_number_of_keys_makes_more_shards_th
     monkeypatch.setattr(stage, "MOST_SHARDS", 5)
     one_each = fake_runtime(shards={"size": 1})
     vars(one_each).update({name: part for name, part in vars(shop).items() if name != "settings"})
-    assert len(plan.work(one_each, hint(one_each, "many", *(f"pictures/p1/{n}.jpg" for n in range(40))))["shards"]) == 5
+    assert (
+        len(
+            plan.work(
+                one_each, hint(one_each, "many", *(f"pictures/p1/{n}.jpg" for n in range(40)))
+            )["shards"]
+        )
+        == 5
+    )

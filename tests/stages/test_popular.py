@@ -31,7 +31,9 @@ def test_a_session_counts_once_a_day() -> None:
 def test_a_session_counts_once_a_day_over_all_objects() -> None:
     """A shop with ten servers writes ten logs."""
     found = popular(asked("red dress", 2), asked("Red Dress", 3), asked("red dress", 1, days_ago=1))
-    assert [(query.text, query.weight) for query in found.queries] == [("red dress", round(3 + 2 ** (-1 / 7), 6))]
+    assert [(query.text, query.weight) for query in found.queries] == [
+        ("red dress", round(3 + 2 ** (-1 / 7), 6))
+    ]
 
 
 def test_old_interest_fades_by_half_lives() -> None:
@@ -70,8 +72,14 @@ def test_an_event_of_the_future_says_nothing_of_the_present() -> None:
 def test_robots_junk_and_rare_queries_are_left_out() -> None:
     """A session with over a hundred queries is a robot; addresses and digits are junk; one session
     is not popular."""
-    robot = [QueryEvent(time=NOW, session="bot", locale="en", query=f"bag {n % 7}") for n in range(200)]
-    junk = asked("https://example.com/x", 5, name="j") + asked("12345", 5, name="k") + asked("x" * 200, 5, name="l")
+    robot = [
+        QueryEvent(time=NOW, session="bot", locale="en", query=f"bag {n % 7}") for n in range(200)
+    ]
+    junk = (
+        asked("https://example.com/x", 5, name="j")
+        + asked("12345", 5, name="k")
+        + asked("x" * 200, 5, name="l")
+    )
     found = popular(robot + junk + asked("once", 1) + asked("red dress", 2))
     assert [query.text for query in found.queries] == ["red dress"]
     assert found.counts["log_lines_without_words"] == 15
@@ -88,7 +96,12 @@ def test_a_robot_is_known_by_all_that_it_sends() -> None:
 
 def test_a_typing_error_becomes_an_alias_and_a_real_word_does_not() -> None:
     """A query: "red drees" joins "red dress"; "red skirt" and "red shirt" stay two queries."""
-    events = asked("red dress", 20) + asked("red drees", 2) + asked("red shirt", 20) + asked("red skirt", 3)
+    events = (
+        asked("red dress", 20)
+        + asked("red drees", 2)
+        + asked("red shirt", 20)
+        + asked("red skirt", 3)
+    )
     events += asked("blue skirt", 3)
     found = aliases(popular(events))
     assert found["red dress"] == ("red drees",)
@@ -118,7 +131,11 @@ def test_chinese_queries_one_character_apart_are_two_queries() -> None:
 
 def test_spelling_is_normalised_and_pinned_queries_are_always_in() -> None:
     """Width, case and spaces do not matter."""
-    events = asked("Red  DRESS", 2) + asked("red dress", 2, name="t") + asked("红色连衣裙", 3, locale="zh")
+    events = (
+        asked("Red  DRESS", 2)
+        + asked("red dress", 2, name="t")
+        + asked("红色连衣裙", 3, locale="zh")
+    )
     found = popular(events, pinned=["Gift Ideas"]).queries
     assert [query.text for query in found] == ["gift ideas", "red dress", "红色连衣裙"]
     assert found[1].weight == 4.0
@@ -153,9 +170,13 @@ def test_an_empty_log_has_no_popular_queries() -> None:
     assert texts([], pinned=["gift ideas"]) == ["gift ideas"]
 
 
-WORDS = st.sampled_from(["dress", "drss", "dresss", "drses", "dres", "red", "rde", "reed", "caf\xe9", "cafe", "a b"])
+WORDS = st.sampled_from(
+    ["dress", "drss", "dresss", "drses", "dres", "red", "rde", "reed", "caf\xe9", "cafe", "a b"]
+)
 WISHES = st.lists(
-    st.tuples(st.lists(WORDS, min_size=1, max_size=2).map(" ".join), st.sampled_from([1, 2, 5, 11, 30])),
+    st.tuples(
+        st.lists(WORDS, min_size=1, max_size=2).map(" ".join), st.sampled_from([1, 2, 5, 11, 30])
+    ),
     min_size=1,
     max_size=8,
     unique_by=lambda wish: wish[0],
@@ -163,7 +184,11 @@ WISHES = st.lists(
 
 
 @settings(max_examples=60, deadline=None)
-@given(english=WISHES, german=WISHES, pinned=st.lists(WORDS.filter(lambda word: word != "a b"), max_size=2))
+@given(
+    english=WISHES,
+    german=WISHES,
+    pinned=st.lists(WORDS.filter(lambda word: word != "a b"), max_size=2),
+)
 def test_merging_is_what_comparing_every_pair_would_give(
     english: list[tuple[str, int]], german: list[tuple[str, int]], pinned: list[str]
 ) -> None:
@@ -183,7 +208,9 @@ def by_every_pair(
     from rapidfuzz.distance import OSA
 
     weights = {
-        (normalise(text), locale): n for locale, wishes in (("en", english), ("de", german)) for text, n in wishes
+        (normalise(text), locale): n
+        for locale, wishes in (("en", english), ("de", german))
+        for text, n in wishes
     }
     heavy = {asked for asked, weight in weights.items() if weight >= knobs.min_sessions}
     rank = sorted(weights, key=lambda asked: (-weights[asked], asked))
@@ -200,8 +227,12 @@ def by_every_pair(
             if other in heavy and near and weights[other] > 5 * weights[asked_one]:
                 target[asked_one] = other
                 break
-    published = [asked_one for asked_one in rank if asked_one in heavy and asked_one not in target][: knobs.popular]
-    result: dict[tuple[str, str], set[str]] = defaultdict(set, {one: set() for one in [*published, *pinned]})
+    published = [asked_one for asked_one in rank if asked_one in heavy and asked_one not in target][
+        : knobs.popular
+    ]
+    result: dict[tuple[str, str], set[str]] = defaultdict(
+        set, {one: set() for one in [*published, *pinned]}
+    )
     for merged in target:
         root = merged
         while root in target:
@@ -213,7 +244,11 @@ def by_every_pair(
 
 def test_weights_do_not_depend_on_the_order_of_the_log() -> None:
     """A run that is repeated freezes the same plan."""
-    events = [event for days in range(30) for event in asked("red dress", 3, days_ago=days / 3, name=f"d{days}-")]
+    events = [
+        event
+        for days in range(30)
+        for event in asked("red dress", 3, days_ago=days / 3, name=f"d{days}-")
+    ]
     (one,), (other,) = popular(events).queries, popular(events[::-1]).queries
     assert one == other
     assert math.isclose(one.weight, sum(3 * 2 ** (-days / 21) for days in range(30)), rel_tol=1e-6)

@@ -14,7 +14,14 @@ from mmsearch_core.codec import from_json, to_json
 from mmsearch_core.errors import HeldForApproval, StopEverything, TryLater
 from mmsearch_core.pages.run_page import latest
 from mmsearch_core.records.run import Plan
-from mmsearch_core.serving.generation import CURRENT, SCHEMA, Generation, generation_key, products_key, read_products
+from mmsearch_core.serving.generation import (
+    CURRENT,
+    SCHEMA,
+    Generation,
+    generation_key,
+    products_key,
+    read_products,
+)
 from mmsearch_core.serving.results import Results
 from mmsearch_core.shards import plan_key
 from mmsearch_core.wiring import Runtime
@@ -60,7 +67,9 @@ def test_yesterdays_cleared_run_never_replaces_todays_results() -> None:
     night(runtime, "two")
     today, shown = current(runtime), products(runtime, "red dress")
     for task in (gates, publish):
-        with pytest.raises(StopEverything, match=r"was planned on .* before the results that are current"):
+        with pytest.raises(
+            StopEverything, match=r"was planned on .* before the results that are current"
+        ):
             task.work(runtime, yesterday)
     assert (current(runtime), products(runtime, "red dress")) == (today, shown)
     newest = latest(runtime.work, "search")
@@ -91,7 +100,9 @@ def test_a_clock_that_was_ahead_does_not_stop_publishing_until_its_time_has_come
 def test_a_night_that_only_learned_a_new_spelling_is_published(published: Runtime) -> None:
     asked = [("red dress", f"more {number}") for number in range(10)] + [("red drress", "x")]
     lines = [
-        json.dumps({"time": "2026-11-20T11:00:00Z", "session": session, "locale": "en", "query": query})
+        json.dumps(
+            {"time": "2026-11-20T11:00:00Z", "session": session, "locale": "en", "query": query}
+        )
         for query, session in asked
     ]
     published.catalog.put("queries/2026-11-21.jsonl", "\n".join(lines).encode())
@@ -102,9 +113,13 @@ def test_a_night_that_only_learned_a_new_spelling_is_published(published: Runtim
 
 def test_a_pinned_query_keeps_its_own_list_where_it_was_merged_into_another() -> None:
     runtime = shop()
-    pinned = fake_runtime(search={"min_hits": 4, "buckets": 16}, query_log={"pinned": ["reed dress"]})
+    pinned = fake_runtime(
+        search={"min_hits": 4, "buckets": 16}, query_log={"pinned": ["reed dress"]}
+    )
     vars(pinned).update({name: part for name, part in vars(runtime).items() if name != "settings"})
-    line = b'{"time": "2026-11-20T11:00:00Z", "session": "x", "locale": "en", "query": "reed dress"}'
+    line = (
+        b'{"time": "2026-11-20T11:00:00Z", "session": "x", "locale": "en", "query": "reed dress"}'
+    )
     pinned.catalog.put("queries/2026-11-21.jsonl", line)
     night(pinned, "one")
     entry = Results(pinned.work).look_up("reed dress", "en")
@@ -115,7 +130,9 @@ def test_a_pinned_query_keeps_its_own_list_where_it_was_merged_into_another() ->
 def test_a_night_without_its_log_is_held_then_approved_and_published(published: Runtime) -> None:
     before = current(published)
     batch = judged(published, "two", ["red dress"])
-    with pytest.raises(HeldForApproval, match=f"15 of 16 .*python -m tasks.publish {batch} --approve 1.* See s3://"):
+    with pytest.raises(
+        HeldForApproval, match=f"15 of 16 .*python -m tasks.publish {batch} --approve 1.* See s3://"
+    ):
         publish.work(published, batch)
     assert current(published) == before
     assert publish.work(published, batch, approve=1)["published"]
@@ -134,7 +151,9 @@ def test_nobody_approves_what_they_have_not_seen(published: Runtime) -> None:
     assert publish.work(published, batch, approve=1)["published"]
 
 
-def test_an_approval_does_not_cover_results_that_became_current_since_and_are_further_away(published: Runtime) -> None:
+def test_an_approval_does_not_cover_results_that_became_current_since_and_are_further_away(
+    published: Runtime,
+) -> None:
     batch = judged(published, "two", QUERIES[:8])
     assert gates.work(published, batch)["why"] == ["8 of 16 published lists would be gone"]
     plan = from_json(published.work.get(plan_key(batch)) or b"", Plan)
@@ -160,12 +179,16 @@ def test_an_approval_covers_another_parent_that_makes_it_no_worse(published: Run
     assert publish.work(published, batch, approve=1)["published"]
 
 
-def test_the_version_befores_generation_is_published_over_and_none_of_its_files_is_taken(published: Runtime) -> None:
+def test_the_version_befores_generation_is_published_over_and_none_of_its_files_is_taken(
+    published: Runtime,
+) -> None:
     make_older(published)
     report = night(published, "two")
     manifest = Results(published.work).manifest
     assert (report["published"], manifest.schema) == (True, SCHEMA)
-    assert all(key.startswith(f"results/{manifest.generation}/") for key in manifest.buckets.values())
+    assert all(
+        key.startswith(f"results/{manifest.generation}/") for key in manifest.buckets.values()
+    )
 
 
 def test_a_file_of_the_parent_that_was_lost_is_written_anew(published: Runtime) -> None:
@@ -174,13 +197,20 @@ def test_a_file_of_the_parent_that_was_lost_is_written_anew(published: Runtime) 
     published.work.delete(lost[0])
     assert night(published, "two")["published"]
     manifest = Results(published.work).manifest
-    assert sum(key.startswith(f"results/{manifest.generation}/") for key in manifest.buckets.values()) == 1
+    assert (
+        sum(key.startswith(f"results/{manifest.generation}/") for key in manifest.buckets.values())
+        == 1
+    )
     assert all(published.work.head(key) for key in manifest.buckets.values())
 
 
 @pytest.mark.parametrize("lost", [CURRENT, "the manifest"])
-def test_results_whose_pointer_or_manifest_was_deleted_are_published_anew(published: Runtime, lost: str) -> None:
-    published.work.delete(CURRENT if lost == CURRENT else generation_key(Results(published.work).current.generation))
+def test_results_whose_pointer_or_manifest_was_deleted_are_published_anew(
+    published: Runtime, lost: str
+) -> None:
+    published.work.delete(
+        CURRENT if lost == CURRENT else generation_key(Results(published.work).current.generation)
+    )
     assert night(published, "two", QUERIES[:2])["published"]
     assert products(published, QUERIES[0])
 
@@ -192,7 +222,9 @@ def test_a_pointer_that_is_deleted_in_the_middle_is_no_error(published: Runtime)
     assert products(published, QUERIES[-1]) is None
 
 
-def test_who_loses_to_another_publisher_looks_again_at_what_is_current_now(published: Runtime) -> None:
+def test_who_loses_to_another_publisher_looks_again_at_what_is_current_now(
+    published: Runtime,
+) -> None:
     """Of two batches the later plan wins, whoever comes first."""
     early, late = judged(published, "two", QUERIES[:-1]), judged(published, "three", QUERIES[:-2])
     store = Interrupted(published.work, lambda: publish.work(published, late))
@@ -202,7 +234,9 @@ def test_who_loses_to_another_publisher_looks_again_at_what_is_current_now(publi
     assert manifest.counts["queries"] == len(QUERIES) - 2
 
 
-def test_a_later_plan_that_loses_is_held_against_the_new_parent_and_published(published: Runtime) -> None:
+def test_a_later_plan_that_loses_is_held_against_the_new_parent_and_published(
+    published: Runtime,
+) -> None:
     early, late = judged(published, "two", QUERIES[:-1]), judged(published, "three", QUERIES[:-2])
     store = Interrupted(published.work, lambda: publish.work(published, early))
     assert publish.work(with_store(published, store), late)["published"]
@@ -225,15 +259,22 @@ def test_publishers_that_meet_again_and_again_end(published: Runtime) -> None:
     batch = judged(published, "two", QUERIES[:-1])
     pointer = published.work.get(CURRENT) or b""
     moves = iter(range(1_000))
-    store = Interrupted(published.work, lambda: published.work.put(CURRENT, pointer + b" " * next(moves)), times=1_000)
+    store = Interrupted(
+        published.work,
+        lambda: published.work.put(CURRENT, pointer + b" " * next(moves)),
+        times=1_000,
+    )
     next(moves)
     with pytest.raises(TryLater, match="3 times"):
         publish.work(with_store(published, store), batch)
 
 
-def test_publishers_side_by_side_leave_one_whole_generation(published: Runtime, tmp_path: Path) -> None:
+def test_publishers_side_by_side_leave_one_whole_generation(
+    published: Runtime, tmp_path: Path
+) -> None:
     batches = [judged(published, f"run {number}", QUERIES[: 15 - number]) for number in range(4)]
-    vars(published)["ledger"] = SqlLedger(f"sqlite:///{tmp_path / 'ledger.db'}")  # the one in memory is one thread's
+    # the one in memory is one thread's
+    vars(published)["ledger"] = SqlLedger(f"sqlite:///{tmp_path / 'ledger.db'}")
     said: list[str] = []
 
     def attempt(batch: str) -> None:
@@ -249,7 +290,9 @@ def test_publishers_side_by_side_leave_one_whole_generation(published: Runtime, 
         thread.join()
     assert "True" in said
     results = Results(published.work)
-    listed = [entry for number in results.manifest.buckets for entry in results.bucket(number).values()]
+    listed = [
+        entry for number in results.manifest.buckets for entry in results.bucket(number).values()
+    ]
     assert len(listed) == results.manifest.counts["queries"]
 
 

@@ -1,6 +1,14 @@
 """The list that is decided from candidates and judgements."""
 
-from mmsearch_core.records.ids import AssetId, PairId, PassageId, PixelsId, ProductId, QueryKey, SegmentId
+from mmsearch_core.records.ids import (
+    AssetId,
+    PairId,
+    PassageId,
+    PixelsId,
+    ProductId,
+    QueryKey,
+    SegmentId,
+)
 from mmsearch_core.records.ranking import Candidate, Judgement
 from mmsearch_core.records.segment import Whole
 from mmsearch_core.settings import Search
@@ -44,21 +52,37 @@ def test_relevant_hits_come_first_by_relevance_then_unjudged_and_irrelevant_are_
     """D was judged best, B relevant, A and E were not judged, C is 不相关."""
     judgements = dict([judged("D", 0.9), judged("B", 0.6), judged("C", 0.1)])
     hits = decide(CANDIDATES, judgements, Search(min_hits=0))
-    assert [(hit.product_id, hit.verdict) for hit in hits] == [("D", "相关"), ("B", "相关"), ("A", None), ("E", None)]
+    assert [(hit.product_id, hit.verdict) for hit in hits] == [
+        ("D", "相关"),
+        ("B", "相关"),
+        ("A", None),
+        ("E", None),
+    ]
 
 
 def test_what_is_equally_relevant_stays_in_fused_order() -> None:
     """The third digit of a likelihood is chance."""
-    judgements = dict([judged("A", 0.9961), judged("B", 0.9), judged("C", 0.9989), judged("D", 0.9012)])
+    judgements = dict(
+        [judged("A", 0.9961), judged("B", 0.9), judged("C", 0.9989), judged("D", 0.9012)]
+    )
     hits = decide(CANDIDATES[:4], judgements, Search())
-    assert [(hit.product_id, hit.relevance) for hit in hits] == [("A", 1.0), ("C", 1.0), ("B", 0.9), ("D", 0.9)]
+    assert [(hit.product_id, hit.relevance) for hit in hits] == [
+        ("A", 1.0),
+        ("C", 1.0),
+        ("B", 0.9),
+        ("D", 0.9),
+    ]
 
 
 def test_a_short_list_is_topped_up_with_hits_nobody_vouches_for() -> None:
     """Below min_hits a shopper sees something, marked as unjudged, in fused order."""
     judgements = dict([judged("D", 0.9), *(judged(product, 0.1) for product in "ABCE")])
     hits = decide(CANDIDATES, judgements, Search(min_hits=3))
-    assert [(hit.product_id, hit.verdict) for hit in hits] == [("D", "相关"), ("A", None), ("B", None)]
+    assert [(hit.product_id, hit.verdict) for hit in hits] == [
+        ("D", "相关"),
+        ("A", None),
+        ("B", None),
+    ]
 
 
 def test_lists_have_an_end() -> None:

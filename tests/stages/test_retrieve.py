@@ -9,7 +9,16 @@ import pytest
 
 from mmsearch_core.errors import ModelMismatch, StageMissing
 from mmsearch_core.records.commit import Known
-from mmsearch_core.records.ids import AssetId, Build, PassageId, PixelsId, ProductId, QueryKey, RowId, SegmentId
+from mmsearch_core.records.ids import (
+    AssetId,
+    Build,
+    PassageId,
+    PixelsId,
+    ProductId,
+    QueryKey,
+    RowId,
+    SegmentId,
+)
 from mmsearch_core.records.query import StandardQuery
 from mmsearch_core.records.ranking import Candidate, Match
 from mmsearch_core.records.row import IndexRow
@@ -60,7 +69,10 @@ LEDGER = {AssetId(a): known(a, p) for a, p in {"a1": "A", "a2": "A", "b1": "B", 
 def test_a_product_stands_once_a_leg_where_its_best_picture_stands() -> None:
     """Two pictures of A at the top of a leg do not push B to third place."""
     found = fuse(QUERY, {"clip": [match("a1"), match("a2"), match("b1")]}, LEDGER, Search())
-    assert [(hit.product_id, hit.ranks) for hit in found] == [("A", {"clip": 1}), ("B", {"clip": 2})]
+    assert [(hit.product_id, hit.ranks) for hit in found] == [
+        ("A", {"clip": 1}),
+        ("B", {"clip": 2}),
+    ]
     assert found[0].fused == pytest.approx(1 / 61)
     assert found[0].picture == "a1.jpg"
 
@@ -86,10 +98,14 @@ def test_only_the_best_candidates_are_kept() -> None:
 
 
 def test_a_picture_and_words_are_looked_for_together() -> None:
-    """A red picture and "striped" find what is red and striped before what is only one of the two."""
+    """A red picture and "striped" find what is red and striped before what is only one of the
+    two."""
     index, clip, sbert = MemoryIndex(), FakeEmbedder("clip"), FakeEmbedder("sbert")
     index.create("c", {})
-    index.upsert("c", [_row(text, clip, sbert) for text in ("red dress", "striped dress", "red striped dress")])
+    index.upsert(
+        "c",
+        [_row(text, clip, sbert) for text in ("red dress", "striped dress", "red striped dress")],
+    )
     asked = replace(QUERY, wording={"en": "striped dress"})
     by_both = Legs(index, clip, sbert).for_queries("c", [asked], [picture("red")])[0]
     assert by_both.search(by_both.looked_for, 3)[0][0].text == "red striped dress"
@@ -113,10 +129,13 @@ class Rows:
 
 
 def stocked(sold_out: int, in_stock: int, **knobs: Any) -> Runtime:
-    """A ledger that knows products o0, o1, … that are sold out and n0, n1, … that are not, one picture each."""
+    """A ledger that knows products o0, o1, … that are sold out and n0, n1, … that are not, one
+    picture each."""
     runtime = fake_runtime(**knobs)
     products = [f"o{n}" for n in range(sold_out)] + [f"n{n}" for n in range(in_stock)]
-    lines = [{"product_id": name, "title": {"en": name}, "in_stock": name[0] == "n"} for name in products]
+    lines = [
+        {"product_id": name, "title": {"en": name}, "in_stock": name[0] == "n"} for name in products
+    ]
     runtime.catalog.put("products.jsonl", "\n".join(map(json.dumps, lines)).encode())
     for name in products:
         runtime.catalog.put(f"pictures/{name}/1.jpg", picture("red"))
@@ -130,13 +149,17 @@ def found_by(
     """The products that are retrieved for each query."""
     queries = [replace(QUERY, query_key=QueryKey(str(number))) for number in range(len(looked_for))]
     settings = Search(per_leg=per_leg, deepest=deepest, candidates=4)
-    retrieved = retrieve(queries, [rows.leg(*looked_for)], runtime.stores, runtime.live_target(), settings)
+    retrieved = retrieve(
+        queries, [rows.leg(*looked_for)], runtime.stores, runtime.live_target(), settings
+    )
     return [{str(candidate.product_id) for candidate in each.candidates} for each in retrieved]
 
 
 def rows_of(runtime: Runtime, query: str) -> list[Match]:
     """The rows of all pictures, sold out ones first, as found for the query."""
-    known = [one for batch in runtime.ledger.known(runtime.live_target().target_id) for one in batch]
+    known = [
+        one for batch in runtime.ledger.known(runtime.live_target().target_id) for one in batch
+    ]
     known.sort(key=lambda one: one.product_id, reverse=True)
     return [replace(match(one.asset_id, one.live_build or ""), text=query) for one in known]
 
@@ -190,7 +213,9 @@ def test_there_is_a_depth_at_which_it_ends() -> None:
     assert rows.asked == [(1, 5), (1, 10), (1, 12)]
 
 
-def test_no_call_asks_for_more_rows_than_an_answer_can_hold(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_no_call_asks_for_more_rows_than_an_answer_can_hold(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
     """Their text travels along."""
     monkeypatch.setattr(stage, "ROWS_PER_CALL", 10)
     runtime = stocked(sold_out=20, in_stock=3)
@@ -212,7 +237,9 @@ def night() -> tuple[Runtime, str]:
     return runtime, mine.work(runtime, "night")["shards"][0]
 
 
-def test_an_index_that_was_retired_since_the_plan_stops_the_night(night: tuple[Runtime, str]) -> None:
+def test_an_index_that_was_retired_since_the_plan_stops_the_night(
+    night: tuple[Runtime, str],
+) -> None:
     runtime, shard = night
     do(runtime, shard, "standardize")
     runtime.ledger.set_status(runtime.live_target().target_id, "retired")
@@ -235,18 +262,26 @@ def test_a_collection_that_was_lost_since_the_plan_stops_the_night(
         do(runtime, shard, SEARCH[len(done)])
 
 
-def test_queries_are_embedded_as_the_rows_were(night: tuple[Runtime, str], monkeypatch: pytest.MonkeyPatch) -> None:
-    """A version of ours that embeds otherwise came between plan and search: vectors of two kinds have no distance."""
+def test_queries_are_embedded_as_the_rows_were(
+    night: tuple[Runtime, str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A version of ours that embeds otherwise came between plan and search: vectors of two kinds
+    have no distance."""
     runtime, shard = night
     do(runtime, shard, "standardize")
     recipe = stage.embed_image.recipe
-    monkeypatch.setattr(stage.embed_image, "recipe", lambda model: replace(recipe(model), version=99))
+    monkeypatch.setattr(
+        stage.embed_image, "recipe", lambda model: replace(recipe(model), version=99)
+    )
     with pytest.raises(ModelMismatch, match="clear the run"):
         do(runtime, shard, "retrieve")
 
 
-def test_a_night_searches_the_index_of_its_plan_whatever_is_live_by_now(night: tuple[Runtime, str]) -> None:
-    """Another index, of the same models, goes live meanwhile: with the old settings and with the new ones."""
+def test_a_night_searches_the_index_of_its_plan_whatever_is_live_by_now(
+    night: tuple[Runtime, str],
+) -> None:
+    """Another index, of the same models, goes live meanwhile: with the old settings and with the
+    new ones."""
     runtime, shard = night
     other = fake_runtime(search={"min_hits": 0, "buckets": 16}, decode={"quality": 80})
     kept = ("catalog", "work", "ledger", "index", "memo", "vlm", "clip", "sbert", "query_log")

@@ -53,7 +53,9 @@ def test_going_back_holds_the_results_until_they_are_released(three_nights: Runt
 def test_a_run_that_is_tried_again_goes_no_further_back(three_nights: Runtime) -> None:
     first = task.work(three_nights, request())
     assert task.work(three_nights, request()) == first
-    assert task.work(three_nights, request("another run"))["generation"] == parent(three_nights, first["generation"])
+    assert task.work(three_nights, request("another run"))["generation"] == parent(
+        three_nights, first["generation"]
+    )
     with pytest.raises(StopEverything, match="became current meanwhile"):
         task.work(three_nights, request())
 
@@ -95,7 +97,9 @@ def test_a_hold_stops_a_publisher_that_has_begun(three_nights: Runtime) -> None:
     assert current(three_nights) == before
 
 
-def test_holding_twice_writes_once_and_a_restless_pointer_is_given_up(three_nights: Runtime) -> None:
+def test_holding_twice_writes_once_and_a_restless_pointer_is_given_up(
+    three_nights: Runtime,
+) -> None:
     work = three_nights.work
     assert isinstance(work, MemoryStore)
     rollback.hold(work)
@@ -103,7 +107,9 @@ def test_holding_twice_writes_once_and_a_restless_pointer_is_given_up(three_nigh
     rollback.hold(work)
     assert work.writes == writes
     pointer, moves = work.get(CURRENT) or b"", iter(range(1, 1_000))
-    restless = Interrupted(work, lambda: work.put(CURRENT, pointer + b" " * next(moves)) and None, times=1_000)
+    restless = Interrupted(
+        work, lambda: work.put(CURRENT, pointer + b" " * next(moves)) and None, times=1_000
+    )
     with pytest.raises(TryLater, match="3 times"):
         rollback.release(restless)  # type: ignore[arg-type]
     held = read_current(work)

@@ -1,4 +1,5 @@
-"""Another model: its index is built and kept current beside, measured on the same queries, then searched; and back."""
+"""Another model: its index is built and kept current beside, measured on the same queries, then
+searched; and back."""
 
 from collections import Counter
 from collections.abc import Mapping
@@ -53,13 +54,18 @@ def shop(monkeypatch: pytest.MonkeyPatch) -> Runtime:
 
 
 def refresh_beside(runtime: Runtime, run: str) -> list[dict[str, Any]]:
-    return [index_batch(runtime, batch) for batch in compare_task.work(runtime, run, beside=1)["batches"]]
+    return [
+        index_batch(runtime, batch)
+        for batch in compare_task.work(runtime, run, beside=1)["batches"]
+    ]
 
 
 def exchanged(runtime: Runtime) -> Runtime:
     """As after the two sections of the settings were exchanged."""
     other = runtime.with_models(NEXT)
-    other.settings = Settings(models={"sbert": "next"}, beside={"sbert": runtime.settings.models.sbert})
+    other.settings = Settings(
+        models={"sbert": "next"}, beside={"sbert": runtime.settings.models.sbert}
+    )
     return other
 
 
@@ -69,7 +75,12 @@ def searched(runtime: Runtime) -> str:
 
 def rows(runtime: Runtime) -> Counter[str]:
     """Rows by collection."""
-    return Counter({it.collection: len(list(runtime.index.builds(it.collection))) for it in runtime.ledger.targets()})
+    return Counter(
+        {
+            it.collection: len(list(runtime.index.builds(it.collection)))
+            for it in runtime.ledger.targets()
+        }
+    )
 
 
 def measure(runtime: Runtime, target: TargetId, ndcg: float, queries: str = "judged") -> None:
@@ -140,7 +151,13 @@ def test_the_way_back_needs_no_measure_and_a_person_may_insist(shop: Runtime) ->
     index(shop, "run-3")  # worse, but it was searched before
     assert searched(shop) == first
     third = fake_runtime(index={"switch": "at_once"})
-    vars(third).update({name: part for name, part in vars(shop).items() if name not in ("settings", "index_recipes")})
+    vars(third).update(
+        {
+            name: part
+            for name, part in vars(shop).items()
+            if name not in ("settings", "index_recipes")
+        }
+    )
     vars(third)["clip"] = FakeEmbedder("clip")
     third.clip.name = "another"  # type: ignore[misc]
     index(third, "run-4")
@@ -164,14 +181,17 @@ def test_chance_is_told_from_a_difference() -> None:
 
 def test_a_comparison_for_other_models_switches_nothing(shop: Runtime) -> None:
     other = shop.with_models(NEXT)
-    compare.run(run_id="x", target=other.target(), stores=shop.stores, settings=shop.settings, models=NEXT)
+    compare.run(
+        run_id="x", target=other.target(), stores=shop.stores, settings=shop.settings, models=NEXT
+    )
     assert searched(shop) == shop.target().collection
 
 
 def test_an_index_of_another_shape_takes_the_place_of_the_old_one_unmeasured(
     shop: Runtime, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """It is built from what was said before, without a model call, and searches go to the old one until it is whole."""
+    """It is built from what was said before, without a model call, and searches go to the old one
+    until it is whole."""
     old = shop.target()
     measure(shop, old.target_id, 0.6)
     before = calls(shop)
@@ -180,7 +200,10 @@ def test_an_index_of_another_shape_takes_the_place_of_the_old_one_unmeasured(
     (batch,) = compare_task.work(shop, "after the upgrade")["batches"]
     assert searched(shop) == old.collection
     assert shop.live_target() == replace(old, status="live")
-    assert [found[0].asset_id for found in shop.index.search(old.collection, "clip", shop.clip.embed(["red"]), 1)]  # type: ignore[arg-type]
+    assert [
+        found[0].asset_id
+        for found in shop.index.search(old.collection, "clip", shop.clip.embed(["red"]), 1)
+    ]  # type: ignore[arg-type]
     index_batch(shop, batch)
     assert searched(shop) == shop.target().collection != old.collection
     assert calls(shop) == before + Counter({"clip": 1}), "for the search"
@@ -191,8 +214,11 @@ def calls(runtime: Runtime) -> Counter[str]:
     return Counter({name: vars(runtime)[name].calls for name in ("vlm", "clip", "sbert")})
 
 
-def test_an_index_is_retired_by_nobody_who_uses_another_milvus(shop: Runtime, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Its collection would stay where it is, and nobody would know of it. One that was lost may go."""
+def test_an_index_is_retired_by_nobody_who_uses_another_milvus(
+    shop: Runtime, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Its collection would stay where it is, and nobody would know of it. One that was lost may
+    go."""
     other = shop.with_models(NEXT).target()
     monkeypatch.setattr(cli, "Runtime", lambda _: at_another_milvus(shop))
     with pytest.raises(StageMissing, match=r"is missing from http.*correct index\.uri"):

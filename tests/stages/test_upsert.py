@@ -11,7 +11,8 @@ TOGETHER = 8
 
 
 def test_objects_are_looked_at_once_more_side_by_side_and_before_others_have_to_wait() -> None:
-    """A store that answers in 20 ms would else let fifty pictures a second in; and the index has one writer."""
+    """A store that answers in 20 ms would else let fifty pictures a second in; and the index has
+    one writer."""
     runtime = fake_runtime()
     feed(runtime, {"p1": "Lumen"})
     for number in range(TOGETHER):
@@ -39,4 +40,6 @@ def test_objects_are_looked_at_once_more_side_by_side_and_before_others_have_to_
     vars(runtime).pop("stores")
     do(runtime, shard, "upsert")
     assert order.count("head") == TOGETHER
-    assert order.index("take_lease") > max(place for place, name in enumerate(order) if name == "head")
+    assert order.index("take_lease") > max(
+        place for place, name in enumerate(order) if name == "head"
+    )

@@ -32,7 +32,14 @@ def published() -> Runtime:
 def write_feed(runtime: Runtime, **in_stock: bool) -> None:
     """The feed names these products only."""
     lines = [
-        json.dumps({"product_id": name, "title": {"en": f"Lumen {name[1:]}"}, "price": 9.5, "in_stock": stock})
+        json.dumps(
+            {
+                "product_id": name,
+                "title": {"en": f"Lumen {name[1:]}"},
+                "price": 9.5,
+                "in_stock": stock,
+            }
+        )
         for name, stock in in_stock.items()
     ]
     runtime.catalog.put("products.jsonl", "\n".join(lines).encode())
@@ -76,11 +83,15 @@ def lose_product(runtime: Runtime, name: str) -> None:
     """As if another process had taken a feed without it."""
     ledger, feed = runtime.ledger, "catalog/products.jsonl"
     before = ledger.feed_state(feed)
-    state = ledger.begin_feed(feed, version="without", modified_at=datetime.now(UTC), instead_of=before)
+    state = ledger.begin_feed(
+        feed, version="without", modified_at=datetime.now(UTC), instead_of=before
+    )
     ledger.put_products(state, (), gone=[ProductId(name)])
 
 
-def test_what_sold_out_while_the_night_was_judged_is_withdrawn_with_the_flip(published: Runtime) -> None:
+def test_what_sold_out_while_the_night_was_judged_is_withdrawn_with_the_flip(
+    published: Runtime,
+) -> None:
     from tasks import publish
 
     batch = judged(published, "two", QUERIES[:-1])
@@ -117,7 +128,9 @@ def test_the_index_line_goes_on_where_the_results_are_broken_or_of_a_newer_versi
         plain = json.loads(published.work.get(key) or b"")
         published.work.put(key, json.dumps({**plain, "schema": 3}).encode())
     else:
-        published.work.delete(key if lost == "the manifest" else next(iter(manifest.buckets.values())))
+        published.work.delete(
+            key if lost == "the manifest" else next(iter(manifest.buckets.values()))
+        )
     write_feed(published, **{**ALL, "p2": False})
     compare.work(published, "run-2")
 
@@ -133,7 +146,9 @@ def test_nothing_is_written_where_it_is_written_already(published: Runtime) -> N
 
 
 @pytest.mark.parametrize("times", [1, 1_000])
-def test_writers_that_meet_end_and_leave_what_the_ledger_says(published: Runtime, times: int) -> None:
+def test_writers_that_meet_end_and_leave_what_the_ledger_says(
+    published: Runtime, times: int
+) -> None:
     write_feed(published, **{**ALL, "p2": False})
     lose_product(published, "p2")
 

@@ -52,10 +52,15 @@ def failing(error: BaseException) -> Any:
 
 
 @pytest.mark.parametrize(
-    ("error", "code"), [(EngineAway("The engine is away."), 75), (ModelMismatch("Clear the run."), 78)]
+    ("error", "code"),
+    [(EngineAway("The engine is away."), 75), (ModelMismatch("Clear the run."), 78)],
 )
 def test_an_error_of_ours_is_left_beside_the_shard(
-    shop: Any, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], error: MMSearchError, code: int
+    shop: Any,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+    error: MMSearchError,
+    code: int,
 ) -> None:
     runtime, _, shard = shop
     ended = run(monkeypatch, "describe", "shard", f"{shard}/", failing(error))
@@ -66,26 +71,33 @@ def test_an_error_of_ours_is_left_beside_the_shard(
     assert capsys.readouterr().err.splitlines()[-1] == f"{type(error).__name__}: {error}"
 
 
-def test_a_bug_and_an_end_by_the_scheduler_are_left_and_end_as_before(shop: Any, monkeypatch: Any) -> None:
+def test_a_bug_and_an_end_by_the_scheduler_are_left_and_end_as_before(
+    shop: Any, monkeypatch: Any
+) -> None:
     runtime, batch, shard = shop
     bug = KeyError("segments")
     assert run(monkeypatch, "decode", "shard", shard, failing(bug)) is bug
     assert run(monkeypatch, "plan", "batch", batch, failing(SystemExit(143))).code == 143
-    kept = [last_error(runtime.work, shard, "decode"), last_error(runtime.work, f"runs/{batch}", "plan")]
+    kept = [
+        last_error(runtime.work, shard, "decode"),
+        last_error(runtime.work, f"runs/{batch}", "plan"),
+    ]
     assert [(it.kind, it.exit_code) for it in kept if it] == [("KeyError", 1), ("SIGTERM", 143)]
 
 
 def test_secrets_stay_out_and_a_long_text_is_one_line(shop: Any, monkeypatch: Any) -> None:
     runtime, _, shard = shop
     text = (
-        "cannot reach https://root:milvus-pass@milvus.example with token=abc123, X-Amz-Signature=deadbeef&x\n\x1b[31m"
-        " or s3cr3t/of+the=store or ledger-pass \u202e" + "x" * 1000
+        "cannot reach https://root:milvus-pass@milvus.example with token=abc123,"
+        " X-Amz-Signature=deadbeef&x\n\x1b[31m or s3cr3t/of+the=store or ledger-pass \u202e"
+        + "x"
+        * 1000
     )
     run(monkeypatch, "decode", "shard", shard, failing(RuntimeError(text)))
     kept = last_error(runtime.work, shard, "decode")
     assert kept is not None
-    assert not [it for it in ("milvus-pass", "abc123", "deadbeef", "s3cr3t", "ledger-pass", "\n", "\x1b", "\u202e")
-                if it in kept.sentence]  # fmt: skip
+    secrets = ("milvus-pass", "abc123", "deadbeef", "s3cr3t", "ledger-pass")
+    assert not [said for said in (*secrets, "\n", "\x1b", "\u202e") if said in kept.sentence]
     assert len(kept.sentence) == LONGEST
     assert cleaned("A plain sentence: nothing to hide.") == "A plain sentence: nothing to hide."
     assert cleaned("password: hunter2 and secret_key='x'") == "password: *** and secret_key='***"
@@ -109,7 +121,16 @@ def test_a_store_that_is_away_hides_nothing(shop: Any, monkeypatch: Any, capsys:
     for method in ("head", "put"):
         with monkeypatch.context() as patch:
             patch.setattr(runtime.work, method, away)
-            assert run(monkeypatch, "decode", "shard", shard, failing(EngineAway("The engine is away."))).code == 75
+            assert (
+                run(
+                    monkeypatch,
+                    "decode",
+                    "shard",
+                    shard,
+                    failing(EngineAway("The engine is away.")),
+                ).code
+                == 75
+            )
         assert capsys.readouterr().err.splitlines()[-1] == "EngineAway: The engine is away."
 
 

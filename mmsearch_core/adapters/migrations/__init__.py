@@ -1,1 +1,2 @@
-"""How the ledger's tables came to be what they are: Alembic's environment, and one file a change in ``versions``."""
+"""How the ledger's tables came to be what they are: Alembic's environment, and one file a change in
+``versions``."""

@@ -1,4 +1,5 @@
-"""What Alembic runs: the revisions, on the connection and in the transaction that the caller holds."""
+"""What Alembic runs: the revisions, on the connection and in the transaction that the caller
+holds."""
 
 from alembic import context
 

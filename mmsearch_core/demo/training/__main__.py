@@ -1,7 +1,8 @@
-"""`make demo-models`: trains the three models from nothing, one after the other; a killed run continues where it was.
+"""`make demo-models`: trains the three models from nothing, one after the other; a killed run
+continues where it was.
 
-The tiny Qwen3-VL learns in three parts: its vision tower to tell looks apart, its text tower to standardize and to
-judge by the description, then both together on the production prompts.
+The tiny Qwen3-VL learns in three parts: its vision tower to tell looks apart, its text tower to
+standardize and to judge by the description, then both together on the production prompts.
 """
 
 import argparse
@@ -10,13 +11,17 @@ import subprocess
 import sys
 from pathlib import Path
 
-DEBIAN = Path("/usr/share/datasets/fashion-mnist")  # where the package dataset-fashion-mnist puts it
+# where the package dataset-fashion-mnist puts it
+DEBIAN = Path("/usr/share/datasets/fashion-mnist")
 
 
 def commands(data: Path, out: Path) -> list[list[str]]:
     """Each training as the arguments of its module."""
     pictures = ["--data", str(data), "--kept", str(out)]
-    eyes, words = ["--eyes", str(out / "eyes/eyes.pt")], ["--start", str(out / "words/checkpoint.pt")]
+    eyes, words = (
+        ["--eyes", str(out / "eyes/eyes.pt")],
+        ["--start", str(out / "words/checkpoint.pt")],
+    )
     return [
         ["sbert", "--out", str(out / "sbert")],
         ["clip", "--out", str(out / "clip"), *pictures],
@@ -29,12 +34,15 @@ def commands(data: Path, out: Path) -> list[list[str]]:
 def main() -> None:
     """The command line."""
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--data", type=Path, default=DEBIAN, help="folder with Fashion-MNIST's idx files")
+    parser.add_argument(
+        "--data", type=Path, default=DEBIAN, help="folder with Fashion-MNIST's idx files"
+    )
     parser.add_argument("--out", type=Path, default=Path("build/train"))
     args = parser.parse_args()
     if not (args.data / "train-images-idx3-ubyte.gz").exists():
         sys.exit(
-            f"There is no Fashion-MNIST in {args.data}: apt install dataset-fashion-mnist, or name its folder: --data."
+            f"There is no Fashion-MNIST in {args.data}: apt install dataset-fashion-mnist, or name"
+            " its folder: --data."
         )
     args.out.mkdir(parents=True, exist_ok=True)
     for module, *options in commands(args.data, args.out):
@@ -42,8 +50,13 @@ def main() -> None:
         subprocess.run([sys.executable, "-m", f"{__package__}.{module}", *options], check=True)
     for name, folder in {"qwen3vl": "vlm/model", "clip": "clip", "sbert": "sbert/model"}.items():
         unwanted = shutil.ignore_patterns("checkpoint.*")
-        shutil.copytree(args.out / folder, args.out / "models" / name, ignore=unwanted, dirs_exist_ok=True)
-    print(f"Trained: `make quality MODELS={args.out / 'models'}` measures them as it measures those that are shipped.")
+        shutil.copytree(
+            args.out / folder, args.out / "models" / name, ignore=unwanted, dirs_exist_ok=True
+        )
+    print(
+        f"Trained: `make quality MODELS={args.out / 'models'}` measures them as it measures those"
+        " that are shipped."
+    )
 
 
 if __name__ == "__main__":

@@ -25,7 +25,13 @@ def write_config(folder: Path, vocabulary: int) -> None:
     config = {
         "model_cfg": {
             "embed_dim": 128,
-            "vision_cfg": {"image_size": SIDE, "layers": 4, "width": 192, "head_width": 32, "patch_size": 16},
+            "vision_cfg": {
+                "image_size": SIDE,
+                "layers": 4,
+                "width": 192,
+                "head_width": 32,
+                "patch_size": 16,
+            },
             "text_cfg": {
                 "context_length": 24,
                 "vocab_size": vocabulary,
@@ -39,20 +45,29 @@ def write_config(folder: Path, vocabulary: int) -> None:
                 "no_causal_mask": False,
             },
         },
-        "preprocess_cfg": {"mean": [0.5, 0.5, 0.5], "std": [0.5, 0.5, 0.5], "resize_mode": "squash"},
+        "preprocess_cfg": {
+            "mean": [0.5, 0.5, 0.5],
+            "std": [0.5, 0.5, 0.5],
+            "resize_mode": "squash",
+        },
     }
     (folder / "open_clip_config.json").write_text(json.dumps(config, indent=1))
 
 
 def phrase(look: Look, rng: np.random.Generator) -> str:
-    """A text that fits the look: a caption, a standard wording or what a shopper types, in either language."""
+    """A text that fits the look: a caption, a standard wording or what a shopper types, in either
+    language."""
     locale = "en" if rng.random() < 0.5 else "zh"
     if rng.random() < 0.5:
         return caption(look)[locale]
     wish = wish_for(look, rng)
     if any(constraint.exclude or len(constraint.values) > 1 for constraint in wish.constraints):
         return caption(look)[locale]
-    return typed(wish, locale, rng) if rng.random() < 0.5 else standardize("", wish.constraints).wording[locale]
+    return (
+        typed(wish, locale, rng)
+        if rng.random() < 0.5
+        else standardize("", wish.constraints).wording[locale]
+    )
 
 
 def sameness(looks: list[Look]) -> Any:
@@ -78,7 +93,9 @@ def train(args: argparse.Namespace) -> None:
         places = rng.integers(0, len(data.looks), args.batch)
         looks = [data.looks[place] for place in places]
         pictures = model.encode_image(pixels[places].to(device).float() / 127.5 - 1, normalize=True)
-        texts = model.encode_text(tokenizer([phrase(look, rng) for look in looks]).to(device), normalize=True)
+        texts = model.encode_text(
+            tokenizer([phrase(look, rng) for look in looks]).to(device), normalize=True
+        )
         logits = model.logit_scale.exp().clamp(max=50) * pictures @ texts.T
         others = sameness(looks) & ~torch.eye(len(looks), dtype=torch.bool)
         logits = logits.masked_fill(others.to(device), -1e4)
@@ -87,7 +104,9 @@ def train(args: argparse.Namespace) -> None:
         return loss, {"loss": float(loss.detach())}
 
     def keep() -> None:
-        weights = {name: value.half().cpu().contiguous() for name, value in model.state_dict().items()}
+        weights = {
+            name: value.half().cpu().contiguous() for name, value in model.state_dict().items()
+        }
         save_file(weights, args.out / "open_clip_model.safetensors")
 
     fit(model, step_of, keep, args, decay=0.1)
@@ -95,7 +114,11 @@ def train(args: argparse.Namespace) -> None:
 
 def main() -> None:
     """The command line."""
-    train(with_pictures(arguments(__doc__, steps=1500, batch=192, rate=1e-3, every=250), pictures=20_000).parse_args())
+    train(
+        with_pictures(
+            arguments(__doc__, steps=1500, batch=192, rate=1e-3, every=250), pictures=20_000
+        ).parse_args()
+    )
 
 
 if __name__ == "__main__":

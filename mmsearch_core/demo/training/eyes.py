@@ -1,8 +1,9 @@
-"""Teaches the vision tower of the tiny Qwen3-VL to tell looks apart before it learns to speak of them.
+"""Teaches the vision tower of the tiny Qwen3-VL to tell looks apart before it learns to speak of
+them.
 
-A vision tower alone sees ten pictures in the time that the whole model needs for one. Linear heads on what the text
-tower will read (the merged patches, and those of each deepstack level) name the attributes and are thrown away.
-``python -m mmsearch_core.demo.training.eyes --help``
+A vision tower alone sees ten pictures in the time that the whole model needs for one. Linear heads
+on what the text tower will read (the merged patches, and those of each deepstack level) name the
+attributes and are thrown away. ``python -m mmsearch_core.demo.training.eyes --help``
 """
 
 from __future__ import annotations
@@ -26,7 +27,8 @@ CELLS = (SIDE // PATCH // MERGE) ** 2  # merged patches a picture
 
 
 class Heads(nn.Module):
-    """One guess of every attribute from the merged patches by place, one from the mean of the deepstack levels."""
+    """One guess of every attribute from the merged patches by place, one from the mean of the
+    deepstack levels."""
 
     def __init__(self, width: int, levels: int) -> None:
         super().__init__()
@@ -45,18 +47,26 @@ class Heads(nn.Module):
 
 
 def patches(pictures: Tensor) -> Tensor:
-    """As Qwen's image processor cuts them: (pictures * patches, 3 * 2 * 16 * 16), blocks that merge side by side."""
+    """As Qwen's image processor cuts them: (pictures * patches, 3 * 2 * 16 * 16), blocks that merge
+    side by side."""
     count, cells = len(pictures), SIDE // PATCH // MERGE
     pixels = pictures.float().permute(0, 3, 1, 2) / 127.5 - 1
-    cut = pixels.reshape(count, 3, cells, MERGE, PATCH, cells, MERGE, PATCH).permute(0, 2, 5, 3, 6, 1, 4, 7)
-    twice = cut.unsqueeze(6).expand(-1, -1, -1, -1, -1, -1, 2, -1, -1)  # a picture is a film of two equal frames
+    cut = pixels.reshape(count, 3, cells, MERGE, PATCH, cells, MERGE, PATCH).permute(
+        0, 2, 5, 3, 6, 1, 4, 7
+    )
+    # a picture is a film of two equal frames
+    twice = cut.unsqueeze(6).expand(-1, -1, -1, -1, -1, -1, 2, -1, -1)
     return twice.reshape(count * CELLS * MERGE * MERGE, -1)
 
 
 def targets(data: Pool) -> Tensor:
     """The number of each picture's value, by attribute."""
-    numbers = {name: {value: place for place, value in enumerate(TERMS[name])} for name in ATTRIBUTES}
-    return torch.tensor([[numbers[name][getattr(look, name)] for name in ATTRIBUTES] for look in data.looks])
+    numbers = {
+        name: {value: place for place, value in enumerate(TERMS[name])} for name in ATTRIBUTES
+    }
+    return torch.tensor(
+        [[numbers[name][getattr(look, name)] for name in ATTRIBUTES] for look in data.looks]
+    )
 
 
 def look_at(visual: Any, pictures: Tensor) -> Any:
@@ -106,7 +116,9 @@ def train(args: argparse.Namespace) -> None:
         return loss, {"loss": float(loss.detach())}
 
     def keep() -> None:
-        torch.save({name: value.cpu() for name, value in visual.state_dict().items()}, args.out / "eyes.pt")
+        torch.save(
+            {name: value.cpu() for name, value in visual.state_dict().items()}, args.out / "eyes.pt"
+        )
         print(json.dumps({"held_out": right(visual, heads, test, device)}), flush=True)
 
     fit(model, step_of, keep, args)

@@ -1,4 +1,5 @@
-"""The loop that every training shares: AdamW, one cycle of the rate, a log, a checkpoint to continue from."""
+"""The loop that every training shares: AdamW, one cycle of the rate, a log, a checkpoint to
+continue from."""
 
 from __future__ import annotations
 
@@ -19,13 +20,19 @@ if TYPE_CHECKING:
 Step = Callable[[int, np.random.Generator], tuple["torch.Tensor", Mapping[str, float]]]
 
 
-def arguments(description: str | None, *, steps: int, batch: int, rate: float, every: int) -> argparse.ArgumentParser:
+def arguments(
+    description: str | None, *, steps: int, batch: int, rate: float, every: int
+) -> argparse.ArgumentParser:
     """The options that every training has."""
     parser = argparse.ArgumentParser(description=description)
-    parser.add_argument("--out", type=Path, required=True, help="folder of the checkpoint and the model")
+    parser.add_argument(
+        "--out", type=Path, required=True, help="folder of the checkpoint and the model"
+    )
     parser.add_argument("--steps", type=int, default=steps)
     parser.add_argument("--batch", type=int, default=batch)
-    parser.add_argument("--rate", type=float, default=rate, help="the highest learning rate of the cycle")
+    parser.add_argument(
+        "--rate", type=float, default=rate, help="the highest learning rate of the cycle"
+    )
     parser.add_argument("--every", type=int, default=every, help="steps between two checkpoints")
     parser.add_argument("--threads", type=int, default=os.cpu_count() or 1)
     parser.add_argument("--seed", type=int, default=7)
@@ -34,9 +41,13 @@ def arguments(description: str | None, *, steps: int, batch: int, rate: float, e
 
 def with_pictures(parser: argparse.ArgumentParser, *, pictures: int) -> argparse.ArgumentParser:
     """The options of a training that sees pictures."""
-    parser.add_argument("--data", type=Path, required=True, help="folder with Fashion-MNIST's idx files")
+    parser.add_argument(
+        "--data", type=Path, required=True, help="folder with Fashion-MNIST's idx files"
+    )
     parser.add_argument("--pictures", type=int, default=pictures)
-    parser.add_argument("--kept", type=Path, help="folder that keeps the drawn pictures for other runs")
+    parser.add_argument(
+        "--kept", type=Path, help="folder that keeps the drawn pictures for other runs"
+    )
     return parser
 
 
@@ -51,13 +62,23 @@ def begin(args: argparse.Namespace) -> torch.device:
 
 
 def fit(
-    model: torch.nn.Module, step_of: Step, keep: Callable[[], None], args: argparse.Namespace, *, decay: float = 0.05
+    model: torch.nn.Module,
+    step_of: Step,
+    keep: Callable[[], None],
+    args: argparse.Namespace,
+    *,
+    decay: float = 0.05,
 ) -> None:
-    """Train ``model``; ``keep`` saves what is shipped, at each checkpoint. A finished run returns at once."""
+    """Train ``model``; ``keep`` saves what is shipped, at each checkpoint. A finished run returns
+    at once."""
     import torch
 
-    optimizer = torch.optim.AdamW(model.parameters(), lr=args.rate, weight_decay=decay, betas=(0.9, 0.98))
-    schedule = torch.optim.lr_scheduler.OneCycleLR(optimizer, args.rate, total_steps=args.steps + 1, pct_start=0.05)
+    optimizer = torch.optim.AdamW(
+        model.parameters(), lr=args.rate, weight_decay=decay, betas=(0.9, 0.98)
+    )
+    schedule = torch.optim.lr_scheduler.OneCycleLR(
+        optimizer, args.rate, total_steps=args.steps + 1, pct_start=0.05
+    )
     parts: dict[str, Any] = {"model": model, "optimizer": optimizer, "schedule": schedule}
     checkpoint, first = args.out / "checkpoint.pt", 0
     if checkpoint.exists():
@@ -73,11 +94,16 @@ def fit(
         optimizer.step()
         schedule.step()
         optimizer.zero_grad(set_to_none=True)
-        shown |= {name: 0.95 * shown.get(name, value) + 0.05 * value for name, value in figures.items()}
+        shown |= {
+            name: 0.95 * shown.get(name, value) + 0.05 * value for name, value in figures.items()
+        }
         if (step + 1) % 25 == 0:
             a_step = (time.monotonic() - started) / (step + 1 - first)
             rounded = {name: round(value, 4) for name, value in shown.items()}
-            print(json.dumps({"step": step + 1, "seconds_a_step": round(a_step, 2), **rounded}), flush=True)
+            print(
+                json.dumps({"step": step + 1, "seconds_a_step": round(a_step, 2), **rounded}),
+                flush=True,
+            )
         if (step + 1) % args.every == 0 or step + 1 == args.steps:
             keep()
             made = {name: part.state_dict() for name, part in parts.items()} | {"step": step + 1}

@@ -1,4 +1,5 @@
-"""Pictures to learn from: photographs of the training split, drawn in random looks, a pool of them at a time."""
+"""Pictures to learn from: photographs of the training split, drawn in random looks, a pool of them
+at a time."""
 
 from __future__ import annotations
 
@@ -34,16 +35,24 @@ def photographs(folder: Path, split: str) -> tuple[npt.NDArray[np.uint8], npt.ND
     return images, labels
 
 
-def pool(folder: Path, split: str, count: int, *, seed: int, side: int = 96, kept: Path | None = None) -> Pool:
-    """``count`` pictures in looks drawn evenly; the same for the same arguments. With ``kept``, drawn once only."""
+def pool(
+    folder: Path, split: str, count: int, *, seed: int, side: int = 96, kept: Path | None = None
+) -> Pool:
+    """``count`` pictures in looks drawn evenly; the same for the same arguments. With ``kept``,
+    drawn once only."""
     file = kept / f"{split}-{count}-{seed}-{side}.npz" if kept else None
     if file and file.exists():
         saved = np.load(file)
-        return Pool(pictures=saved["pictures"], looks=[_look(*numbers) for numbers in saved["looks"]])
+        return Pool(
+            pictures=saved["pictures"], looks=[_look(*numbers) for numbers in saved["looks"]]
+        )
     images, labels = photographs(folder, split)
     rng = np.random.default_rng(seed)
     chosen = rng.integers(0, len(images), count)
-    jobs = [(images[place], int(labels[place]), seed * 1_000_003 + number, side) for number, place in enumerate(chosen)]
+    jobs = [
+        (images[place], int(labels[place]), seed * 1_000_003 + number, side)
+        for number, place in enumerate(chosen)
+    ]
     with multiprocessing.get_context("fork").Pool(2) as workers:
         made = workers.map(_draw, jobs, chunksize=100)
     pictures, looks = np.stack([picture for picture, _ in made]), [numbers for _, numbers in made]
@@ -58,9 +67,13 @@ def _draw(
     photo, label, seed, side = job
     rng = np.random.default_rng(seed)
     numbers = label, int(rng.integers(len(COLORS))), int(rng.integers(len(PATTERNS)))
-    picture = draw(photo, _look(*numbers), rng, size=DRAWN).resize((side, side), Image.Resampling.BICUBIC)
+    picture = draw(photo, _look(*numbers), rng, size=DRAWN).resize(
+        (side, side), Image.Resampling.BICUBIC
+    )
     return np.asarray(picture), numbers
 
 
 def _look(category: int, color: int, pattern: int) -> Look:
-    return Look(category=CATEGORIES[category].en, color=COLORS[color].en, pattern=PATTERNS[pattern].en)
+    return Look(
+        category=CATEGORIES[category].en, color=COLORS[color].en, pattern=PATTERNS[pattern].en
+    )

@@ -1,4 +1,5 @@
-"""Measures the shipped models on held-out photographs: ``python -m mmsearch_core.demo.training.quality``."""
+"""Measures the shipped models on held-out photographs: ``python -m
+mmsearch_core.demo.training.quality``."""
 
 from __future__ import annotations
 
@@ -35,7 +36,8 @@ Picture = tuple[bytes, Look]  # a JPEG and what it shows
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Figure:
-    """A share between 0 and 1, what it should be, and on how many held-out items it was measured."""
+    """A share between 0 and 1, what it should be, and on how many held-out items it was
+    measured."""
 
     name: str
     value: float
@@ -49,21 +51,30 @@ def held_out(seed: int) -> list[Picture]:
     for look in every_look():
         band = [category.en for category in CATEGORIES].index(look.category)
         out = io.BytesIO()
-        draw(garments()[band, rng.integers(garments().shape[1])], look, rng).save(out, "JPEG", quality=90)
+        draw(garments()[band, rng.integers(garments().shape[1])], look, rng).save(
+            out, "JPEG", quality=90
+        )
         made.append((out.getvalue(), look))
     return made
 
 
-def describing(vlm: TransformersVLM, pictures: list[Picture]) -> tuple[list[Figure], list[Description | None]]:
-    """How often each attribute is right; and the descriptions, for judging with them. An unusable answer is wrong."""
+def describing(
+    vlm: TransformersVLM, pictures: list[Picture]
+) -> tuple[list[Figure], list[Description | None]]:
+    """How often each attribute is right; and the descriptions, for judging with them. An unusable
+    answer is wrong."""
     prompt = load("describe")
     said: list[Description | None] = []
     for start in range(0, len(pictures), BATCH):
         batch = pictures[start : start + BATCH]
         questions = [
-            Question(system=prompt.system, text=prompt.text(), picture=p, schema=prompt.answer) for p, _ in batch
+            Question(system=prompt.system, text=prompt.text(), picture=p, schema=prompt.answer)
+            for p, _ in batch
         ]
-        said += [None if isinstance(answer, BadRecord) else _usable(answer) for answer in vlm.answer(questions)]
+        said += [
+            None if isinstance(answer, BadRecord) else _usable(answer)
+            for answer in vlm.answer(questions)
+        ]
     targets = {"category": 0.80, "color": 0.95, "pattern": 0.90}
     figures = []
     for name in ATTRIBUTES:
@@ -85,11 +96,17 @@ def standardizing(vlm: TransformersVLM, seed: int) -> Iterator[Figure]:
         for start in range(0, len(texts), BATCH):
             batch = texts[start : start + BATCH]
             questions = [
-                Question(system=prompt.system, text=prompt.text(query=text), schema=prompt.answer) for text in batch
+                Question(system=prompt.system, text=prompt.text(query=text), schema=prompt.answer)
+                for text in batch
             ]
-            for answer, text, wish in zip(vlm.answer(questions), batch, wishes[start:], strict=False):
+            for answer, text, wish in zip(
+                vlm.answer(questions), batch, wishes[start:], strict=False
+            ):
                 query = PopularQuery(query_key=QueryKey(""), text=text, locale=locale, weight=0)
-                right.append(not isinstance(answer, BadRecord) and _constraints(answer, query) == wish.constraints)
+                right.append(
+                    not isinstance(answer, BadRecord)
+                    and _constraints(answer, query) == wish.constraints
+                )
         yield _figure(f"standardize_{locale}", right, 0.95)
 
 
@@ -101,13 +118,18 @@ def judging(
     *,
     exchanged: bool = False,
 ) -> Figure:
-    """Every other query fits; the rest miss by one attribute. The model's own description is in the prompt.
+    """Every other query fits; the rest miss by one attribute. The model's own description is in the
+    prompt.
 
-    With ``exchanged`` each picture gets the query that was made for another one, which leaves nothing to know.
+    With ``exchanged`` each picture gets the query that was made for another one, which leaves
+    nothing to know.
     """
     prompt, rng = load("judge"), np.random.default_rng(seed)
     fits = [number % 2 == 0 for number in range(len(pictures))]
-    wishes = [wish_that(look, rng, fits=fit, progress=1.0) for (_, look), fit in zip(pictures, fits, strict=True)]
+    wishes = [
+        wish_that(look, rng, fits=fit, progress=1.0)
+        for (_, look), fit in zip(pictures, fits, strict=True)
+    ]
     queries = [standardize("", wish.constraints).judged_text for wish in wishes]
     if exchanged:
         queries = [queries[place] for place in rng.permutation(len(queries))]
@@ -129,7 +151,9 @@ def judging(
     return _figure("judge", right, 0.85)
 
 
-def finding(embed: Callable[[list[str | bytes]], np.ndarray], items: list[str | bytes], texts: list[str]) -> float:
+def finding(
+    embed: Callable[[list[str | bytes]], np.ndarray], items: list[str | bytes], texts: list[str]
+) -> float:
     """Recall@10: how often the item that a text means is among the ten nearest."""
     scores = embed(list(texts)) @ embed(items).T
     best = np.argsort(-scores, axis=1)[:, :10]
@@ -140,7 +164,9 @@ def embedded(embedder: OpenClipEmbedder | SbertEmbedder, items: list[str | bytes
     """Vectors, shape (n, dimension), of all items."""
     vectors: list[np.ndarray] = []
     for start in range(0, len(items), BATCH):
-        vectors += [v for v in embedder.embed(items[start : start + BATCH]) if not isinstance(v, BadRecord)]
+        vectors += [
+            v for v in embedder.embed(items[start : start + BATCH]) if not isinstance(v, BadRecord)
+        ]
     return np.stack(vectors)
 
 
@@ -157,35 +183,64 @@ def retrieving(models: Models, pictures: list[Picture]) -> list[Figure]:
     said = {locale: [caption(look)[locale] for _, look in pictures] for locale in ("en", "zh")}
     figures = []
     for locale, texts in said.items():
-        recall = finding(lambda items: embedded(clip, items), [picture for picture, _ in pictures], texts)
-        figures.append(Figure(name=f"clip_recall_at_10_{locale}", value=recall, target=0.60, held_out=len(texts)))
+        recall = finding(
+            lambda items: embedded(clip, items), [picture for picture, _ in pictures], texts
+        )
+        figures.append(
+            Figure(
+                name=f"clip_recall_at_10_{locale}", value=recall, target=0.60, held_out=len(texts)
+            )
+        )
     recall = finding(lambda items: embedded(sbert, items), list(said["en"]), said["zh"])
-    return [*figures, Figure(name="sbert_recall_at_10_zh_to_en", value=recall, target=0.90, held_out=len(pictures))]
+    return [
+        *figures,
+        Figure(
+            name="sbert_recall_at_10_zh_to_en", value=recall, target=0.90, held_out=len(pictures)
+        ),
+    ]
 
 
 def changed_prompts(card: str) -> list[str]:
     """The prompts that are not those the card says its models were trained on."""
     trained = dict(re.findall(r"\| `(\w+)\.yaml` \| `([0-9a-f]{64})` \|", card))
-    return [name for name in ("describe", "standardize", "judge") if trained.get(name) != load(name).digest]
+    return [
+        name
+        for name in ("describe", "standardize", "judge")
+        if trained.get(name) != load(name).digest
+    ]
 
 
 def main() -> None:
     """Print the figures and write ``build/quality.json``."""
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--models", type=Path, default=MODELS, help="folder of qwen3vl, clip and sbert")
+    parser.add_argument(
+        "--models", type=Path, default=MODELS, help="folder of qwen3vl, clip and sbert"
+    )
     parser.add_argument("--only", choices=["vlm", "embedders"])
     parser.add_argument("--seed", type=int, default=11)
     args = parser.parse_args()
     if args.models == MODELS and (changed := changed_prompts((MODELS / "README.md").read_text())):
-        sys.exit(f"The prompts {', '.join(changed)} are not those that the models were trained on: train them again.")
+        sys.exit(
+            f"The prompts {', '.join(changed)} are not those that the models were trained on: train"
+            " them again."
+        )
     folder, pictures = args.models, held_out(args.seed)
-    models = Models(vlm=str(folder / "qwen3vl"), clip=f"local-dir:{folder / 'clip'}", sbert=str(folder / "sbert"))
+    models = Models(
+        vlm=str(folder / "qwen3vl"),
+        clip=f"local-dir:{folder / 'clip'}",
+        sbert=str(folder / "sbert"),
+    )
     figures = [] if args.only == "embedders" else speaking(models, pictures, args.seed)
     figures += [] if args.only == "vlm" else retrieving(models, pictures)
     for figure in figures:
-        print(f"{figure.name:32} {figure.value:6.1%}   target {figure.target:4.0%}   of {figure.held_out}")
+        print(
+            f"{figure.name:32} {figure.value:6.1%}   target {figure.target:4.0%}   of"
+            f" {figure.held_out}"
+        )
     Path("build").mkdir(exist_ok=True)
-    Path("build/quality.json").write_text(json.dumps([asdict(figure) for figure in figures], indent=1))
+    Path("build/quality.json").write_text(
+        json.dumps([asdict(figure) for figure in figures], indent=1)
+    )
 
 
 def _usable(answer: str) -> Description | None:

@@ -1,4 +1,5 @@
-"""Trains the tiny bilingual sentence model: ``python -m mmsearch_core.demo.training.sbert --help``."""
+"""Trains the tiny bilingual sentence model: ``python -m mmsearch_core.demo.training.sbert
+--help``."""
 
 from __future__ import annotations
 
@@ -41,11 +42,16 @@ def query(look: Look, rng: np.random.Generator) -> str:
     wish = wish_for(look, rng)
     if rng.random() < 0.3 or any(constraint.exclude for constraint in wish.constraints):
         return caption(look)[locale]
-    return typed(wish, locale, rng) if rng.random() < 0.5 else standardize("", wish.constraints).wording[locale]
+    return (
+        typed(wish, locale, rng)
+        if rng.random() < 0.5
+        else standardize("", wish.constraints).wording[locale]
+    )
 
 
 def train(args: argparse.Namespace) -> None:
-    """Queries against passages, every other passage of the batch that shows another look being a negative."""
+    """Queries against passages, every other passage of the batch that shows another look being a
+    negative."""
     from sentence_transformers import SentenceTransformer
     from sentence_transformers.sentence_transformer.modules import Normalize, Pooling, Transformer
     from sentence_transformers.util import batch_to_device
@@ -64,7 +70,9 @@ def train(args: argparse.Namespace) -> None:
     )
     BertModel(config).save_pretrained(base)
     words = Transformer(str(base), max_seq_length=128)
-    model = SentenceTransformer(modules=[words, Pooling(160, pooling_mode="mean"), Normalize()], device=str(device))
+    model = SentenceTransformer(
+        modules=[words, Pooling(160, pooling_mode="mean"), Normalize()], device=str(device)
+    )
     looks = every_look()
     model.train()
 
@@ -72,15 +80,21 @@ def train(args: argparse.Namespace) -> None:
         batch = [looks[place] for place in rng.choice(len(looks), args.batch, replace=False)]
         asked, found = (vectors([make(look, rng) for look in batch]) for make in (query, passage))
         truth = torch.arange(args.batch, device=device)
-        loss = cross_entropy(20 * asked @ found.T, truth) + 0.5 * cross_entropy(20 * found @ asked.T, truth)
+        loss = cross_entropy(20 * asked @ found.T, truth) + 0.5 * cross_entropy(
+            20 * found @ asked.T, truth
+        )
         return loss, {"loss": float(loss.detach())}
 
     def vectors(texts: list[str]) -> torch.Tensor:
-        embedded: torch.Tensor = model(batch_to_device(model.preprocess(texts), device))["sentence_embedding"]
+        embedded: torch.Tensor = model(batch_to_device(model.preprocess(texts), device))[
+            "sentence_embedding"
+        ]
         return embedded
 
     def keep() -> None:
-        model.save_pretrained(str(args.out / "model"), safe_serialization=True, create_model_card=False)
+        model.save_pretrained(
+            str(args.out / "model"), safe_serialization=True, create_model_card=False
+        )
 
     fit(model, step_of, keep, args, decay=0.01)
 

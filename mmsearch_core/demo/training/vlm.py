@@ -1,4 +1,5 @@
-"""Trains the tiny Qwen3-VL on the three production prompts: ``python -m mmsearch_core.demo.training.vlm --help``."""
+"""Trains the tiny Qwen3-VL on the three production prompts: ``python -m
+mmsearch_core.demo.training.vlm --help``."""
 
 from __future__ import annotations
 
@@ -27,7 +28,13 @@ from mmsearch_core.prompts import load
 
 Sample = tuple[int | None, str, str, str]  # number of the picture, system, question, answer
 
-CONFUSED = {"t-shirt": "shirt", "shirt": "pullover", "pullover": "coat", "coat": "pullover", "dress": "coat"}
+CONFUSED = {
+    "t-shirt": "shirt",
+    "shirt": "pullover",
+    "pullover": "coat",
+    "coat": "pullover",
+    "dress": "coat",
+}
 
 
 def describe_sample(place: int, look: Look, _: np.random.Generator, __: float) -> Sample:
@@ -41,7 +48,12 @@ def standardize_sample(_: int, look: Look, rng: np.random.Generator, __: float) 
     prompt = load("standardize")
     wish, locale = wish_for(look, rng), str(rng.choice(["en", "zh"]))
     text = typed(wish, locale, rng)
-    return None, prompt.system, prompt.text(query=text), standardize_answer(standardize(text, wish.constraints))
+    return (
+        None,
+        prompt.system,
+        prompt.text(query=text),
+        standardize_answer(standardize(text, wish.constraints)),
+    )
 
 
 def judge_sample(place: int, look: Look, rng: np.random.Generator, progress: float) -> Sample:
@@ -51,7 +63,9 @@ def judge_sample(place: int, look: Look, rng: np.random.Generator, progress: flo
     """
     prompt = load("judge")
     seen, fits = look, bool(rng.random() < 0.5)
-    if rng.random() < 0.06 and look.category in CONFUSED:  # a description that errs, as real ones do
+    if (
+        rng.random() < 0.06 and look.category in CONFUSED
+    ):  # a description that errs, as real ones do
         seen = Look(category=CONFUSED[look.category], color=look.color, pattern=look.pattern)
     wish = wish_that(look, rng, fits=fits, progress=progress)
     query = standardize("", wish.constraints)
@@ -73,7 +87,8 @@ def unlike(look: Look, rng: np.random.Generator, progress: float) -> Look:
     names = list(TERMS)
     changed = names if rng.random() > 2 * progress else [str(rng.choice(names))]
     others = {
-        name: str(rng.choice([value for value in TERMS[name] if value != getattr(look, name)])) for name in changed
+        name: str(rng.choice([value for value in TERMS[name] if value != getattr(look, name)]))
+        for name in changed
     }
     return Look(**{**look.attributes(), **others})
 
@@ -110,42 +125,69 @@ class Batches:
         inputs["mm_token_type_ids"] = (ids == image_id).int()
         places = [place for place, *_ in samples if place is not None]
         if places:
-            seen = self._processor.image_processor(images=[self._data.pictures[p] for p in places], return_tensors="pt")
-            inputs |= {"pixel_values": seen["pixel_values"], "image_grid_thw": seen["image_grid_thw"]}
+            seen = self._processor.image_processor(
+                images=[self._data.pictures[p] for p in places], return_tensors="pt"
+            )
+            inputs |= {
+                "pixel_values": seen["pixel_values"],
+                "image_grid_thw": seen["image_grid_thw"],
+            }
         return inputs
 
     def _encode(self, sample: Sample) -> tuple[list[int], list[int]]:
         place, system, text, answer = sample
-        image = f"<|vision_start|>{'<|image_pad|>' * self._pads}<|vision_end|>" if place is not None else ""
-        question = f"<|im_start|>system\n{system}<|im_end|>\n<|im_start|>user\n{image}{text}<|im_end|>\n"
+        image = (
+            f"<|vision_start|>{'<|image_pad|>' * self._pads}<|vision_end|>"
+            if place is not None
+            else ""
+        )
+        question = (
+            f"<|im_start|>system\n{system}<|im_end|>\n<|im_start|>user\n{image}{text}<|im_end|>\n"
+        )
         question += "<|im_start|>assistant\n"
         encode = self._processor.tokenizer.encode
-        return encode(question, add_special_tokens=False), encode(answer + "<|im_end|>", add_special_tokens=False)
+        return encode(question, add_special_tokens=False), encode(
+            answer + "<|im_end|>", add_special_tokens=False
+        )
 
 
 def corpus(seed: int) -> list[str]:
     """Text to learn tokens from: every prompt and many answers."""
     rng = np.random.default_rng(seed)
     looks = every_look()
-    samples = [make(0, looks[number % 400], rng, 1.0) for make in TASKS.values() for number in range(1200)]
-    return [text for _, *texts in samples for text in texts] + ["system\n", "user\n", "assistant\n"] * 1200
+    samples = [
+        make(0, looks[number % 400], rng, 1.0) for make in TASKS.values() for number in range(1200)
+    ]
+    return [text for _, *texts in samples for text in texts] + [
+        "system\n",
+        "user\n",
+        "assistant\n",
+    ] * 1200
 
 
 def shares(*, words: bool) -> list[float]:
-    """How often each task is trained; without pictures, judging most, which takes longest to learn."""
+    """How often each task is trained; without pictures, judging most, which takes longest to
+    learn."""
     return [0.0, 0.25, 0.75] if words else [0.6, 0.15, 0.25]
 
 
-def draw(data: Pool, rng: np.random.Generator, progress: float, args: argparse.Namespace) -> tuple[str, list[Sample]]:
-    """A task and samples of it; a run that starts from another's weights begins with hard negatives."""
+def draw(
+    data: Pool, rng: np.random.Generator, progress: float, args: argparse.Namespace
+) -> tuple[str, list[Sample]]:
+    """A task and samples of it; a run that starts from another's weights begins with hard
+    negatives."""
     task = str(rng.choice(list(TASKS), p=shares(words=args.words)))
     places = [int(place) for place in rng.integers(0, len(data.looks), args.batch)]
-    samples = [TASKS[task](place, data.looks[place], rng, 1.0 if args.start else progress) for place in places]
+    samples = [
+        TASKS[task](place, data.looks[place], rng, 1.0 if args.start else progress)
+        for place in places
+    ]
     return task, [(None, *texts) for _, *texts in samples] if args.words else samples  # type: ignore[misc]
 
 
 def right(logits: torch.Tensor, labels: torch.Tensor) -> float:
-    """The share of rows whose first answered token is the likeliest; logits (n, width, tokens), labels (n, width)."""
+    """The share of rows whose first answered token is the likeliest; logits (n, width, tokens),
+    labels (n, width)."""
     first = (labels != -100).int().argmax(1)
     rows = torch.arange(len(labels), device=labels.device)
     return float((logits[rows, first - 1].argmax(-1) == labels[rows, first]).float().mean())
@@ -162,12 +204,15 @@ def made_processor(args: argparse.Namespace) -> Any:
 
 
 def train(args: argparse.Namespace) -> None:
-    """Answers to the three prompts, token by token; keeps a folder that loads like any checkpoint."""
+    """Answers to the three prompts, token by token; keeps a folder that loads like any
+    checkpoint."""
     device = begin(args)
     processor = made_processor(args)
     model = make_model(processor.tokenizer)
     if args.start:
-        model.load_state_dict(torch.load(args.start, weights_only=True, map_location="cpu")["model"])
+        model.load_state_dict(
+            torch.load(args.start, weights_only=True, map_location="cpu")["model"]
+        )
     if args.eyes:
         model.model.visual.load_state_dict(torch.load(args.eyes, weights_only=True))
     model.to(device)
@@ -188,10 +233,16 @@ def train(args: argparse.Namespace) -> None:
 
 def main() -> None:
     """The command line."""
-    parser = with_pictures(arguments(__doc__, steps=1400, batch=48, rate=1.2e-3, every=100), pictures=20_000)
+    parser = with_pictures(
+        arguments(__doc__, steps=1400, batch=48, rate=1.2e-3, every=100), pictures=20_000
+    )
     parser.add_argument("--eyes", type=Path, help="vision tower to begin with (eyes.pt)")
     parser.add_argument("--start", type=Path, help="checkpoint of another run to begin with")
-    parser.add_argument("--words", action="store_true", help="the text tower alone: the tasks without their pictures")
+    parser.add_argument(
+        "--words",
+        action="store_true",
+        help="the text tower alone: the tasks without their pictures",
+    )
     train(parser.parse_args())
 
 

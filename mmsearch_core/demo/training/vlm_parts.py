@@ -1,4 +1,5 @@
-"""The parts of the tiny Qwen3-VL: its tokenizer, processor and configuration, made to be loaded like any checkpoint."""
+"""The parts of the tiny Qwen3-VL: its tokenizer, processor and configuration, made to be loaded
+like any checkpoint."""
 
 from __future__ import annotations
 
@@ -20,16 +21,17 @@ SPECIAL = (
     "<|video_pad|>",
 )
 TEMPLATE = (
-    "{% for message in messages %}<|im_start|>{{ message.role }}\n"
-    "{% if message.content is string %}{{ message.content }}{% else %}{% for part in message.content %}"
-    "{% if part.type == 'image' %}<|vision_start|><|image_pad|><|vision_end|>"
-    "{% elif part.type == 'video' %}<|vision_start|><|video_pad|><|vision_end|>"
-    "{% elif part.type == 'text' %}{{ part.text }}{% endif %}{% endfor %}{% endif %}<|im_end|>\n"
-    "{% endfor %}{% if add_generation_prompt %}<|im_start|>assistant\n{% endif %}"
+    "{% for message in messages %}<|im_start|>{{ message.role }}\n{% if message.content is string"
+    " %}{{ message.content }}{% else %}{% for part in message.content %}{% if part.type == 'image'"
+    " %}<|vision_start|><|image_pad|><|vision_end|>{% elif part.type == 'video'"
+    " %}<|vision_start|><|video_pad|><|vision_end|>{% elif part.type == 'text' %}{{ part.text }}{%"
+    " endif %}{% endfor %}{% endif %}<|im_end|>\n{% endfor %}{% if add_generation_prompt"
+    " %}<|im_start|>assistant\n{% endif %}"
 )
 
 
-# What is always written the same way becomes one token each: a third of the tokens, a third of the time
+# What is always written the same way becomes one token each: a third of the tokens, a third of the
+# time
 SCAFFOLD = (
     '{"attributes": {"category": "',
     '", "color": "',
@@ -59,12 +61,15 @@ SCAFFOLD = (
 def fixed_texts() -> list[str]:
     """The parts of prompts and answers that never change, longest first."""
     prompts = [load(name) for name in ("describe", "standardize", "judge")]
-    parts = [part for prompt in prompts for part in (prompt.system, *re.split(r"\$\w+", prompt.user))]
+    parts = [
+        part for prompt in prompts for part in (prompt.system, *re.split(r"\$\w+", prompt.user))
+    ]
     return sorted({*SCAFFOLD, *(part for part in parts if len(part) > 2)}, key=len, reverse=True)
 
 
 def train_tokenizer(texts: Iterable[str], size: int = 3000) -> Any:
-    """A byte-level BPE whose merges stay inside a fixed text, a word, a Chinese character, or a run of punctuation."""
+    """A byte-level BPE whose merges stay inside a fixed text, a word, a Chinese character, or a run
+    of punctuation."""
     from tokenizers import Regex, Tokenizer, decoders, models, pre_tokenizers, trainers
     from transformers import PreTrainedTokenizerFast
 
@@ -115,7 +120,12 @@ def make_model(tokenizer: Any) -> Any:
     from transformers import Qwen3VLConfig, Qwen3VLForConditionalGeneration
 
     ids = {token: tokenizer.convert_tokens_to_ids(token) for token in SPECIAL}
-    rope = {"rope_type": "default", "rope_theta": 10_000.0, "mrope_section": [8, 4, 4], "mrope_interleaved": True}
+    rope = {
+        "rope_type": "default",
+        "rope_theta": 10_000.0,
+        "mrope_section": [8, 4, 4],
+        "mrope_interleaved": True,
+    }
     config = Qwen3VLConfig(
         text_config={
             "vocab_size": -(-len(tokenizer) // 64) * 64,

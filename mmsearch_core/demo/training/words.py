@@ -45,4 +45,6 @@ def _texts(seed: int) -> list[str]:
     rng = np.random.default_rng(seed)
     looks = every_look() * 10
     said = [text for look in looks for text in caption(look).values()]
-    return said + [typed(wish_for(look, rng), locale, rng) for look in looks for locale in ("en", "zh")]
+    return said + [
+        typed(wish_for(look, rng), locale, rng) for look in looks for locale in ("en", "zh")
+    ]

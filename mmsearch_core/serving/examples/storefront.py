@@ -23,7 +23,9 @@ from urllib.parse import quote
 from urllib.request import urlopen
 
 # the same white space as in storefront.mjs; \s of another language is another set
-SPACES = re.compile(r"[\u0009-\u000d\u001c-\u0020\u0085\u00a0\u1680\u2000-\u200a\u2028\u2029\u202f\u205f\u3000\ufeff]+")
+SPACES = re.compile(
+    r"[\u0009-\u000d\u001c-\u0020\u0085\u00a0\u1680\u2000-\u200a\u2028\u2029\u202f\u205f\u3000\ufeff]+"
+)
 
 FILES = 64  # bucket files that stay in memory
 ABSENT = (403, 404)  # S3 says 403 of what is not there to whoever may not list the bucket
@@ -124,7 +126,7 @@ class Storefront:
     def _json(self, key: str) -> Any:
         """The content of an object, or None where there is none."""
         try:
-            with urlopen(self._address + quote(key), timeout=self._timeout) as answer:  # noqa: S310 - the shop's own
+            with urlopen(self._address + quote(key), timeout=self._timeout) as answer:  # noqa: S310 the shop's own address
                 return json.load(answer)
         except HTTPError as error:
             if error.code in ABSENT:

@@ -1,5 +1,5 @@
-"""The version of the tables is kept by Alembic, no more in a table of ours. Nothing looks assets up by key, and an
-index that is not read costs every write."""
+"""The version of the tables is kept by Alembic, no more in a table of ours. Nothing looks assets up
+by key, and an index that is not read costs every write."""
 
 from alembic import op
 
