@@ -10,24 +10,25 @@ from typing import Annotated, Any
 import structlog
 import typer
 
-from mmsearch_core.adapters.sql_ledger import SqlLedger
+from mmsearch_core.adapters.ledger.sql_ledger import SqlLedger
 from mmsearch_core.catalog.feed import add_to_feed
 from mmsearch_core.console import complain, say, show_figures, show_hits, show_json
 from mmsearch_core.errors import BadSettings, MMSearchError, StageMissing, TryLater
-from mmsearch_core.pages.run_page import latest, page_key
+from mmsearch_core.layout import page_key
+from mmsearch_core.pages.run.page import latest
 from mmsearch_core.records.query import StandardQuery, query_key
 from mmsearch_core.records.ranking import Candidate
 from mmsearch_core.safe_text import redacted
+from mmsearch_core.search.ask import Asked, standardized
+from mmsearch_core.search.legs import retrieve
 from mmsearch_core.serving.generation import read_current
 from mmsearch_core.serving.results import Results
 from mmsearch_core.settings import load_settings
-from mmsearch_core.stages import evaluate as evaluation
-from mmsearch_core.stages import rollback as going_back
-from mmsearch_core.stages.asked import Asked, standardized
-from mmsearch_core.stages.judged_queries import read_judged
-from mmsearch_core.stages.retrieve import retrieve
-from mmsearch_core.stages.switch import hindrance
-from mmsearch_core.targets import check_present, lacks
+from mmsearch_core.shards.targets import check_present, lacks
+from mmsearch_core.stages.index.switch import hindrance
+from mmsearch_core.stages.search import evaluate as evaluation
+from mmsearch_core.stages.search import rollback as going_back
+from mmsearch_core.stages.search.judged_queries import read_judged
 from mmsearch_core.wiring import Runtime
 
 app = typer.Typer(no_args_is_help=True, add_completion=False, pretty_exceptions_enable=False)

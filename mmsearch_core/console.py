@@ -10,7 +10,7 @@ from rich.table import Table
 from rich.text import Text
 
 from mmsearch_core.safe_text import printable, to_json_text
-from mmsearch_core.stages.evaluate import METRICS
+from mmsearch_core.stages.search.evaluate import METRICS
 
 
 def say(sentence: str) -> None:

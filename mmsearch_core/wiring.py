@@ -7,7 +7,7 @@ from functools import cached_property, partial
 from typing import Any
 from urllib.parse import urlsplit
 
-from mmsearch_core import targets
+from mmsearch_core.adapters.ledger.sql_ledger import SqlLedger
 from mmsearch_core.adapters.milvus_index import MilvusIndex
 from mmsearch_core.adapters.object_memo import ObjectMemo
 from mmsearch_core.adapters.open_clip_embedder import OpenClipEmbedder
@@ -15,39 +15,29 @@ from mmsearch_core.adapters.pillow_decoder import PillowDecoder
 from mmsearch_core.adapters.redone_memo import RedoneMemo
 from mmsearch_core.adapters.s3_store import S3Store
 from mmsearch_core.adapters.sbert_embedder import SbertEmbedder
-from mmsearch_core.adapters.sql_ledger import SqlLedger
 from mmsearch_core.adapters.sqs_feed import SqsFeed
 from mmsearch_core.adapters.transformers_vlm import TransformersVLM
-from mmsearch_core.catalog.manifest import Manifest, manifest_key
+from mmsearch_core.catalog.manifest import Manifest
 from mmsearch_core.codec import from_json
 from mmsearch_core.errors import ModelMismatch, StageMissing
-from mmsearch_core.ports import (
-    ChangeFeed,
-    Decoder,
-    Embedder,
-    Ledger,
-    Memo,
-    ObjectStore,
-    Stores,
-    VectorIndex,
-    VisionLanguageModel,
-)
+from mmsearch_core.layout import manifest_key
+from mmsearch_core.ports.index import VectorIndex
+from mmsearch_core.ports.ledger import Ledger
+from mmsearch_core.ports.media import Decoder
+from mmsearch_core.ports.models import Embedder, VisionLanguageModel
+from mmsearch_core.ports.stores import ChangeFeed, Memo, ObjectStore
+from mmsearch_core.ports.truth import Stores
 from mmsearch_core.records.ids import RecipeId, TargetId, digest
-from mmsearch_core.records.run import Recipe, Target
+from mmsearch_core.records.recipe import Recipe
+from mmsearch_core.records.target import Target
 from mmsearch_core.safe_text import redacted
+from mmsearch_core.search.ask import Line
+from mmsearch_core.search.legs import Legs
 from mmsearch_core.settings import Settings
-from mmsearch_core.shards import Stage
-from mmsearch_core.stages import (
-    decode,
-    describe,
-    embed_image,
-    embed_text,
-    judge,
-    retrieve,
-    standardize,
-    upsert,
-)
-from mmsearch_core.stages.asked import Line
+from mmsearch_core.shards import targets
+from mmsearch_core.shards.stage import Stage
+from mmsearch_core.stages.index import decode, describe, embed_image, embed_text, upsert
+from mmsearch_core.stages.search import judge, retrieve, standardize
 
 
 class Runtime:
@@ -243,9 +233,9 @@ class Runtime:
         other = self.with_models(self.settings.beside.models)
         return other if other.index_recipes != self.index_recipes else None
 
-    def legs(self) -> retrieve.Legs:
+    def legs(self) -> Legs:
         """The legs of retrieval."""
-        return retrieve.Legs(self.index, self.clip, self.sbert)
+        return Legs(self.index, self.clip, self.sbert)
 
     def line(self, target: Target | None = None) -> Line:
         """The search line over the live target, or over this one of today's recipes."""

@@ -15,14 +15,15 @@ from urllib.parse import urlsplit
 import structlog
 from pydantic import BaseModel, SecretStr
 
-from mmsearch_core import task_errors
-from mmsearch_core.catalog.manifest import manifest_key
 from mmsearch_core.codec import to_json
 from mmsearch_core.errors import MMSearchError, TryLater
-from mmsearch_core.ports import ObjectStore
+from mmsearch_core.layout import manifest_key, plan_key
+from mmsearch_core.ports.stores import ObjectStore
 from mmsearch_core.safe_text import printable, to_json_text
 from mmsearch_core.settings import load_settings
-from mmsearch_core.shards import Shard, plan_key, run_stage
+from mmsearch_core.shards import task_errors
+from mmsearch_core.shards.loop import run_stage
+from mmsearch_core.shards.shard import Shard
 from mmsearch_core.wiring import Runtime
 
 DONE, BUG, TRY_LATER, STOP = 0, 1, 75, 78  # 75 and 78 as in sysexits.h: EX_TEMPFAIL, EX_CONFIG

@@ -6,9 +6,9 @@ import sys
 import time
 from collections.abc import Callable, Iterator
 
-from mmsearch_core.ports import ChangeFeed, ObjectStore
+from mmsearch_core.ports.stores import ChangeFeed, ObjectStore
 from mmsearch_core.settings import Queue, load_settings
-from mmsearch_core.stages.drain import DRAINED
+from mmsearch_core.stages.hints.drain import DRAINED
 from mmsearch_core.wiring import Runtime
 from tasks._command import attempt, configure_logs
 

@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from mmsearch_core.stages import await_index
+from mmsearch_core.stages.search import await_index
 from mmsearch_core.wiring import Runtime
 from tasks._command import command
 

@@ -3,7 +3,7 @@
 from typing import Any
 
 from mmsearch_core.records.ids import BatchId
-from mmsearch_core.stages import close
+from mmsearch_core.stages.index import close
 from mmsearch_core.wiring import Runtime
 from tasks._command import command
 

@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from mmsearch_core.stages import drain
+from mmsearch_core.stages.hints import drain
 from mmsearch_core.wiring import Runtime
 from tasks._command import command
 

@@ -3,8 +3,8 @@
 from pathlib import Path
 from typing import Any
 
-from mmsearch_core.stages import evaluate
-from mmsearch_core.stages.judged_queries import read_judged
+from mmsearch_core.stages.search import evaluate
+from mmsearch_core.stages.search.judged_queries import read_judged
 from mmsearch_core.wiring import Runtime
 from tasks._command import command
 

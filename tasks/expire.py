@@ -2,8 +2,8 @@
 
 from typing import Any
 
-from mmsearch_core.stages import expire
-from mmsearch_core.stages.housekeeping import read_request
+from mmsearch_core.stages.upkeep import expire
+from mmsearch_core.stages.upkeep.housekeeping import read_request
 from mmsearch_core.wiring import Runtime
 from tasks._command import command
 

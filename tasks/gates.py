@@ -4,7 +4,7 @@ person."""
 from typing import Any
 
 from mmsearch_core.records.ids import BatchId
-from mmsearch_core.stages import gates
+from mmsearch_core.stages.search import gates
 from mmsearch_core.wiring import Runtime
 from tasks._command import command
 

@@ -3,7 +3,7 @@
 from typing import Any
 
 from mmsearch_core.catalog.selection import read_selection
-from mmsearch_core.stages import select
+from mmsearch_core.stages.hints import select
 from mmsearch_core.wiring import Runtime
 from tasks._command import command
 

@@ -13,7 +13,7 @@ from urllib.parse import quote_plus
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from mmsearch_core.ports import ObjectStore
+from mmsearch_core.ports.stores import ObjectStore
 
 CSV_FIELDS = (
     "Bucket",

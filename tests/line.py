@@ -8,10 +8,10 @@ from typing import Any
 
 from PIL import Image
 
-from mmsearch_core.ports import Ledger
+from mmsearch_core.ports.ledger import Ledger
 from mmsearch_core.records.asset import Product
 from mmsearch_core.settings import Settings
-from mmsearch_core.shards import run_stage
+from mmsearch_core.shards.loop import run_stage
 from mmsearch_core.testing.fake_models import (
     COLORS,
     FakeDecoder,

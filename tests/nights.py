@@ -4,13 +4,8 @@ import json
 from collections.abc import Callable, Sequence
 from typing import Any
 
-from mmsearch_core.serving.generation import (
-    CURRENT,
-    generation_key,
-    products_key,
-    read_current,
-    read_generation,
-)
+from mmsearch_core.layout import CURRENT, generation_key, products_key
+from mmsearch_core.serving.generation import read_current, read_generation
 from mmsearch_core.serving.results import Results
 from mmsearch_core.testing.fake_models import COLORS
 from mmsearch_core.wiring import Runtime

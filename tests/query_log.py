@@ -9,8 +9,8 @@ from tempfile import TemporaryDirectory
 from mmsearch_core.catalog.query_log import fetch_sums
 from mmsearch_core.records.query import QueryEvent
 from mmsearch_core.settings import QueryLog
-from mmsearch_core.stages.mine import mined
-from mmsearch_core.stages.popular import Popular
+from mmsearch_core.stages.search.mine import mined
+from mmsearch_core.stages.search.popular import Popular
 from mmsearch_core.testing.memory_store import MemoryStore
 
 NOW = datetime(2026, 11, 20, 12, tzinfo=UTC)

@@ -16,18 +16,10 @@ from pathlib import Path
 from types import ModuleType
 from typing import Any
 
-from mmsearch_core.records.run import Recipe
+from mmsearch_core.records.recipe import Recipe
 from mmsearch_core.settings import Decode, Search
-from mmsearch_core.stages import (
-    decode,
-    describe,
-    embed_image,
-    embed_text,
-    judge,
-    retrieve,
-    standardize,
-    upsert,
-)
+from mmsearch_core.stages.index import decode, describe, embed_image, embed_text, upsert
+from mmsearch_core.stages.search import judge, retrieve, standardize
 
 FILE = Path(__file__).with_suffix(".json")
 COMMAND = "python -m tests.recipes"

@@ -22,8 +22,8 @@ from mmsearch_core.records.ids import (
     SegmentId,
     TargetId,
 )
+from mmsearch_core.records.plan import Plan
 from mmsearch_core.records.row import IndexRow
-from mmsearch_core.records.run import Plan
 from mmsearch_core.records.segment import Page, Segment, Span, Where, Whole, parse_where
 
 NOW = datetime(2026, 11, 23, 2, 0, 0, 123456, tzinfo=UTC)

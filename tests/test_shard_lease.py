@@ -18,10 +18,14 @@ from mmsearch_core.errors import (
     TooManyFailures,
     UnreadableMedia,
 )
-from mmsearch_core.records.run import Failure, Plan, Recipe
+from mmsearch_core.records.plan import Plan
+from mmsearch_core.records.recipe import Recipe
+from mmsearch_core.records.report import Failure
 from mmsearch_core.settings import Shards
-from mmsearch_core.shard_lease import LeaseNote, ShardLease
-from mmsearch_core.shards import Outcome, Shard, Stage, Tally, run_stage
+from mmsearch_core.shards.lease import LeaseNote, ShardLease
+from mmsearch_core.shards.loop import run_stage
+from mmsearch_core.shards.shard import Shard
+from mmsearch_core.shards.stage import Outcome, Stage, Tally
 from mmsearch_core.testing.memory_store import MemoryStore
 from tests.test_codec import NOW
 

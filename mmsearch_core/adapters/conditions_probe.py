@@ -10,12 +10,12 @@ import uuid
 from collections.abc import Callable
 
 from mmsearch_core.errors import BadSettings, PreconditionFailed
-from mmsearch_core.ports import ObjectStore
+from mmsearch_core.layout import PROBE
+from mmsearch_core.ports.stores import ObjectStore
 from mmsearch_core.records.ids import digest
 
 VERSION = "1"  # of what is tried: another version is tried again
 WRONG_ETAG = "0" * 32
-FOLDER = "probe/"
 
 
 def check_once(store: ObjectStore, endpoint: str) -> None:
@@ -25,7 +25,7 @@ def check_once(store: ObjectStore, endpoint: str) -> None:
     :param endpoint: address of the store; another one is checked again.
     :raises BadSettings: names the conditions that the store ignores.
     """
-    key = f"{FOLDER}{digest('probe', VERSION, endpoint, store.bucket)}.json"
+    key = f"{PROBE}{digest('probe', VERSION, endpoint, store.bucket)}.json"
     if store.get(key) is not None:
         return
     check(store)
@@ -36,7 +36,7 @@ def check_once(store: ObjectStore, endpoint: str) -> None:
 
 def check(store: ObjectStore) -> None:
     """Try every condition on an object of its own, and remove the object."""
-    key = f"{FOLDER}{uuid.uuid4().hex}"
+    key = f"{PROBE}{uuid.uuid4().hex}"
     etag = store.put(key, b"1")
     try:
         ignored = _ignored(store, key, etag)

@@ -7,7 +7,8 @@ from concurrent.futures import ThreadPoolExecutor
 from mmsearch_core.codec import dump, load
 from mmsearch_core.conditional_write import until_written
 from mmsearch_core.errors import PreconditionFailed
-from mmsearch_core.ports import ObjectStore
+from mmsearch_core.layout import answer_key, scores_key
+from mmsearch_core.ports.stores import ObjectStore
 from mmsearch_core.records.ids import RecipeId
 from mmsearch_core.records.ranking import PairScore
 
@@ -22,25 +23,25 @@ class ObjectMemo:
 
     def get_many(self, recipe: RecipeId, keys: Sequence[str]) -> dict[str, bytes]:
         with ThreadPoolExecutor(THREADS) as threads:
-            found = threads.map(lambda key: self._store.get(_answer_key(recipe, key)), keys)
+            found = threads.map(lambda key: self._store.get(answer_key(recipe, key)), keys)
             return {key: data for key, data in zip(keys, found, strict=True) if data is not None}
 
     def put_many(self, recipe: RecipeId, answers: Mapping[str, bytes]) -> dict[str, bytes]:
         with ThreadPoolExecutor(THREADS) as threads:
             stands = threads.map(
-                lambda key: self._put(_answer_key(recipe, key), answers[key]), answers
+                lambda key: self._put(answer_key(recipe, key), answers[key]), answers
             )
             return dict(zip(answers, stands, strict=True))
 
     def forget(self, recipe: RecipeId, keys: Sequence[str]) -> None:
-        self._store.delete_many([_answer_key(recipe, key) for key in keys])
+        self._store.delete_many([answer_key(recipe, key) for key in keys])
 
     def judgements(self, recipe: RecipeId, query: str) -> list[PairScore]:
-        data = self._store.get(_query_key(recipe, query))
+        data = self._store.get(scores_key(recipe, query))
         return load(data, PairScore) if data else []
 
     def add_judgements(self, recipe: RecipeId, query: str, judgements: Sequence[PairScore]) -> None:
-        key = _query_key(recipe, query)
+        key = scores_key(recipe, query)
 
         def merge() -> None:
             there = self._store.head(key)
@@ -60,11 +61,3 @@ class ObjectMemo:
         except PreconditionFailed:
             return self._store.get(key) or answer
         return answer
-
-
-def _answer_key(recipe: RecipeId, key: str) -> str:
-    return f"memo/{recipe}/{key}.answer"
-
-
-def _query_key(recipe: RecipeId, query: str) -> str:
-    return f"memo/{recipe}/{query}.parquet"

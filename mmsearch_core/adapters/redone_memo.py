@@ -4,7 +4,7 @@ before."""
 import uuid
 from collections.abc import Mapping, Sequence
 
-from mmsearch_core.ports import EDITION, Memo
+from mmsearch_core.ports.stores import EDITION, Memo
 from mmsearch_core.records.ids import RecipeId
 from mmsearch_core.records.ranking import PairScore
 

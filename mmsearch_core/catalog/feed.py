@@ -24,7 +24,7 @@ from pydantic import (
 )
 
 from mmsearch_core.errors import BadSettings, Busy, PreconditionFailed
-from mmsearch_core.ports import ObjectStore
+from mmsearch_core.ports.stores import ObjectStore
 from mmsearch_core.records.asset import Product
 from mmsearch_core.records.ids import ProductId
 

@@ -12,7 +12,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from mmsearch_core.catalog.feed import read_line, read_lines
-from mmsearch_core.ports import Ledger
+from mmsearch_core.ports.ledger import Ledger
 from mmsearch_core.records.asset import Product
 from mmsearch_core.records.commit import PRODUCT_COLUMNS
 from mmsearch_core.records.ids import ProductId

@@ -20,7 +20,7 @@ import pyarrow.parquet as pq
 from mmsearch_core.codec import from_json, to_json
 from mmsearch_core.conditional_write import until_written
 from mmsearch_core.errors import BadSettings, ListingBroken
-from mmsearch_core.ports import ObjectStore
+from mmsearch_core.ports.stores import ObjectStore
 from mmsearch_core.records.ids import digest
 
 Line = tuple[str, str]  # key, version

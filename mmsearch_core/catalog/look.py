@@ -8,7 +8,7 @@ itself all of them are objects of their own.
 import re
 
 from mmsearch_core.errors import BadSettings, StoreAway
-from mmsearch_core.ports import ObjectStore
+from mmsearch_core.ports.stores import ObjectStore
 from mmsearch_core.records.asset import ObjectRef
 
 LONGEST = 1024  # bytes of a key, for S3

@@ -8,10 +8,12 @@ from hashlib import sha256
 
 from mmsearch_core.codec import from_json, to_json
 from mmsearch_core.errors import StageMissing
-from mmsearch_core.ports import ObjectStore, Stores
+from mmsearch_core.layout import manifest_key
+from mmsearch_core.ports.stores import ObjectStore
+from mmsearch_core.ports.truth import Stores
 from mmsearch_core.records.asset import Removal
 from mmsearch_core.records.ids import BatchId, digest
-from mmsearch_core.records.run import Target
+from mmsearch_core.records.target import Target
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -43,11 +45,6 @@ class Manifest:
         does."""
         alike = replace(self, batch=BatchId(""), source="", compared={})
         return sha256(to_json(alike)).hexdigest()
-
-
-def manifest_key(batch: str) -> str:
-    """Where a batch's manifest lies."""
-    return f"runs/{batch}/manifest.json"
 
 
 def read_manifest(work: ObjectStore, batch: BatchId) -> Manifest:

@@ -23,7 +23,8 @@ import structlog
 from mmsearch_core.ahead import ahead
 from mmsearch_core.catalog.log_line import lines, opened, read_line, words
 from mmsearch_core.errors import PreconditionFailed, TryLater
-from mmsearch_core.ports import ObjectStore
+from mmsearch_core.layout import LOG_SUMS
+from mmsearch_core.ports.stores import ObjectStore
 from mmsearch_core.records.asset import ObjectRef
 from mmsearch_core.records.ids import digest
 from mmsearch_core.records.query import LONGEST_TYPED
@@ -31,7 +32,6 @@ from mmsearch_core.settings import QueryLog
 
 log = structlog.get_logger()
 
-SUMS = "query_log/"  # where they lie in the work bucket
 CLEANING = "1"  # to be raised when other sums come of the same lines
 READERS = 8
 MEMORY = 256 * 1024 * 1024  # bytes of objects that may wait to be read, unless one alone is larger
@@ -87,7 +87,7 @@ def fetch_sums(
     Raises TryLater where an object changes faster than it can be read.
     """
     matter, since, old = objects_that_matter(query_log.list(settings.prefix), settings, now)
-    there = {found.key: found.last_modified for found in work.list(SUMS)}
+    there = {found.key: found.last_modified for found in work.list(LOG_SUMS)}
 
     def fetch(ref: ObjectRef) -> _Fetched | None:
         key = sums_key(ref)
@@ -159,7 +159,7 @@ def named_day(key: str, pattern: str) -> datetime | None:
 def sums_key(ref: ObjectRef) -> str:
     """Where the sums of an object lie; another cleaning, or another Unicode, makes others."""
     cleaning = digest("query_log", CLEANING, unicodedata.unidata_version)[:12]
-    return f"{SUMS}{cleaning}/{digest(ref.bucket, ref.key, ref.version)}.parquet"
+    return f"{LOG_SUMS}{cleaning}/{digest(ref.bucket, ref.key, ref.version)}.parquet"
 
 
 def _read(query_log: ObjectStore, ref: ObjectRef) -> _Fetched | None:

@@ -9,7 +9,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_valida
 
 from mmsearch_core.catalog.keys import kind_of
 from mmsearch_core.errors import BadSettings
-from mmsearch_core.ports import ObjectStore
+from mmsearch_core.ports.stores import ObjectStore
 from mmsearch_core.records.asset import Kind, ObjectRef
 from mmsearch_core.records.ids import digest
 

@@ -11,7 +11,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from mmsearch_core.catalog.keys import ProductOf
-from mmsearch_core.ports import Ledger
+from mmsearch_core.ports.ledger import Ledger
 from mmsearch_core.records.asset import Removal, asset_id
 from mmsearch_core.records.commit import KNOWN_COLUMNS, PRODUCT_COLUMNS
 from mmsearch_core.records.ids import TargetId

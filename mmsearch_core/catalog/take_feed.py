@@ -15,7 +15,8 @@ import structlog
 from mmsearch_core.catalog.feed import READER
 from mmsearch_core.catalog.feed_join import WRITTEN, FeedChanges, FeedSpool, Spooled
 from mmsearch_core.errors import FeedBroken, FeedReplaced, PreconditionFailed, TooManyRemovals
-from mmsearch_core.ports import Ledger, ObjectStore
+from mmsearch_core.ports.ledger import Ledger
+from mmsearch_core.ports.stores import ObjectStore
 from mmsearch_core.records.asset import ObjectRef
 from mmsearch_core.records.feed import FeedState
 from mmsearch_core.records.ids import ProductId

@@ -8,7 +8,7 @@ import pyarrow as pa
 
 from mmsearch_core.records.asset import Asset
 from mmsearch_core.records.ids import AssetId, Build, ProductId
-from mmsearch_core.records.run import Failure
+from mmsearch_core.records.report import Failure
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

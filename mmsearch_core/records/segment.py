@@ -81,11 +81,6 @@ def pixels_id(*, source_sha256: str, where: Where, decode_recipe: str) -> Pixels
     return PixelsId(digest("pixels", source_sha256, str(where), decode_recipe))
 
 
-def pixels_key(pixels: PixelsId) -> str:
-    """Where a normalised picture lies in the work bucket."""
-    return f"pixels/{pixels}.jpg"
-
-
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Decoded:
     """A normalised picture (JPEG, RGB, upright, bounded) and the text that its place holds by

@@ -18,14 +18,14 @@ import pyarrow.parquet as pq
 from mmsearch_core.ahead import ahead
 from mmsearch_core.codec import from_json, to_json
 from mmsearch_core.errors import SchemaMismatch, StageMissing
-from mmsearch_core.ports import ObjectStore
+from mmsearch_core.layout import CURRENT, generation_key, products_key
+from mmsearch_core.ports.stores import ObjectStore
 from mmsearch_core.records.ids import GenerationId, ProductId, QueryKey
 from mmsearch_core.serving.versioned import Versioned, read_versioned, replace_versioned
 
 # 1: a hit had one ``score``. 2: ``relevance`` and ``fused``; aliases never replace a query's own
 # list
 SCHEMA = 2
-CURRENT = "results/CURRENT"
 LOOKERS = 16  # bucket files that are looked at side by side
 
 
@@ -67,16 +67,6 @@ class Generation:
     # when the plan was made whose results these are; None in schema 1
     planned_at: datetime | None = None
     incomplete: bool = False  # the index was not complete when the plan was made
-
-
-def generation_key(generation: GenerationId) -> str:
-    """Where a generation's manifest lies."""
-    return f"results/{generation}/manifest.json"
-
-
-def products_key(generation: GenerationId) -> str:
-    """Where the ids of all products in a generation's lists lie, each once, as Parquet."""
-    return f"results/{generation}/products.parquet"
 
 
 def bucket_numbers(buckets: int) -> list[str]:

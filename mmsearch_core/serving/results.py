@@ -5,7 +5,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from mmsearch_core.errors import StageMissing
-from mmsearch_core.ports import ObjectStore
+from mmsearch_core.ports.stores import ObjectStore
 from mmsearch_core.records.query import query_key
 from mmsearch_core.serving.generation import bucket_of, read_bucket, read_current, read_generation
 from mmsearch_core.serving.withdrawn import read_withdrawn

@@ -4,7 +4,7 @@ read."""
 from dataclasses import dataclass
 
 from mmsearch_core.errors import PreconditionFailed, TryLater
-from mmsearch_core.ports import ObjectStore
+from mmsearch_core.ports.stores import ObjectStore
 
 TRIES = 5
 

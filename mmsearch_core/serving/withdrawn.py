@@ -7,10 +7,9 @@ no such product.
 from dataclasses import dataclass
 
 from mmsearch_core.codec import from_json
-from mmsearch_core.ports import ObjectStore
+from mmsearch_core.layout import WITHDRAWN
+from mmsearch_core.ports.stores import ObjectStore
 from mmsearch_core.records.ids import GenerationId, ProductId
-
-WITHDRAWN = "results/WITHDRAWN.json"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -1,6 +1,6 @@
 """A ledger in memory: the real one on a SQLite database that no file holds."""
 
-from mmsearch_core.adapters.sql_ledger import SqlLedger
+from mmsearch_core.adapters.ledger.sql_ledger import SqlLedger
 
 
 class MemoryLedger(SqlLedger):

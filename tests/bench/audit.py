@@ -17,10 +17,10 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from mmsearch_core.adapters.ledger_rows import writing_row
-from mmsearch_core.adapters.ledger_schema import assets
+from mmsearch_core.adapters.ledger.rows import writing_row
+from mmsearch_core.adapters.ledger.schema import assets
+from mmsearch_core.adapters.ledger.sql_ledger import SqlLedger
 from mmsearch_core.adapters.milvus_index import COLUMNS, MilvusIndex
-from mmsearch_core.adapters.sql_ledger import SqlLedger
 from mmsearch_core.records.asset import Asset, ObjectRef, asset_id
 from mmsearch_core.records.commit import Writing
 from mmsearch_core.records.embedding import Vector
@@ -36,8 +36,8 @@ from mmsearch_core.records.ids import (
     digest,
 )
 from mmsearch_core.records.row import ROW_COLUMNS, IndexRow, StoredRow, content_of
-from mmsearch_core.records.run import Target
 from mmsearch_core.records.segment import Whole
+from mmsearch_core.records.target import Target
 from tests.bench.row import Row, peak_memory_mb
 from tests.line import fake_runtime
 from tests.servers import running
@@ -207,7 +207,7 @@ class Columns:
 
 
 def _audit(folder: Path, rows: int) -> None:
-    from mmsearch_core.stages import audit
+    from mmsearch_core.stages.hints import audit
 
     runtime = fake_runtime()
     vars(runtime).update(

@@ -11,7 +11,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-from mmsearch_core.adapters.sql_ledger import SqlLedger
+from mmsearch_core.adapters.ledger.sql_ledger import SqlLedger
 from mmsearch_core.catalog.take_feed import take_feed
 from mmsearch_core.records.asset import ObjectRef
 from mmsearch_core.settings import Catalog

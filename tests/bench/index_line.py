@@ -7,7 +7,7 @@ from pathlib import Path
 
 from mmsearch_core.ports import Question
 from mmsearch_core.prompts import load
-from mmsearch_core.shards import Shard
+from mmsearch_core.shards.shard import Shard
 from mmsearch_core.wiring import Runtime
 from tasks import close, compare, plan
 from tests.bench.parts import SIDE, shop

@@ -128,7 +128,7 @@ def _measured(part: str, folder: str) -> dict[str, Any]:
 
 
 def _mine(folder: Path) -> None:
-    from mmsearch_core.stages.mine import mined
+    from mmsearch_core.stages.search.mine import mined
 
     started = time.perf_counter()
     settings = QueryLog(popular=POPULAR)

@@ -15,6 +15,7 @@ from urllib.parse import quote, unquote
 
 from mmsearch_core.codec import dump, to_json
 from mmsearch_core.errors import PreconditionFailed
+from mmsearch_core.layout import plan_key, shard_path
 from mmsearch_core.records.asset import ObjectRef
 from mmsearch_core.records.ids import (
     AssetId,
@@ -28,12 +29,12 @@ from mmsearch_core.records.ids import (
     TargetId,
     digest,
 )
+from mmsearch_core.records.plan import Plan
 from mmsearch_core.records.query import PopularQuery, StandardQuery, query_key
 from mmsearch_core.records.ranking import Candidate, Judgement
-from mmsearch_core.records.run import Failure, Plan, ShardReport
+from mmsearch_core.records.report import Failure, ShardReport
 from mmsearch_core.records.segment import Whole
-from mmsearch_core.shards import plan_key, shard_path
-from mmsearch_core.stages.result_lists import STAGES
+from mmsearch_core.stages.search.result_lists import STAGES
 from tests.bench.row import Row, peak_memory_mb
 
 QUERIES, HITS, A_SHARD, PRODUCTS = 10_000, 50, 100, 200_000
@@ -222,7 +223,7 @@ def _report(stage: str, path: str, read: int) -> ShardReport:
 
 def _publish(folder: Path, night: int) -> None:
     from mmsearch_core.settings import Search
-    from mmsearch_core.stages import publish
+    from mmsearch_core.stages.search import publish
     from mmsearch_core.testing.memory_ledger import MemoryLedger
 
     class Stocked(MemoryLedger):  # type: ignore[misc]
@@ -244,7 +245,7 @@ def _publish(folder: Path, night: int) -> None:
 
 def _bare(folder: Path) -> None:
     """What nobody can do without: the records out of the shards."""
-    from mmsearch_core.shards import Shard
+    from mmsearch_core.shards.shard import Shard
 
     store, started = FolderStore(folder), time.perf_counter()
     for number in range(QUERIES // A_SHARD):

@@ -11,13 +11,13 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-from mmsearch_core.adapters.ledger_rows import writing_row
-from mmsearch_core.adapters.ledger_schema import assets
-from mmsearch_core.adapters.sql_ledger import SqlLedger
+from mmsearch_core.adapters.ledger.rows import writing_row
+from mmsearch_core.adapters.ledger.schema import assets
+from mmsearch_core.adapters.ledger.sql_ledger import SqlLedger
 from mmsearch_core.records.asset import Asset, ObjectRef, Product, asset_id
 from mmsearch_core.records.commit import Writing
 from mmsearch_core.records.ids import Build, ProductId, TargetId, digest
-from mmsearch_core.records.run import Target
+from mmsearch_core.records.target import Target
 from tests import inventory
 from tests.bench.row import Row, peak_memory_mb
 from tests.line import fake_runtime, sell
@@ -125,7 +125,7 @@ def _entries(numbers: range) -> Iterator[inventory.Entry]:
 
 
 def _compare(folder: Path, pictures: int) -> None:
-    from mmsearch_core.stages import compare
+    from mmsearch_core.stages.hints import compare
     from mmsearch_core.testing.memory_store import MemoryStore
 
     runtime = fake_runtime(catalog={"inventory": "s3://reports/all/"})

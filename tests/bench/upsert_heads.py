@@ -5,7 +5,7 @@ import time
 from pathlib import Path
 from typing import Any
 
-from mmsearch_core.adapters.sql_ledger import SqlLedger
+from mmsearch_core.adapters.ledger.sql_ledger import SqlLedger
 from mmsearch_core.records.asset import ObjectRef
 from tasks import compare, plan
 from tests.bench.row import Row, peak_memory_mb, spent

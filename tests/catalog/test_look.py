@@ -10,7 +10,7 @@ from pydantic import SecretStr
 from mmsearch_core.adapters.s3_store import S3Store
 from mmsearch_core.catalog.look import look, plain_name
 from mmsearch_core.errors import BadSettings
-from mmsearch_core.ports import ObjectStore
+from mmsearch_core.ports.stores import ObjectStore
 from mmsearch_core.settings import Store
 from mmsearch_core.testing.memory_store import MemoryStore
 

@@ -10,7 +10,7 @@ import pytest
 
 from mmsearch_core.adapters.sqs_feed import SqsFeed
 from mmsearch_core.errors import BadSettings, MMSearchError, QueueAway
-from mmsearch_core.ports import ChangeFeed
+from mmsearch_core.ports.stores import ChangeFeed
 from mmsearch_core.records.message import Message
 from mmsearch_core.settings import Queue
 from mmsearch_core.testing.memory_feed import MemoryFeed

@@ -6,14 +6,15 @@ from pathlib import Path
 
 import pytest
 
-from mmsearch_core.adapters.sql_ledger import SqlLedger
+from mmsearch_core.adapters.ledger.sql_ledger import SqlLedger
 from mmsearch_core.errors import Busy, FeedReplaced
-from mmsearch_core.ports import LOST, Ledger
+from mmsearch_core.ports.ledger import LOST, Ledger
 from mmsearch_core.records.asset import Asset, ObjectRef, Product, Removal, asset_id
 from mmsearch_core.records.commit import KNOWN_COLUMNS, Made, Writing
 from mmsearch_core.records.feed import FeedState
 from mmsearch_core.records.ids import BatchId, Build, ProductId, RecipeId, TargetId
-from mmsearch_core.records.run import Failure, Target
+from mmsearch_core.records.report import Failure
+from mmsearch_core.records.target import Target
 from mmsearch_core.testing.memory_ledger import MemoryLedger
 from tests.conftest import ENGINES
 

@@ -13,13 +13,14 @@ from mmsearch_core.adapters.sbert_embedder import SbertEmbedder
 from mmsearch_core.adapters.transformers_vlm import TransformersVLM
 from mmsearch_core.answers import to_description, to_standard_query
 from mmsearch_core.errors import BadRecord, BadSettings, UnreadableMedia, UnsupportedMedia
-from mmsearch_core.ports import Decoder, Embedder, VisionLanguageModel
+from mmsearch_core.ports.media import Decoder
+from mmsearch_core.ports.models import Embedder, VisionLanguageModel
 from mmsearch_core.prompts import load
 from mmsearch_core.records.ids import QueryKey, SegmentId
 from mmsearch_core.records.query import PopularQuery
 from mmsearch_core.records.question import Question
 from mmsearch_core.settings import Decode, Models
-from mmsearch_core.stages import canary
+from mmsearch_core.shards import canary
 from mmsearch_core.testing.fake_models import FakeDecoder, FakeEmbedder, FakeVisionLanguageModel
 from tests.line import fake_runtime, picture
 

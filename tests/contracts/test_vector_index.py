@@ -13,7 +13,7 @@ import pytest
 from mmsearch_core.adapters import milvus_index
 from mmsearch_core.adapters.milvus_index import TEXT_BYTES, MilvusIndex, _pieces, queries_per_call
 from mmsearch_core.errors import IndexAway, StageMissing
-from mmsearch_core.ports import VectorIndex
+from mmsearch_core.ports.index import VectorIndex
 from mmsearch_core.records.embedding import Vector
 from mmsearch_core.records.ids import (
     AssetId,

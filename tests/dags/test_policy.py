@@ -15,7 +15,7 @@ from airflow.sdk import DAG
 from airflow.serialization.serialized_objects import DagSerialization
 
 from mmsearch_core.settings import Search
-from mmsearch_core.stages.await_index import TRY_SECONDS
+from mmsearch_core.stages.search.await_index import TRY_SECONDS
 
 ROOT = Path(__file__).parents[2]
 FILES = sorted((ROOT / "dags").glob("*.py"))

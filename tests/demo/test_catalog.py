@@ -23,7 +23,7 @@ from mmsearch_core.demo.language import (
 from mmsearch_core.demo.picture import draw, garments
 from mmsearch_core.demo.vocabulary import CATEGORIES, TERMS, Look, every_look
 from mmsearch_core.records.query import Constraint
-from mmsearch_core.stages.judged_queries import read_judged
+from mmsearch_core.stages.search.judged_queries import read_judged
 
 PRODUCTS = 18  # one is an outfit
 

@@ -20,8 +20,8 @@ from mmsearch_core.records.query import StandardQuery, query_key
 from mmsearch_core.records.ranking import Match
 from mmsearch_core.records.row import IndexRow, passage_id, row_id
 from mmsearch_core.records.segment import Whole, segment_id
+from mmsearch_core.search.legs import Legs
 from mmsearch_core.settings import Models
-from mmsearch_core.stages.retrieve import Legs
 from tests.conftest import Servers
 
 pytestmark = pytest.mark.integration

@@ -9,12 +9,12 @@ from typing import Any
 
 import pytest
 
+from mmsearch_core.adapters.ledger.sql_ledger import SqlLedger
 from mmsearch_core.adapters.milvus_index import MilvusIndex
 from mmsearch_core.adapters.object_memo import ObjectMemo
 from mmsearch_core.adapters.s3_store import S3Store
-from mmsearch_core.adapters.sql_ledger import SqlLedger
 from mmsearch_core.records.ids import AssetId
-from mmsearch_core.stages import expire as expiring
+from mmsearch_core.stages.upkeep import expire as expiring
 from mmsearch_core.wiring import Runtime
 from tasks import expire, redrive, sweep
 from tests.line import ask, fake_runtime, feed, index, index_batch, picture, search

@@ -2,7 +2,7 @@
 
 import pytest
 
-from mmsearch_core.adapters.sql_ledger import SqlLedger
+from mmsearch_core.adapters.ledger.sql_ledger import SqlLedger
 from mmsearch_core.errors import BadSettings, LedgerAway, MMSearchError
 
 

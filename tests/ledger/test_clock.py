@@ -5,8 +5,8 @@ from datetime import datetime, timedelta, tzinfo
 
 import pytest
 
-from mmsearch_core.adapters.sql_ledger import SqlLedger
-from mmsearch_core.stages import plan
+from mmsearch_core.adapters.ledger.sql_ledger import SqlLedger
+from mmsearch_core.stages.index import plan
 from mmsearch_core.wiring import Runtime
 from tests.line import fake_runtime, feed, index, picture
 

@@ -11,13 +11,13 @@ from typing import Any, TypeVar
 import pytest
 from sqlalchemy import Connection, Table, create_engine, text
 
-from mmsearch_core.adapters.sql_ledger import SqlLedger
+from mmsearch_core.adapters.ledger.sql_ledger import SqlLedger
 from mmsearch_core.errors import Busy, FeedReplaced
 from mmsearch_core.records.asset import Product
 from mmsearch_core.records.commit import Writing
 from mmsearch_core.records.feed import FeedState
 from mmsearch_core.records.ids import BatchId, Build, ProductId, TargetId
-from mmsearch_core.records.run import Failure
+from mmsearch_core.records.report import Failure
 from tests.contracts.test_ledger import TARGET, T, asset, begin, made, product
 from tests.line import fake_runtime, feed, index_batch, picture
 from tests.patience import PATIENCE

@@ -9,10 +9,10 @@ from typing import Any
 import pytest
 from sqlalchemy import Engine, event
 
-from mmsearch_core.adapters.sql_ledger import SqlLedger
+from mmsearch_core.adapters.ledger.sql_ledger import SqlLedger
 from mmsearch_core.records.commit import Writing
 from mmsearch_core.records.ids import BatchId, Build, ProductId, TargetId
-from mmsearch_core.records.run import Failure
+from mmsearch_core.records.report import Failure
 from tests.contracts.test_ledger import TARGET, T, asset, begin, made, product
 
 SMALL = ("targets", "feeds")  # a handful of rows

@@ -10,9 +10,9 @@ from alembic.migration import MigrationContext
 from alembic.script import ScriptDirectory
 from sqlalchemy import Engine, create_engine, text
 
-from mmsearch_core.adapters.ledger_schema import REVISION, VERSION_TABLE, tables
-from mmsearch_core.adapters.ledger_upgrade import MIGRATIONS, version
-from mmsearch_core.adapters.sql_ledger import SqlLedger
+from mmsearch_core.adapters.ledger.schema import REVISION, VERSION_TABLE, tables
+from mmsearch_core.adapters.ledger.sql_ledger import SqlLedger
+from mmsearch_core.adapters.ledger.upgrade import MIGRATIONS, version
 from mmsearch_core.errors import BadSettings, SchemaMismatch
 from mmsearch_core.records.ids import TargetId
 
@@ -87,7 +87,7 @@ def test_processes_that_start_at_once_migrate_once(database: str) -> None:
     """Each opens a batch of its own in a ledger that all of them find old."""
     engine = made_by_the_first(database)
     code = (
-        "import sys; from mmsearch_core.adapters.sql_ledger import SqlLedger; ledger ="
+        "import sys; from mmsearch_core.adapters.ledger.sql_ledger import SqlLedger; ledger ="
         " SqlLedger(sys.argv[1]);sys.stdin.readline(); ledger.upgrade();"
         " ledger.open_batch(sys.argv[2], target='t', source='test')"
     )

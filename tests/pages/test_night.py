@@ -11,7 +11,8 @@ import pytest
 from mmsearch_core import cli
 from mmsearch_core.codec import to_json
 from mmsearch_core.errors import StageMissing
-from mmsearch_core.pages.run_page import ClosedBatch, Verdict, latest, of_one_night, page_key
+from mmsearch_core.layout import page_key
+from mmsearch_core.pages.run.page import ClosedBatch, Verdict, latest, of_one_night
 from mmsearch_core.testing.memory_store import MemoryStore
 from mmsearch_core.wiring import Runtime
 from tasks import close, compare, plan

@@ -11,10 +11,10 @@ import pytest
 from PIL import Image
 
 from mmsearch_core.errors import StopEverything, TryLater
-from mmsearch_core.pages.run_page import latest, page_key
-from mmsearch_core.pages.thumbnails import thumbnails_of_strangers
+from mmsearch_core.layout import page_key, plan_key
+from mmsearch_core.pages.run.page import latest
+from mmsearch_core.pages.run.thumbnails import thumbnails_of_strangers
 from mmsearch_core.records.ids import RowId
-from mmsearch_core.shards import plan_key
 from mmsearch_core.wiring import Runtime
 from tasks import close, compare, plan
 from tests.line import INDEX, ask, do, fake_runtime, feed, index, picture, search

@@ -7,7 +7,7 @@ import signal
 import time
 
 from mmsearch_core.adapters.pillow_picture import normalise
-from mmsearch_core.pages.thumbnails import shrink
+from mmsearch_core.pages.run.thumbnails import shrink
 from mmsearch_core.records.asset import Kind
 from mmsearch_core.settings import Decode
 

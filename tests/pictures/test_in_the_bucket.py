@@ -10,11 +10,12 @@ import pytest
 
 from mmsearch_core.adapters.pillow_decoder import PillowDecoder
 from mmsearch_core.adapters.s3_store import S3Store
+from mmsearch_core.layout import pixels_key
 from mmsearch_core.records.asset import Asset, Change, asset_id
 from mmsearch_core.records.ids import AssetId
-from mmsearch_core.records.segment import Decoded, Segment, Whole, pixels_key
+from mmsearch_core.records.segment import Decoded, Segment, Whole
 from mmsearch_core.settings import Settings
-from mmsearch_core.shards import Shard
+from mmsearch_core.shards.shard import Shard
 from mmsearch_core.testing.fake_models import FakeEmbedder, FakeVisionLanguageModel
 from mmsearch_core.testing.memory_index import MemoryIndex
 from mmsearch_core.testing.memory_memo import MemoryMemo

@@ -10,7 +10,7 @@ from PIL import Image
 
 from mmsearch_core.adapters.pillow_decoder import PillowDecoder
 from mmsearch_core.errors import BadRecord, TryLater
-from mmsearch_core.ports import Decoder
+from mmsearch_core.ports.media import Decoder
 from mmsearch_core.records.segment import Decoded
 from mmsearch_core.settings import Decode
 from mmsearch_core.testing.fake_models import FakeDecoder

@@ -9,7 +9,7 @@ from typing import Any
 
 from sqlalchemy import text
 
-from mmsearch_core.adapters.ledger_schema import tables
+from mmsearch_core.adapters.ledger.schema import tables
 from mmsearch_core.adapters.object_memo import ObjectMemo
 from mmsearch_core.testing.memory_index import MemoryIndex
 from mmsearch_core.testing.memory_ledger import MemoryLedger

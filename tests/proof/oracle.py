@@ -8,7 +8,8 @@ from dataclasses import dataclass
 from hashlib import sha256
 from typing import Any
 
-from mmsearch_core.ports import Ledger, ObjectStore
+from mmsearch_core.ports.ledger import Ledger
+from mmsearch_core.ports.stores import ObjectStore
 from mmsearch_core.testing.fake_models import COLORS
 from mmsearch_core.wiring import Runtime
 from tests.line import picture

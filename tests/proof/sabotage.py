@@ -7,8 +7,8 @@ from contextlib import contextmanager
 from dataclasses import replace
 from typing import Any
 
+from mmsearch_core.adapters.ledger.sql_ledger import SqlLedger
 from mmsearch_core.adapters.milvus_index import MilvusIndex, _to_fields
-from mmsearch_core.adapters.sql_ledger import SqlLedger
 from mmsearch_core.records.ids import AssetId, Build, RowId, digest
 from mmsearch_core.records.row import StoredRow
 from mmsearch_core.testing.memory_index import MemoryIndex

@@ -9,9 +9,10 @@ from typing import Any
 
 import pytest
 
-from mmsearch_core.catalog.manifest import Manifest, manifest_key
+from mmsearch_core.catalog.manifest import Manifest
 from mmsearch_core.codec import to_json
 from mmsearch_core.errors import FeedBroken, StageMissing, TooManyRemovals, TryLater
+from mmsearch_core.layout import manifest_key
 from mmsearch_core.records.ids import BatchId
 from mmsearch_core.records.message import Message
 from mmsearch_core.testing.memory_feed import MemoryFeed

@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from mmsearch_core.ports import ObjectStore
+from mmsearch_core.ports.stores import ObjectStore
 from mmsearch_core.wiring import Runtime
 from tests.conftest import Servers
 from tests.line import ask, index, picture, search

@@ -5,7 +5,7 @@ import pytest
 from mmsearch_core.codec import dump
 from mmsearch_core.errors import FeedBroken, StageMissing, TryLater
 from mmsearch_core.records.asset import Change
-from mmsearch_core.shards import Shard
+from mmsearch_core.shards.shard import Shard
 from tasks import close, compare, plan
 from tests.line import INDEX, do, fake_runtime, picture
 from tests.proof.shop import Shop

@@ -11,10 +11,10 @@ from types import SimpleNamespace
 
 import pytest
 
-from mmsearch_core.adapters import ledger_books
-from mmsearch_core.adapters.sql_ledger import SqlLedger
+from mmsearch_core.adapters.ledger import books as ledger_books
+from mmsearch_core.adapters.ledger.sql_ledger import SqlLedger
 from mmsearch_core.records.ids import RowId, digest
-from mmsearch_core.stages import plan
+from mmsearch_core.stages.index import plan
 from mmsearch_core.testing.memory_ledger import MemoryLedger
 from mmsearch_core.wiring import Runtime
 from tasks import compare, sweep
@@ -244,7 +244,7 @@ def test_a_writer_that_is_quicker_than_the_audit_is_no_difference(
 
 def test_each_night_another_part_of_a_large_index_is_read_back() -> None:
     """All of it in as many nights as there are parts."""
-    from mmsearch_core.stages.audit import PartOfTheNight
+    from mmsearch_core.stages.hints.audit import PartOfTheNight
 
     shop = stocked(fake_runtime())
     vandal, runtime = Vandal(shop.runtime), shop.runtime

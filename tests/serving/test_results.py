@@ -7,10 +7,10 @@ import pytest
 
 from mmsearch_core.codec import to_json
 from mmsearch_core.errors import SchemaMismatch, StageMissing
+from mmsearch_core.layout import WITHDRAWN, generation_key
 from mmsearch_core.records.ids import GenerationId, ProductId
-from mmsearch_core.serving.generation import generation_key
 from mmsearch_core.serving.results import Results
-from mmsearch_core.serving.withdrawn import WITHDRAWN, Withdrawn
+from mmsearch_core.serving.withdrawn import Withdrawn
 from mmsearch_core.testing.memory_store import MemoryStore
 from mmsearch_core.wiring import Runtime
 from tests.nights import current, make_older, night, products, shop

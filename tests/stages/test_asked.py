@@ -5,7 +5,7 @@ import pytest
 from mmsearch_core.records.description import Description
 from mmsearch_core.records.ids import QueryKey, SegmentId
 from mmsearch_core.records.query import Constraint, StandardQuery
-from mmsearch_core.stages.asked import with_picture
+from mmsearch_core.search.ask import with_picture
 
 KEY = QueryKey("k")
 SEEN = Description(

@@ -7,8 +7,8 @@ from typing import Any
 import pytest
 
 from mmsearch_core.errors import BadSettings, IndexIncomplete, StageMissing
-from mmsearch_core.shards import read_plan
-from mmsearch_core.stages import await_index
+from mmsearch_core.shards.shard import read_plan
+from mmsearch_core.stages.search import await_index
 from mmsearch_core.wiring import Runtime
 from tasks import await_index as await_index_task
 from tasks import compare, drain, mine, select

@@ -5,13 +5,13 @@ from typing import Any
 
 import pytest
 
-from mmsearch_core.catalog.manifest import Manifest, manifest_key
+from mmsearch_core.catalog.manifest import Manifest
 from mmsearch_core.codec import to_json
 from mmsearch_core.errors import EngineAway, StageMissing, TryLater
+from mmsearch_core.layout import lease_key, manifest_key
 from mmsearch_core.records.ids import BatchId
-from mmsearch_core.shard_lease import LeaseNote
-from mmsearch_core.shards import lease_key
-from mmsearch_core.task_errors import leave, of_exception
+from mmsearch_core.shards.lease import LeaseNote
+from mmsearch_core.shards.task_errors import leave, of_exception
 from mmsearch_core.wiring import Runtime
 from tasks import close, compare, plan
 from tests.line import INDEX, do, fake_runtime, feed, index, index_batch, picture

@@ -10,14 +10,15 @@ from urllib.parse import quote_plus
 
 import pytest
 
-from mmsearch_core.catalog.manifest import Manifest, manifest_key
+from mmsearch_core.catalog.manifest import Manifest
 from mmsearch_core.codec import from_json
 from mmsearch_core.errors import QueueAway, StopEverything
-from mmsearch_core.ports import ChangeFeed
+from mmsearch_core.layout import manifest_key
+from mmsearch_core.ports.stores import ChangeFeed
 from mmsearch_core.records.asset import Asset, ObjectRef, asset_id
 from mmsearch_core.records.ids import ProductId
 from mmsearch_core.records.message import Message
-from mmsearch_core.stages.drain import DRAINED, gather
+from mmsearch_core.stages.hints.drain import DRAINED, gather
 from mmsearch_core.testing.memory_feed import MemoryFeed
 from mmsearch_core.testing.memory_store import MemoryStore
 from mmsearch_core.wiring import Runtime

@@ -9,7 +9,7 @@ import structlog
 
 from mmsearch_core import cli
 from mmsearch_core.errors import BadSettings
-from mmsearch_core.stages.judged_queries import read_judged
+from mmsearch_core.stages.search.judged_queries import read_judged
 from mmsearch_core.wiring import Runtime
 from tasks import evaluate
 from tests.line import fake_runtime, feed, index, picture

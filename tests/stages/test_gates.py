@@ -9,12 +9,12 @@ import pytest
 
 from mmsearch_core.codec import from_json, to_json
 from mmsearch_core.errors import StopEverything
+from mmsearch_core.layout import plan_key
+from mmsearch_core.records.plan import Plan
 from mmsearch_core.records.query import query_key
-from mmsearch_core.records.run import Plan
 from mmsearch_core.serving.results import Results
 from mmsearch_core.settings import Search
-from mmsearch_core.shards import plan_key
-from mmsearch_core.stages.gate_measures import (
+from mmsearch_core.stages.search.gate_measures import (
     Differ,
     Differences,
     Gate,
@@ -23,7 +23,7 @@ from mmsearch_core.stages.gate_measures import (
     table,
     worse,
 )
-from mmsearch_core.stages.gates import read_verdict
+from mmsearch_core.stages.search.gates import read_verdict
 from mmsearch_core.wiring import Runtime
 from tasks import gates as task
 from tasks import publish

@@ -11,10 +11,11 @@ import pytest
 from mmsearch_core.adapters.object_memo import ObjectMemo
 from mmsearch_core.codec import to_json
 from mmsearch_core.errors import BadRecord, BadSettings, Busy, UnusableAnswer
+from mmsearch_core.layout import CURRENT
 from mmsearch_core.records.ids import AssetId, Build, GenerationId, RowId
-from mmsearch_core.serving.generation import CURRENT, Current, read_current
+from mmsearch_core.serving.generation import Current, read_current
 from mmsearch_core.serving.results import Results
-from mmsearch_core.shards import Shard
+from mmsearch_core.shards.shard import Shard
 from mmsearch_core.testing.memory_ledger import MemoryLedger
 from mmsearch_core.testing.memory_store import MemoryStore
 from mmsearch_core.wiring import Runtime

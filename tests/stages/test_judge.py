@@ -11,15 +11,15 @@ import pytest
 
 from mmsearch_core.adapters.redone_memo import RedoneMemo
 from mmsearch_core.errors import BadRecord, EngineAway, UnusableAnswer
-from mmsearch_core.ports import EDITION
+from mmsearch_core.layout import pixels_key
+from mmsearch_core.ports.stores import EDITION
 from mmsearch_core.records.ids import QueryKey
 from mmsearch_core.records.query import Constraint, StandardQuery, query_key
 from mmsearch_core.records.question import Question
 from mmsearch_core.records.ranking import Candidate, Judgement, PairScore
-from mmsearch_core.records.run import Failure
-from mmsearch_core.records.segment import pixels_key
-from mmsearch_core.shards import Shard
-from mmsearch_core.stages import judge
+from mmsearch_core.records.report import Failure
+from mmsearch_core.shards.shard import Shard
+from mmsearch_core.stages.search import judge
 from mmsearch_core.testing.fake_models import FakeVisionLanguageModel
 from mmsearch_core.wiring import Runtime
 from tasks import mine

@@ -8,7 +8,7 @@ import pytest
 from mmsearch_core.errors import BadRecord, UnusableAnswer
 from mmsearch_core.records.embedding import Vector
 from mmsearch_core.records.ids import RecipeId
-from mmsearch_core.stages.memoised import as_bytes, memoised
+from mmsearch_core.shards.memoised import as_bytes, memoised
 from mmsearch_core.testing.fake_models import COLORS, FakeEmbedder, FakeVisionLanguageModel
 from mmsearch_core.testing.memory_memo import MemoryMemo
 from mmsearch_core.wiring import Runtime

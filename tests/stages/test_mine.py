@@ -7,8 +7,9 @@ import pytest
 from mmsearch_core.errors import BadSettings
 from mmsearch_core.records.query import PopularQuery
 from mmsearch_core.settings import load_settings
-from mmsearch_core.shards import Shard, read_plan, shard_size
-from mmsearch_core.stages.mine import LEAST_A_SHARD, MOST_SHARDS
+from mmsearch_core.shards.pace import shard_size
+from mmsearch_core.shards.shard import Shard, read_plan
+from mmsearch_core.stages.search.mine import LEAST_A_SHARD, MOST_SHARDS
 from mmsearch_core.wiring import Runtime
 from tasks import mine
 from tests.line import fake_runtime, feed, index, picture, search

@@ -7,10 +7,9 @@ import pytest
 
 from mmsearch_core.codec import to_json
 from mmsearch_core.records.ids import RecipeId
-from mmsearch_core.records.run import ShardReport
+from mmsearch_core.records.report import ShardReport
 from mmsearch_core.settings import MOST_RECORDS, MOST_SHARDS, Settings
-from mmsearch_core.shards import read_plan
-from mmsearch_core.stages.pace import (
+from mmsearch_core.shards.pace import (
     BATCH_KEYS,
     ENOUGH,
     KEY,
@@ -23,6 +22,7 @@ from mmsearch_core.stages.pace import (
     remember,
     shard_sizes,
 )
+from mmsearch_core.shards.shard import read_plan
 from mmsearch_core.testing.memory_store import MemoryStore
 from tests.line import fake_runtime, feed, index, picture
 

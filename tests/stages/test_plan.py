@@ -8,15 +8,16 @@ from typing import Any
 
 import pytest
 
-from mmsearch_core.catalog.manifest import Manifest, manifest_key
+from mmsearch_core.catalog.manifest import Manifest
 from mmsearch_core.codec import to_json
 from mmsearch_core.errors import StageMissing
+from mmsearch_core.layout import manifest_key
 from mmsearch_core.records.asset import ObjectRef
 from mmsearch_core.records.ids import BatchId
-from mmsearch_core.shards import read_plan
-from mmsearch_core.stages import close as closing
-from mmsearch_core.stages import plan as stage
-from mmsearch_core.stages.pace import KEY, Pace
+from mmsearch_core.shards.pace import KEY, Pace
+from mmsearch_core.shards.shard import read_plan
+from mmsearch_core.stages.index import close as closing
+from mmsearch_core.stages.index import plan as stage
 from mmsearch_core.testing.memory_store import MemoryStore
 from mmsearch_core.wiring import Runtime
 from tasks import close, compare, plan

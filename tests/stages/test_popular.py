@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from mmsearch_core.records.query import QueryEvent, normalise, query_key
 from mmsearch_core.settings import QueryLog
-from mmsearch_core.stages.popular import Popular
+from mmsearch_core.stages.search.popular import Popular
 from tests.query_log import NOW, asked, popular
 
 

@@ -9,21 +9,14 @@ from typing import Any
 
 import pytest
 
-from mmsearch_core.adapters.sql_ledger import SqlLedger
+from mmsearch_core.adapters.ledger.sql_ledger import SqlLedger
 from mmsearch_core.codec import from_json, to_json
 from mmsearch_core.errors import HeldForApproval, StopEverything, TryLater
-from mmsearch_core.pages.run_page import latest
-from mmsearch_core.records.run import Plan
-from mmsearch_core.serving.generation import (
-    CURRENT,
-    SCHEMA,
-    Generation,
-    generation_key,
-    products_key,
-    read_products,
-)
+from mmsearch_core.layout import CURRENT, generation_key, plan_key, products_key
+from mmsearch_core.pages.run.page import latest
+from mmsearch_core.records.plan import Plan
+from mmsearch_core.serving.generation import SCHEMA, Generation, read_products
 from mmsearch_core.serving.results import Results
-from mmsearch_core.shards import plan_key
 from mmsearch_core.wiring import Runtime
 from tasks import gates, publish
 from tests.line import SEARCH, do, fake_runtime, index, picture

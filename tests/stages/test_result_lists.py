@@ -11,8 +11,8 @@ from mmsearch_core.records.ids import (
 )
 from mmsearch_core.records.ranking import Candidate, Judgement
 from mmsearch_core.records.segment import Whole
+from mmsearch_core.search.decide import decide
 from mmsearch_core.settings import Search
-from mmsearch_core.stages.result_lists import decide
 
 
 def candidate(product: str, fused: float) -> Candidate:

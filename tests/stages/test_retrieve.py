@@ -23,10 +23,11 @@ from mmsearch_core.records.query import StandardQuery
 from mmsearch_core.records.ranking import Candidate, Match
 from mmsearch_core.records.row import IndexRow
 from mmsearch_core.records.segment import Whole
+from mmsearch_core.search.fusion import fuse
+from mmsearch_core.search.legs import Leg, Legs, retrieve
 from mmsearch_core.settings import Search
-from mmsearch_core.shards import Shard
-from mmsearch_core.stages import retrieve as stage
-from mmsearch_core.stages.retrieve import Leg, Legs, fuse, retrieve
+from mmsearch_core.shards.shard import Shard
+from mmsearch_core.stages.search import retrieve as stage
 from mmsearch_core.testing.fake_models import FakeEmbedder
 from mmsearch_core.testing.memory_index import MemoryIndex
 from mmsearch_core.wiring import Runtime

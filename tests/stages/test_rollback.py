@@ -6,8 +6,9 @@ from typing import Any
 import pytest
 
 from mmsearch_core.errors import BadSettings, StageMissing, StopEverything, TryLater
-from mmsearch_core.serving.generation import CURRENT, read_current, read_generation
-from mmsearch_core.stages import rollback
+from mmsearch_core.layout import CURRENT
+from mmsearch_core.serving.generation import read_current, read_generation
+from mmsearch_core.stages.search import rollback
 from mmsearch_core.testing.memory_store import MemoryStore
 from mmsearch_core.wiring import Runtime
 from tasks import gates, publish

@@ -11,10 +11,11 @@ import pytest
 from mmsearch_core import cli
 from mmsearch_core.errors import StageMissing
 from mmsearch_core.records.ids import TargetId
-from mmsearch_core.records.run import Recipe
+from mmsearch_core.records.recipe import Recipe
 from mmsearch_core.settings import Settings
-from mmsearch_core.stages import compare, upsert
-from mmsearch_core.stages.switch import Measured, hindrance, paired_randomization, remember
+from mmsearch_core.stages.hints import compare
+from mmsearch_core.stages.index import upsert
+from mmsearch_core.stages.index.switch import Measured, hindrance, paired_randomization, remember
 from mmsearch_core.testing.fake_models import FakeEmbedder
 from mmsearch_core.wiring import Runtime
 from tasks import compare as compare_task

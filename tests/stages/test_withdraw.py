@@ -6,12 +6,12 @@ from typing import Any
 
 import pytest
 
+from mmsearch_core.layout import WITHDRAWN, generation_key
 from mmsearch_core.records.ids import ProductId
-from mmsearch_core.serving.generation import generation_key
 from mmsearch_core.serving.results import Results
-from mmsearch_core.serving.withdrawn import WITHDRAWN, read_withdrawn
-from mmsearch_core.stages import rollback
-from mmsearch_core.stages.withdraw import withdraw
+from mmsearch_core.serving.withdraw import withdraw
+from mmsearch_core.serving.withdrawn import read_withdrawn
+from mmsearch_core.stages.search import rollback
 from mmsearch_core.testing.memory_feed import MemoryFeed
 from mmsearch_core.testing.memory_store import MemoryStore
 from mmsearch_core.wiring import Runtime

@@ -1,0 +1,46 @@
+"""The models, behind whatever engine."""
+
+from collections.abc import Iterable, Sequence
+from typing import Protocol
+
+from mmsearch_core.errors import BadRecord
+from mmsearch_core.records.embedding import Vector
+from mmsearch_core.records.question import Question
+
+
+class VisionLanguageModel(Protocol):
+    """Qwen3-VL, behind whatever engine."""
+
+    @property
+    def name(self) -> str:
+        """Model and revision, for recipes."""
+
+    def answer(self, questions: Sequence[Question]) -> list[str | BadRecord]:
+        """JSON text that fits each question's schema, in order; an item that failed comes back as
+        its error."""
+
+    def choose(
+        self, questions: Sequence[Question], labels: tuple[str, str]
+    ) -> list[float | BadRecord]:
+        """The likelihood of the first label against the second as first token of the answer, 0 to
+        1."""
+
+
+class Embedder(Protocol):
+    """CLIP or SBERT: unit vectors of text (str) or of encoded pictures (bytes)."""
+
+    @property
+    def name(self) -> str:
+        """Model and revision, for recipes."""
+
+    @property
+    def space(self) -> str:
+        """What its vectors are called in files and in the index."""
+
+    @property
+    def dimension(self) -> int:
+        """Floats a vector."""
+
+    def embed(self, items: Iterable[str | bytes]) -> list[Vector | BadRecord]:
+        """One vector an item, shape (dimension,), in order; an item that failed comes back as its
+        error. Items may be read while earlier ones are embedded."""

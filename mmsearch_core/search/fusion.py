@@ -1,0 +1,90 @@
+"""What the legs found becomes products that can be shown, fused by rank."""
+
+from collections import defaultdict
+from collections.abc import Mapping, Sequence
+
+from mmsearch_core.ports.truth import Stores
+from mmsearch_core.records.commit import Known
+from mmsearch_core.records.ids import AssetId, ProductId
+from mmsearch_core.records.query import StandardQuery
+from mmsearch_core.records.ranking import Candidate, Match
+from mmsearch_core.records.target import Target
+from mmsearch_core.search.legs import (
+    Found,
+)
+from mmsearch_core.settings import Search
+
+
+def fuse(
+    query: StandardQuery, found: Found, known: Mapping[AssetId, Known], settings: Search
+) -> list[Candidate]:
+    """Reciprocal rank fusion over products: in each leg a product stands where its best live row
+    stands.
+
+    Rows whose build is not live in the ledger are dropped. Ties by product id.
+    """
+    ranks: dict[ProductId, dict[str, int]] = defaultdict(dict)
+    best: dict[ProductId, Match] = {}
+    for leg, matches in found.items():
+        place = 0
+        for match in matches:
+            asset = known.get(match.asset_id)
+            if asset is None or asset.live_build != match.build:
+                continue
+            if leg not in ranks[asset.product_id]:
+                place += 1
+                ranks[asset.product_id][leg] = place
+                best.setdefault(asset.product_id, match)
+    fused = {
+        product: sum(1 / (settings.rrf_k + rank) for rank in legs.values())
+        for product, legs in ranks.items()
+        if legs
+    }
+    order = sorted(fused, key=lambda product: (-fused[product], product))[: settings.candidates]
+    return [
+        _candidate(query, product, best[product], known, ranks[product], fused[product])
+        for product in order
+    ]
+
+
+def sellable(
+    queries: Sequence[StandardQuery],
+    found: Sequence[Found],
+    stores: Stores,
+    target: Target,
+    settings: Search,
+) -> list[list[Candidate]]:
+    """Candidates of live rows of products that the feed has in stock; the ledger is asked once for
+    all."""
+    assets = {match.asset_id for legs in found for matches in legs.values() for match in matches}
+    known = stores.ledger.look_up(target.target_id, list(assets))
+    products = stores.ledger.products(list({asset.product_id for asset in known.values()}))
+    known = {
+        name: asset
+        for name, asset in known.items()
+        if asset.product_id in products and products[asset.product_id].in_stock
+    }
+    return [fuse(query, legs, known, settings) for query, legs in zip(queries, found, strict=True)]
+
+
+def _candidate(
+    query: StandardQuery,
+    product: ProductId,
+    match: Match,
+    known: Mapping[AssetId, Known],
+    ranks: Mapping[str, int],
+    fused: float,
+) -> Candidate:
+    return Candidate(
+        query_key=query.query_key,
+        product_id=product,
+        asset_id=match.asset_id,
+        segment_id=match.segment_id,
+        passage_id=match.passage_id,
+        picture=known[match.asset_id].key,
+        where=match.where,
+        pixels=match.pixels,
+        text=match.text,
+        ranks=dict(sorted(ranks.items())),
+        fused=round(fused, 9),
+    )

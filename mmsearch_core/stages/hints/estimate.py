@@ -1,0 +1,143 @@
+"""estimate: what a backfill would cost, before any of it is done. An upper bound: the memo may know
+more than the ledger does, and a listing cannot tell that objects uploaded in different ways hold
+equal bytes."""
+
+import json
+from collections import Counter
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from typing import Any
+
+import structlog
+
+from mmsearch_core.catalog.selection import Selection, as_form, selected
+from mmsearch_core.catalog.spooled import count_different
+from mmsearch_core.layout import facts_key
+from mmsearch_core.pages.run import page as run_page
+from mmsearch_core.ports.ledger import Ledger
+from mmsearch_core.ports.stores import ObjectStore
+from mmsearch_core.ports.truth import Stores
+from mmsearch_core.records.asset import ObjectRef, asset_id
+from mmsearch_core.records.ids import AssetId
+from mmsearch_core.records.target import Target
+from mmsearch_core.settings import Backfill, Settings
+
+log = structlog.get_logger()
+
+# what an answer of each model depends on, besides the bytes: where all these recipes are equal, the
+# memo has it
+DEPENDS: Mapping[str, tuple[str, ...]] = {
+    "describe": ("decode", "describe"),
+    "embed_text": ("decode", "describe", "embed_text"),
+    "embed_image": ("decode", "embed_image"),
+}
+PIECE = 1_000
+
+
+def run(*, asked: Selection, target: Target, stores: Stores, settings: Settings) -> dict[str, Any]:
+    """The task's report: assets, model calls that the memo does not save, their seconds, minutes in
+    all, and whether a person has to approve."""
+    counted: Counter[str] = Counter()
+    calls = count_different(_contents(asked, target, stores, settings, counted), tuple(DEPENDS))
+    assets, to_do = counted["assets"], counted["to_do"]
+    measured = _seconds_a_call(stores.work, settings.backfill)
+    gpu = sum(calls[stage] * measured[stage] for stage in calls)
+    minutes = (gpu / settings.backfill.gpus + to_do * settings.backfill.other_seconds) / 60
+    budget = (
+        settings.backfill.budget_minutes if asked.budget_minutes is None else asked.budget_minutes
+    )
+    report = {
+        "stage": "estimate",
+        "selection": as_form(asked),
+        "collection": target.collection,
+        "assets": assets,
+        "to_do": to_do,
+        "calls": calls,
+        "gpu_seconds": round(gpu, 1),
+        "minutes": round(minutes, 1),
+        "budget_minutes": budget,
+        "ask": minutes > budget and not asked.dry_run,
+    }
+    log.info(
+        "estimate.done",
+        assets=assets,
+        to_do=to_do,
+        calls=calls,
+        minutes=report["minutes"],
+        ask=report["ask"],
+    )
+    return report | {"table": _table(report)}
+
+
+def _contents(
+    asked: Selection, target: Target, stores: Stores, settings: Settings, counted: Counter[str]
+) -> Iterator[tuple[str, Sequence[bool]]]:
+    """The content of each asset, and whether each stage has to work on it; counts the assets on the
+    way."""
+    for piece in _pieces(selected(stores.catalog, settings.catalog.pictures, asked)):
+        done = _done(stores.ledger, target, piece)
+        counted["assets"] += len(piece)
+        for ref in piece:
+            counted["to_do"] += bool(asked.redo) or ref.key not in done["upsert"]
+            yield (
+                ref.version,
+                [stage in asked.redo or ref.key not in done[stage] for stage in DEPENDS],
+            )
+
+
+def _pieces(found: Iterable[ObjectRef]) -> Iterator[list[ObjectRef]]:
+    piece: list[ObjectRef] = []
+    for ref in found:
+        piece.append(ref)
+        if len(piece) == PIECE:
+            yield piece
+            piece = []
+    yield piece
+
+
+def _done(ledger: Ledger, target: Target, piece: Sequence[ObjectRef]) -> dict[str, set[str]]:
+    """By stage, the keys whose answers the memo has, since some target lives by them; by "upsert"
+    those that are in this target."""
+    names = {asset_id(ref.bucket, ref.key): ref for ref in piece}
+    done: dict[str, set[str]] = {stage: set() for stage in (*DEPENDS, "upsert")}
+    for other in ledger.targets():
+        known = ledger.look_up(other.target_id, [AssetId(name) for name in names])
+        live = {
+            names[name].key
+            for name, was in known.items()
+            if was.state == "live" and was.source_version == names[name].version
+        }
+        for stage, recipes in DEPENDS.items():
+            if all(other.recipes.get(recipe) == target.recipes[recipe] for recipe in recipes):
+                done[stage] |= live
+        if other.target_id == target.target_id:
+            done["upsert"] |= live
+    return done
+
+
+def _seconds_a_call(work: ObjectStore, settings: Backfill) -> dict[str, float]:
+    """As in the latest run of the index line, where it made calls; else as the settings guess."""
+    newest = run_page.latest(work, "index")
+    data = work.get(facts_key(newest.newest)) if newest else None
+    stages = json.loads(data)["stages"] if data else {}
+    guessed = dict(zip(DEPENDS, settings.call_seconds, strict=True))
+    made = {stage: stages.get(stage, {}).get("calls_made", 0) for stage in DEPENDS}
+    return {
+        stage: stages[stage]["seconds"] / made[stage] if made[stage] else guessed[stage]
+        for stage in DEPENDS
+    }
+
+
+def _table(report: Mapping[str, Any]) -> str:
+    """For the person who is asked, in Markdown; the form's words stand in code, where they cannot
+    act."""
+    asked = json.dumps(report["selection"], ensure_ascii=False).replace("`", "'")
+    calls = ", ".join(f"{stage} {count:,}" for stage, count in report["calls"].items())
+    rows = {
+        "asked for": f"`{asked}`".replace("|", "\\|"),
+        "into": report["collection"],
+        "assets": f"{report['assets']:,}, of which {report['to_do']:,} have to be done",
+        "model calls after the memo": calls,
+        "GPU-seconds": f"{report['gpu_seconds']:,}",
+        "minutes": f"**{report['minutes']:,}**, over the budget of {report['budget_minutes']:,}",
+    }
+    return "| | |\n|---|---|\n" + "\n".join(f"| {name} | {text} |" for name, text in rows.items())

@@ -1,0 +1,64 @@
+"""redrive: failures get another chance, by reason, and not for ever: what failed three times is
+parked until its object or a recipe changes."""
+
+from collections import Counter
+from typing import Any
+
+import structlog
+
+from mmsearch_core.catalog.manifest import Manifest, hand_out
+from mmsearch_core.ports.truth import Stores
+from mmsearch_core.records.ids import AssetId, BatchId
+from mmsearch_core.records.target import Target
+from mmsearch_core.settings import Settings
+from mmsearch_core.shards.pace import batch_size
+from mmsearch_core.stages.upkeep.housekeeping import Housekeeping
+
+log = structlog.get_logger()
+
+
+def run(
+    *, asked: Housekeeping, target: Target, stores: Stores, settings: Settings
+) -> dict[str, Any]:
+    """Write the manifests and record the batches; the task's report counts by reason what is driven
+    and parked. What was never driven comes first, then what was longest ago, so that everything has
+    its turn."""
+    ledger, most = stores.ledger, settings.housekeeping.attempts
+    failures = ledger.redrivable(
+        target.target_id, attempts=most, kinds=asked.reasons, limit=settings.housekeeping.redriven
+    )
+    driven = Counter(f"{failure.stage}: {failure.kind}" for _, failure in failures)
+    counted = ledger.parked(target.target_id, attempts=most, kinds=asked.reasons)
+    parked = {f"{stage}: {kind}": count for (stage, kind), count in sorted(counted.items())}
+    batches = []
+    if failures and not asked.dry_run:
+        batches = _hand_out(sorted(key for key, _ in failures), asked.run, target, stores, settings)
+        ledger.set_redriven(
+            target.target_id, [AssetId(failure.record_id) for _, failure in failures]
+        )
+    log.info(
+        "redrive.done",
+        batches=len(batches),
+        driven=dict(driven),
+        parked=parked,
+        dry_run=asked.dry_run,
+    )
+    counts = {"driven": dict(driven), "parked": parked}
+    return {"stage": "redrive", "batches": batches, "dry_run": asked.dry_run, **counts}
+
+
+def _hand_out(
+    keys: list[str], run_name: str, target: Target, stores: Stores, settings: Settings
+) -> list[BatchId]:
+    batches = []
+    size = batch_size(settings.backfill.shards, stores.work, settings)
+    for start in range(0, len(keys), size):
+        manifest = Manifest(
+            batch=BatchId(""),
+            source=f"redrive {run_name}",
+            keys=tuple(keys[start : start + size]),
+            partial=True,
+            retry=True,
+        )
+        batches.append(hand_out(manifest, f"redrive {run_name}", target, stores))
+    return batches

@@ -1,0 +1,213 @@
+"""evaluate: each leg, their fusion and the judge on queries that people judged, against chance and
+the best."""
+
+from __future__ import annotations
+
+import random
+from collections import defaultdict
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import structlog
+
+from mmsearch_core.errors import BadSettings
+from mmsearch_core.records.asset import Product
+from mmsearch_core.records.ids import ProductId, QueryKey, digest
+from mmsearch_core.records.query import StandardQuery
+from mmsearch_core.records.ranking import Candidate, Judgement
+from mmsearch_core.search.ask import Line, answers, normalised, standardized
+from mmsearch_core.search.decide import decide
+from mmsearch_core.search.fusion import sellable
+from mmsearch_core.search.legs import retrieve
+from mmsearch_core.stages.index.switch import Measured, paired_randomization, remember
+from mmsearch_core.stages.search.judge import Pair
+from mmsearch_core.stages.search.judged_queries import JudgedQuery
+
+log = structlog.get_logger()
+
+Ranking = Sequence[str]  # product ids, best first
+METRICS = ("ndcg@10", "map@10", "recall@50")
+# which legs are fused in a row
+ROWS = {
+    "clip": ("clip",),
+    "sbert": ("sbert",),
+    "bm25": ("bm25_en", "bm25_zh"),
+    "bm25_en": ("bm25_en",),
+    "bm25_zh": ("bm25_zh",),
+    "fused": ("clip", "sbert", "bm25_en", "bm25_zh"),
+}
+
+
+def run(judged: Sequence[JudgedQuery], line: Line) -> dict[str, Any]:
+    """Rank every query in every way, and remember what was found of the index; returns the task's
+    report."""
+    all_of_them = judged
+    queries = standardized([query.asked for query in judged], line)
+    left_out = [query.asked.query_id for query in judged if query.asked.query_id not in queries]
+    judged = [query for query in judged if query.asked.query_id in queries]
+    if not judged:
+        raise BadSettings(
+            "None of the judged queries could be standardized: look at the model that the settings"
+            " name."
+        )
+    rankings = ranked(judged, queries, line)
+    scores = {row: score(judged, ranking) for row, ranking in rankings.items()}
+    rows = [
+        figure(row, name, group, scores[row])
+        for name, group in groups(judged).items()
+        for row in scores
+    ]
+    found = (
+        dict.fromkeys((query.asked.query_id for query in all_of_them), 0.0)
+        | scores["judged"]["ndcg@10"]
+    )
+    measured = Measured(collection=line.target.collection, queries=name_of(all_of_them), ndcg=found)
+    remember(line.stores.work, line.target.target_id, measured)
+    report: dict[str, Any] = {
+        "stage": "evaluate",
+        "index": (
+            f"{line.target.collection}@{line.stores.ledger.commit_number(line.target.target_id)}"
+        ),
+        "queries": len(judged),
+        "left_out": left_out,
+        "rows": rows,
+        "headroom": headroom(scores),
+    }
+    log.info("evaluate.done", queries=len(judged), left_out=len(left_out), **report["headroom"])
+    return report
+
+
+def name_of(judged: Sequence[JudgedQuery]) -> str:
+    """A digest of the queries and their grades."""
+    lines = [
+        f"{q.asked.query_id} {name} {grade}" for q in judged for name, grade in q.grades.items()
+    ]
+    return digest("judged", *sorted(lines))
+
+
+def ranked(
+    judged: Sequence[JudgedQuery], queries: Mapping[str, StandardQuery], line: Line
+) -> dict[str, dict[str, Ranking]]:
+    """Rankings by row and query id; ``judged`` is what would be published."""
+    asked = [queries[query.asked.query_id] for query in judged]
+    pictures = normalised([query.asked for query in judged], line)
+    legs = line.legs.for_queries(line.target.collection, asked, pictures)
+    retrieved = retrieve(asked, legs, line.stores, line.target, line.settings)
+    ids = [query.asked.query_id for query in judged]
+    rankings: dict[str, dict[str, Ranking]] = {"random": _random(judged, line)}
+    for row, names in ROWS.items():
+        only = [
+            {leg: rows[leg] for leg in names if leg in rows}
+            for rows in (each.found for each in retrieved)
+        ]
+        candidates = sellable(asked, only, line.stores, line.target, line.settings)
+        rankings[row] = {
+            name: [c.product_id for c in each] for name, each in zip(ids, candidates, strict=True)
+        }
+    rankings["judged"] = _judged(judged, asked, [each.candidates for each in retrieved], line)
+    rankings["oracle"] = {
+        name: _best_first(query.grades) for name, query in zip(ids, judged, strict=True)
+    }
+    return rankings
+
+
+def _best_first(grades: Mapping[str, int]) -> Ranking:
+    """The best order that there is: by grade, equals by name."""
+    return sorted(grades, key=lambda name: (-grades[name], name))
+
+
+def score(
+    judged: Sequence[JudgedQuery], rankings: Mapping[str, Ranking]
+) -> dict[str, dict[str, float]]:
+    """nDCG@10 (Järvelin and Kekäläinen, 2002), average precision at 10 and recall at 50, by metric
+    and query id."""
+    import ir_measures
+    from ir_measures import AP, R, nDCG
+
+    names = dict(zip((nDCG @ 10, AP @ 10, R @ 50), METRICS, strict=True))
+    qrels = [
+        ir_measures.Qrel(q.asked.query_id, name, grade)
+        for q in judged
+        for name, grade in q.grades.items()
+    ]
+    ranks = [
+        ir_measures.ScoredDoc(query_id, name, -place)
+        for query_id, ranking in rankings.items()
+        for place, name in enumerate(ranking)
+    ]
+    values: dict[str, dict[str, float]] = {
+        name: {q.asked.query_id: 0.0 for q in judged} for name in METRICS
+    }
+    for found in ir_measures.iter_calc(list(names), qrels, ranks):
+        values[names[found.measure]][found.query_id] = found.value
+    return values
+
+
+def groups(judged: Sequence[JudgedQuery]) -> dict[str, list[str]]:
+    """Query ids of all, by language, and by kind."""
+    found: dict[str, list[str]] = defaultdict(list)
+    for query in judged:
+        found["all"].append(query.asked.query_id)
+    for query in sorted(judged, key=lambda query: (query.asked.locale, query.kind)):
+        found[f"locale={query.asked.locale}"].append(query.asked.query_id)
+    for query in sorted(judged, key=lambda query: query.kind):
+        found[f"kind={query.kind}"].append(query.asked.query_id)
+    return dict(found)
+
+
+def figure(
+    row: str, group: str, members: Sequence[str], scores: Mapping[str, Mapping[str, float]]
+) -> dict[str, Any]:
+    """A line of the table."""
+    means = {
+        name: round(sum(scores[name][each] for each in members) / len(members), 4)
+        for name in METRICS
+    }
+    return {"row": row, "group": group, "queries": len(members), **means}
+
+
+def headroom(scores: Mapping[str, Mapping[str, Mapping[str, float]]]) -> dict[str, float | None]:
+    """How much of what fusion leaves to be gained the judge gains, in nDCG@10, and whether that is
+    chance."""
+    fused, judged, oracle = (
+        list(scores[row]["ndcg@10"].values()) for row in ("fused", "judged", "oracle")
+    )
+    room, gained = (sum(better) - sum(fused) for better in (oracle, judged))
+    recovered = round(gained / room, 4) if room > 0 else None
+    return {"recovered": recovered, "p_value": round(paired_randomization(judged, fused), 4)}
+
+
+def _random(judged: Sequence[JudgedQuery], line: Line) -> dict[str, Ranking]:
+    names = [name for batch in line.stores.ledger.product_texts() for name, _ in batch]
+    products: Mapping[ProductId, Product] = line.stores.ledger.products(names)
+    shown = sorted(name for name, product in products.items() if product.in_stock)
+    dice = random.Random(0)  # noqa: S311 no secret
+    return {
+        query.asked.query_id: dice.sample(shown, min(len(shown), line.settings.hits))
+        for query in judged
+    }
+
+
+def _judged(
+    judged: Sequence[JudgedQuery],
+    asked: Sequence[StandardQuery],
+    candidates: Sequence[Sequence[Candidate]],
+    line: Line,
+) -> dict[str, Ranking]:
+    pairs = [
+        Pair(query=query, candidate=each)
+        for query, some in zip(asked, candidates, strict=True)
+        for each in some
+    ]
+    said: dict[QueryKey, dict[ProductId, Judgement]] = defaultdict(dict)
+    for judgement in answers(line.stage("judge"), pairs):
+        if judgement:
+            said[judgement.query_key][judgement.product_id] = judgement
+
+    def published(query: StandardQuery, some: Sequence[Candidate]) -> Ranking:
+        return [hit.product_id for hit in decide(some, said[query.query_key], line.settings)]
+
+    return {
+        q.asked.query_id: published(query, some)
+        for q, query, some in zip(judged, asked, candidates, strict=True)
+    }

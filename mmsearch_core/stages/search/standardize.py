@@ -1,0 +1,65 @@
+"""standardize: a popular query becomes canonical wording, keywords in every language, and hard
+constraints."""
+
+from collections.abc import Mapping, Sequence
+from functools import partial
+
+from mmsearch_core.answers import to_standard_query
+from mmsearch_core.errors import BadRecord
+from mmsearch_core.ports.models import VisionLanguageModel
+from mmsearch_core.ports.stores import Memo
+from mmsearch_core.prompts import load
+from mmsearch_core.records.query import PopularQuery, StandardQuery
+from mmsearch_core.records.question import Question
+from mmsearch_core.records.recipe import Recipe
+from mmsearch_core.shards import canary
+from mmsearch_core.shards.memoised import as_bytes, memoised
+from mmsearch_core.shards.stage import Outcome, Stage, Tally
+
+
+def recipe(model: str) -> Recipe:
+    """What decides a standard query."""
+    return Recipe(
+        stage="standardize", version=1, model=model, prompt=load("standardize").digest, settings={}
+    )
+
+
+def stage(*, memo: Memo, model: VisionLanguageModel, batch: int) -> Stage[PopularQuery]:
+    """Standardize each query once, ever."""
+    how = recipe(model.name)
+
+    def run(queries: Sequence[PopularQuery], tally: Tally) -> list[Outcome]:
+        by_key = {str(query.query_key): query for query in queries}
+
+        def ask(keys: Sequence[str]) -> Mapping[str, bytes | BadRecord]:
+            answers = model.answer([question(by_key[key].text) for key in keys])
+            return {key: as_bytes(answer) for key, answer in zip(keys, answers, strict=True)}
+
+        def read(key: str, answer: bytes) -> StandardQuery:
+            return to_standard_query(answer, by_key[key])
+
+        said = memoised(memo, how.recipe_id, list(by_key), ask, read, tally)
+        return [_outcome(said[query.query_key]) for query in queries]
+
+    return Stage(
+        recipe=how,
+        reads={"popular": "plan"},
+        writes={"standard": StandardQuery},
+        items=lambda shard: shard.read("popular", PopularQuery),
+        id_of=lambda query: query.query_key,
+        work=run,
+        batch=batch,
+        canary=lambda: canary.of_asking(
+            model, question(canary.TEXT), partial(to_standard_query, query=canary.QUERY)
+        ),
+    )
+
+
+def question(text: str) -> Question:
+    """What Qwen3-VL is asked about what a shopper typed."""
+    prompt = load("standardize")
+    return Question(system=prompt.system, text=prompt.text(query=text), schema=prompt.answer)
+
+
+def _outcome(said: StandardQuery | BadRecord) -> Outcome:
+    return said if isinstance(said, BadRecord) else [said]
