@@ -20,7 +20,7 @@ from mmsearch_core.records.query import StandardQuery, query_key
 from mmsearch_core.records.ranking import Candidate
 from mmsearch_core.safe_text import redacted
 from mmsearch_core.search.ask import Asked, standardized
-from mmsearch_core.search.legs import retrieve
+from mmsearch_core.search.candidates import retrieve
 from mmsearch_core.serving.generation import read_current
 from mmsearch_core.serving.results import Results
 from mmsearch_core.settings import load_settings

@@ -25,6 +25,7 @@ from pydantic_settings import (
 )
 
 from mmsearch_core.errors import BadSettings
+from mmsearch_core.records.line import names, remembering
 from mmsearch_core.records.query import is_locale, normalise, usable_query
 
 MOST_ROWS = 16_384  # that Milvus finds for one query
@@ -233,9 +234,17 @@ class Backfill(Section):
     shards: int = Field(default=20, gt=0, le=MOST_SHARDS)
     budget_minutes: float = Field(default=60, ge=0)
     gpus: int = Field(default=1, gt=0)
-    # describe, embed_text, embed_image
-    call_seconds: tuple[float, float, float] = (1.0, 0.01, 0.02)
+    # by stage, where a model call takes longer or less than the stage's own guess
+    call_seconds: dict[str, float] = Field(default_factory=dict)
     other_seconds: float = Field(default=0.05, ge=0)  # an asset, for all that is no model
+
+    @field_validator("call_seconds")
+    @classmethod
+    def _is_of_a_stage(cls, call_seconds: dict[str, float]) -> dict[str, float]:
+        able = names(remembering())
+        if not set(call_seconds) <= set(able) or min(call_seconds.values(), default=0) < 0:
+            raise ValueError(f"names others than {', '.join(able)}, or is below 0")
+        return call_seconds
 
 
 class HousekeepingSettings(Section):

@@ -26,9 +26,10 @@ COMMAND = "python -m tests.recipes"
 
 ANSWERS, VLM = "mmsearch_core.answers", "mmsearch_core.adapters.transformers_vlm"
 CLIP, SBERT = "mmsearch_core.adapters.open_clip_embedder", "mmsearch_core.adapters.sbert_embedder"
-MILVUS, STAGES, RECORDS = (
+MILVUS, STAGES, SEARCH, RECORDS = (
     "mmsearch_core.adapters.milvus_index",
     "mmsearch_core.stages",
+    "mmsearch_core.search",
     "mmsearch_core.records",
 )
 ASKING = (
@@ -51,10 +52,10 @@ DECIDING: Mapping[str, tuple[str, ...]] = {
         f"{ANSWERS}:_SeenText",
         f"{ANSWERS}:DescribeAnswer",
         f"{ANSWERS}:to_description",
-        f"{STAGES}.describe:question",
+        f"{STAGES}.index.describe:question",
     ),
     "embed_text": (
-        f"{STAGES}.embed_text:caption_passage",
+        f"{STAGES}.index.embed_text:caption_passage",
         f"{SBERT}:SbertEmbedder._encode",
         f"{ANSWERS}:vector_to_bytes",
     ),
@@ -64,7 +65,7 @@ DECIDING: Mapping[str, tuple[str, ...]] = {
         f"{ANSWERS}:vector_to_bytes",
     ),
     "upsert": (
-        f"{STAGES}.upsert:_rows",
+        f"{STAGES}.index.upsert:_rows",
         f"{MILVUS}:_to_fields",
         f"{RECORDS}.row:LONGEST_TEXT",
         f"{RECORDS}.row:IndexRow.indexed_text",
@@ -80,23 +81,23 @@ DECIDING: Mapping[str, tuple[str, ...]] = {
         f"{ANSWERS}:_Constraint",
         f"{ANSWERS}:StandardizeAnswer",
         f"{ANSWERS}:to_standard_query",
-        f"{STAGES}.standardize:question",
+        f"{STAGES}.search.standardize:question",
     ),
     "retrieve": (
-        f"{STAGES}.retrieve:Legs",
-        f"{STAGES}.retrieve:_sum",
-        f"{STAGES}.retrieve:retrieve",
-        f"{STAGES}.retrieve:fuse",
-        f"{STAGES}.retrieve:sellable",
-        f"{STAGES}.retrieve:_candidate",
+        f"{SEARCH}.legs:Legs",
+        f"{SEARCH}.legs:_sum",
+        f"{SEARCH}.candidates:retrieve",
+        f"{SEARCH}.fusion:fuse",
+        f"{SEARCH}.fusion:sellable",
+        f"{SEARCH}.fusion:_candidate",
     ),
     # of the score, which is remembered; verdict and reason are worked out of it every night
     "judge": (
         *ASKING,
         f"{VLM}:TransformersVLM.choose",
-        f"{STAGES}.judge:_question",
-        f"{STAGES}.judge:Judge._reading",
-        f"{STAGES}.judge:Judge._choose",
+        f"{STAGES}.search.judge:_question",
+        f"{STAGES}.search.judge:Judge._reading",
+        f"{STAGES}.search.judge:Judge._choose",
         f"{RECORDS}.description:Description.judged_text",
         f"{RECORDS}.description:bracketed",
         f"{RECORDS}.query:StandardQuery.judged_text",

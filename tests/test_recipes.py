@@ -21,8 +21,8 @@ def test_code_that_decides_an_output_changes_with_its_version(stage: str) -> Non
     if now["version"] == then["version"]:
         pytest.fail(
             f"The code that decides what {stage} says changed, and its recipe is still version"
-            f" {now['version']}. If any output may differ, raise the version in recipe() of"
-            f" mmsearch_core/stages/{stage}.py, so that no answer of the old code is taken for one"
+            f" {now['version']}. If any output may differ, raise the version in recipe() of the"
+            f" stage {stage}, so that no answer of the old code is taken for one"
             f" of the new. {record}"
         )
     pytest.fail(

@@ -25,7 +25,7 @@ from mmsearch_core.settings import Shards
 from mmsearch_core.shards.lease import LeaseNote, ShardLease
 from mmsearch_core.shards.loop import run_stage
 from mmsearch_core.shards.shard import Shard
-from mmsearch_core.shards.stage import Outcome, Stage, Tally
+from mmsearch_core.shards.stage import Outcome, ShardRun, Stage
 from mmsearch_core.testing.memory_store import MemoryStore
 from tests.test_codec import NOW
 
@@ -60,7 +60,7 @@ def stage(poison: str = "") -> Stage[Any]:
     """Copies its items; dies on the poisoned one, as a process does: without giving the lease
     back."""
 
-    def work(items: Sequence[Failure], _: Tally) -> list[Outcome]:
+    def work(items: Sequence[Failure], _: ShardRun) -> list[Outcome]:
         if any(item.record_id == poison for item in items):
             raise KeyboardInterrupt
         return [[item] for item in items]
@@ -69,7 +69,7 @@ def stage(poison: str = "") -> Stage[Any]:
         recipe=RECIPE,
         reads={"changes": "plan"},
         writes={"copies": Failure},
-        items=lambda shard: shard.read("changes", Failure),
+        items=lambda shard, _: shard.read("changes", Failure),
         id_of=lambda item: item.record_id,
         work=work,
         batch=10,
@@ -215,7 +215,7 @@ def test_in_caution_a_good_item_comes_first_so_that_a_broken_engine_blames_nobod
     """An engine that breaks at whatever it is given; once it is well, every record is done."""
     broken = True
 
-    def work(items: Sequence[Failure], _: Tally) -> list[Outcome]:
+    def work(items: Sequence[Failure], _: ShardRun) -> list[Outcome]:
         if broken:
             raise EngineBroke("The GPU is gone.")
         return [[item] for item in items]
@@ -235,7 +235,7 @@ def test_in_caution_a_good_item_comes_first_so_that_a_broken_engine_blames_nobod
 def test_a_record_that_breaks_its_engine_each_time_costs_itself(store: MemoryStore) -> None:
     """Found by the fourth attempt, which is the last that Airflow makes."""
 
-    def work(items: Sequence[Failure], _: Tally) -> list[Outcome]:
+    def work(items: Sequence[Failure], _: ShardRun) -> list[Outcome]:
         if any(item.record_id == "2" for item in items):
             raise EngineBroke("CUDA error: device-side assert triggered")
         return [[item] for item in items]
@@ -297,7 +297,7 @@ def failing(failed: int, canary: BadRecord | None, *, with_canary: bool = True) 
     """Fails at the first so many of its thirty items."""
     base = stage()
 
-    def work(items: Sequence[Failure], _: Tally) -> list[Outcome]:
+    def work(items: Sequence[Failure], _: ShardRun) -> list[Outcome]:
         return [
             UnreadableMedia("It is damaged.") if int(item.record_id) < failed else [item]
             for item in items

@@ -3,7 +3,7 @@
 import re
 from collections.abc import Iterator, Mapping
 from datetime import date
-from typing import Any, Literal
+from typing import Any
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator
 
@@ -12,9 +12,7 @@ from mmsearch_core.errors import BadSettings
 from mmsearch_core.ports.stores import ObjectStore
 from mmsearch_core.records.asset import Kind, ObjectRef
 from mmsearch_core.records.ids import digest
-
-# the stages that remember; the others are always done
-Redone = Literal["describe", "embed_text", "embed_image"]
+from mmsearch_core.records.line import names, remembering
 
 
 class Selection(BaseModel):
@@ -31,7 +29,7 @@ class Selection(BaseModel):
     kinds: tuple[Kind, ...] = ("picture", "video", "document")
     first_day: date | None = None
     last_day: date | None = None
-    redo: tuple[Redone, ...] = ()
+    redo: tuple[str, ...] = ()
     vlm: str = ""
     clip: str = ""
     sbert: str = ""
@@ -44,6 +42,14 @@ class Selection(BaseModel):
         if partition and not re.match(r"\d{4}-\d{2}-\d{2}", partition):
             raise ValueError("is not a day")
         return partition or None
+
+    @field_validator("redo")
+    @classmethod
+    def _can_be_redone(cls, redo: tuple[str, ...]) -> tuple[str, ...]:
+        able = names(remembering())
+        if not set(redo) <= set(able):
+            raise ValueError(f"is not among {', '.join(able)}: others are always done")
+        return redo
 
     @property
     def days(self) -> tuple[date, date]:

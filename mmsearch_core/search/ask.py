@@ -3,7 +3,6 @@ understands it."""
 
 from __future__ import annotations
 
-from collections import Counter
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from hashlib import sha256
@@ -20,7 +19,7 @@ from mmsearch_core.records.segment import Segment, Whole, pixels_id
 from mmsearch_core.records.target import Target
 from mmsearch_core.search.legs import Legs
 from mmsearch_core.settings import Search
-from mmsearch_core.shards.stage import Stage
+from mmsearch_core.shards.stage import ShardRun, Stage
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -141,9 +140,10 @@ def with_picture(
 
 def answers(stage: Stage[Any], items: Sequence[Any]) -> list[Any]:
     """One record an item of a stage, None for what it failed at."""
+    run = ShardRun()
     found: list[Any] = []
     for start in range(0, len(items), stage.batch):
-        outcomes = stage.work(items[start : start + stage.batch], Counter())
+        outcomes = stage.work(items[start : start + stage.batch], run)
         found += [None if isinstance(outcome, BadRecord) else outcome[0] for outcome in outcomes]
     stage.finish()
     return found

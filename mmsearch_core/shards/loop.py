@@ -29,7 +29,7 @@ from mmsearch_core.records.report import Failure, ShardReport
 from mmsearch_core.settings import Shards
 from mmsearch_core.shards.lease import ShardLease
 from mmsearch_core.shards.shard import Shard, read_plan
-from mmsearch_core.shards.stage import Outcome, Stage, Tally
+from mmsearch_core.shards.stage import Outcome, ShardRun, Stage, Tally
 
 # what says nothing of the environment: the object changed meanwhile, or an earlier stage had failed
 # on it
@@ -55,7 +55,9 @@ def run_stage(
     with ShardLease(store, key, seconds=seconds, about=fingerprint) as lease:
         if there := _done(stage, shard, fingerprint):  # by the process that this one waited for
             return there, True
-        report = replace(_do(stage, shard, lease, settings), fingerprint=fingerprint, inputs=inputs)
+        report = replace(
+            _do(stage, shard, lease, settings, plan), fingerprint=fingerprint, inputs=inputs
+        )
         lease.check()
         store.put(report_key(shard.path, stage.name), to_json(report))
     log.info(
@@ -110,15 +112,18 @@ def _done(stage: Stage[Any], shard: Shard, fingerprint: str) -> ShardReport | No
     return there
 
 
-def _do(stage: Stage[Any], shard: Shard, lease: ShardLease, settings: Shards) -> ShardReport:
+def _do(
+    stage: Stage[Any], shard: Shard, lease: ShardLease, settings: Shards, plan: Plan
+) -> ShardReport:
     started = time.monotonic()
-    tally: Tally = Counter()
-    items = stage.items(shard)
+    run = ShardRun(plan=plan)
+    tally = run.tally
+    items = stage.items(shard, plan)
     loaded = time.monotonic()
     made: dict[str, list[Any]] = {name: [] for name in stage.writes}
     failures = []
     file_of = {kind: name for name, kind in stage.writes.items()}
-    for item, outcome in _outcomes(stage, items, lease, tally):
+    for item, outcome in _outcomes(stage, items, lease, run):
         if isinstance(outcome, BadRecord):
             kind = type(outcome).__name__
             failures.append(
@@ -156,7 +161,7 @@ def _do(stage: Stage[Any], shard: Shard, lease: ShardLease, settings: Shards) ->
 
 
 def _outcomes(
-    stage: Stage[Any], items: Sequence[Any], lease: ShardLease, tally: Tally
+    stage: Stage[Any], items: Sequence[Any], lease: ShardLease, run: ShardRun
 ) -> list[tuple[Any, Outcome]]:
     """One outcome an item, in order; in caution one by one, leaving out what killed before."""
     outcomes: list[tuple[Any, Outcome]] = []
@@ -174,7 +179,7 @@ def _outcomes(
             continue
         if lease.cautious:
             lease.about_to_touch(stage.id_of(batch[0]))
-        outcomes.extend(zip(batch, stage.work(batch, tally), strict=True))
+        outcomes.extend(zip(batch, stage.work(batch, run), strict=True))
     if lease.cautious:
         lease.about_to_touch("")  # whoever dies from here on dies of something else
     return outcomes

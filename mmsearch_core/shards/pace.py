@@ -15,6 +15,7 @@ from mmsearch_core.codec import from_json, to_json
 from mmsearch_core.layout import PACE
 from mmsearch_core.ports.stores import ObjectStore
 from mmsearch_core.records.asset import Kind
+from mmsearch_core.records.line import remembering
 from mmsearch_core.records.plan import Plan
 from mmsearch_core.records.report import ShardReport
 from mmsearch_core.settings import MOST_RECORDS, Settings
@@ -45,7 +46,9 @@ def shard_sizes(work: ObjectStore, settings: Settings) -> dict[Kind, int]:
     if settings.shards.size:
         return dict.fromkeys(KINDS, settings.shards.size)
     pace = read(work)
-    guessed = max(*settings.backfill.call_seconds, settings.backfill.other_seconds)
+    calls = {step.name: step.call_seconds for step in remembering()}
+    calls.update(settings.backfill.call_seconds)
+    guessed = max(*calls.values(), settings.backfill.other_seconds)
     sizes = {}
     for kind in KINDS:
         slowest = max(pace.seconds.get(kind, {}).values(), default=guessed)

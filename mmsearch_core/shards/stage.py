@@ -2,18 +2,35 @@
 
 from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any, Generic, TypeVar
 
 from mmsearch_core.errors import (
     BadRecord,
+    StageMissing,
 )
+from mmsearch_core.records.plan import Plan
 from mmsearch_core.records.recipe import Recipe
 from mmsearch_core.shards.shard import Shard
 
 In = TypeVar("In")
 Outcome = Sequence[Any] | BadRecord  # the records made of one input, or why there are none
 Tally = Counter[str]  # what a stage wants counted: calls_made, calls_saved, rows_written, …
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ShardRun:
+    """One run of a stage on a shard: what its work may need beside the items."""
+
+    tally: Tally = field(default_factory=Counter)
+    plan: Plan | None = None  # None: nobody planned it, as for a query that is asked live
+
+    @property
+    def planned(self) -> Plan:
+        """The frozen plan of the shard's batch; StageMissing outside of a batch."""
+        if self.plan is None:
+            raise StageMissing("This stage works on a shard of a batch only.")
+        return self.plan
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -28,9 +45,9 @@ class Stage(Generic[In]):
     recipe: Recipe
     reads: Mapping[str, str]
     writes: Mapping[str, Any]
-    items: Callable[[Shard], Sequence[In]]
+    items: Callable[[Shard, Plan], Sequence[In]]
     id_of: Callable[[In], str]
-    work: Callable[[Sequence[In], Tally], Sequence[Outcome]]
+    work: Callable[[Sequence[In], ShardRun], Sequence[Outcome]]
     batch: int
     finish: Callable[[], None] = lambda: None
     canary: Callable[[], BadRecord | None] | None = None

@@ -50,7 +50,7 @@ def test_before_anything_was_measured_the_guesses_of_a_backfill_count_and_a_pers
     None
 ):
     assert sizes(Pace())["picture"] == 450
-    assert sizes(Pace(), backfill={"call_seconds": [3, 0, 0]})["picture"] == 150
+    assert sizes(Pace(), backfill={"call_seconds": {"describe": 3}})["picture"] == 150
     assert set(
         sizes(Pace(seconds={"picture": {"describe": 9}}), shards={"size": 200}).values()
     ) == {200}

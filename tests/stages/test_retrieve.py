@@ -23,8 +23,9 @@ from mmsearch_core.records.query import StandardQuery
 from mmsearch_core.records.ranking import Candidate, Match
 from mmsearch_core.records.row import IndexRow
 from mmsearch_core.records.segment import Whole
+from mmsearch_core.search.candidates import retrieve
 from mmsearch_core.search.fusion import fuse
-from mmsearch_core.search.legs import Leg, Legs, retrieve
+from mmsearch_core.search.legs import Leg, Legs
 from mmsearch_core.settings import Search
 from mmsearch_core.shards.shard import Shard
 from mmsearch_core.stages.search import retrieve as stage

@@ -8,6 +8,7 @@ from typing import Any
 from mmsearch_core.pages.run import page as run_page
 from mmsearch_core.pages.run.page import Check
 from mmsearch_core.ports.stores import ObjectStore
+from mmsearch_core.records.line import INDEX, SEARCH, names
 from mmsearch_core.records.plan import Plan
 
 KINDS = (
@@ -26,8 +27,6 @@ AUDITED = {
     "index_altered": "altered",
     "index_ghosts": "ghosts",
 }
-INDEXING = ("decode", "describe", "embed_text", "embed_image", "upsert")
-SEARCHING = ("standardize", "retrieve", "judge")
 
 
 def model_calls(stages: Mapping[str, Mapping[str, Any]]) -> dict[str, int]:
@@ -106,7 +105,7 @@ def of_index(
         "kind_columns": [
             name for name in KINDS if any(name in counts for counts in kinds.values())
         ],
-        "stage_order": INDEXING,
+        "stage_order": names(INDEX),
         "queries": [],
         "empty": [],
         "beside": None,
@@ -158,7 +157,7 @@ def of_search(
         "tiles": tiles,
         "kinds": {},
         "kind_columns": (),
-        "stage_order": SEARCHING,
+        "stage_order": names(SEARCH),
         "queries": report["shown"],
         "empty": empty[:40],
         "beside": (

@@ -18,18 +18,13 @@ from mmsearch_core.ports.stores import ObjectStore
 from mmsearch_core.ports.truth import Stores
 from mmsearch_core.records.asset import ObjectRef, asset_id
 from mmsearch_core.records.ids import AssetId
+from mmsearch_core.records.line import remembering
 from mmsearch_core.records.target import Target
 from mmsearch_core.settings import Backfill, Settings
 
 log = structlog.get_logger()
 
-# what an answer of each model depends on, besides the bytes: where all these recipes are equal, the
-# memo has it
-DEPENDS: Mapping[str, tuple[str, ...]] = {
-    "describe": ("decode", "describe"),
-    "embed_text": ("decode", "describe", "embed_text"),
-    "embed_image": ("decode", "embed_image"),
-}
+ASKING = tuple(step.name for step in remembering())
 PIECE = 1_000
 
 
@@ -37,7 +32,7 @@ def run(*, asked: Selection, target: Target, stores: Stores, settings: Settings)
     """The task's report: assets, model calls that the memo does not save, their seconds, minutes in
     all, and whether a person has to approve."""
     counted: Counter[str] = Counter()
-    calls = count_different(_contents(asked, target, stores, settings, counted), tuple(DEPENDS))
+    calls = count_different(_contents(asked, target, stores, settings, counted), ASKING)
     assets, to_do = counted["assets"], counted["to_do"]
     measured = _seconds_a_call(stores.work, settings.backfill)
     gpu = sum(calls[stage] * measured[stage] for stage in calls)
@@ -80,7 +75,7 @@ def _contents(
             counted["to_do"] += bool(asked.redo) or ref.key not in done["upsert"]
             yield (
                 ref.version,
-                [stage in asked.redo or ref.key not in done[stage] for stage in DEPENDS],
+                [stage in asked.redo or ref.key not in done[stage] for stage in ASKING],
             )
 
 
@@ -98,7 +93,7 @@ def _done(ledger: Ledger, target: Target, piece: Sequence[ObjectRef]) -> dict[st
     """By stage, the keys whose answers the memo has, since some target lives by them; by "upsert"
     those that are in this target."""
     names = {asset_id(ref.bucket, ref.key): ref for ref in piece}
-    done: dict[str, set[str]] = {stage: set() for stage in (*DEPENDS, "upsert")}
+    done: dict[str, set[str]] = {stage: set() for stage in (*ASKING, "upsert")}
     for other in ledger.targets():
         known = ledger.look_up(other.target_id, [AssetId(name) for name in names])
         live = {
@@ -106,9 +101,10 @@ def _done(ledger: Ledger, target: Target, piece: Sequence[ObjectRef]) -> dict[st
             for name, was in known.items()
             if was.state == "live" and was.source_version == names[name].version
         }
-        for stage, recipes in DEPENDS.items():
-            if all(other.recipes.get(recipe) == target.recipes[recipe] for recipe in recipes):
-                done[stage] |= live
+        for step in remembering():
+            deciding = (*step.after, step.name)
+            if all(other.recipes.get(name) == target.recipes[name] for name in deciding):
+                done[step.name] |= live
         if other.target_id == target.target_id:
             done["upsert"] |= live
     return done
@@ -119,12 +115,13 @@ def _seconds_a_call(work: ObjectStore, settings: Backfill) -> dict[str, float]:
     newest = run_page.latest(work, "index")
     data = work.get(facts_key(newest.newest)) if newest else None
     stages = json.loads(data)["stages"] if data else {}
-    guessed = dict(zip(DEPENDS, settings.call_seconds, strict=True))
-    made = {stage: stages.get(stage, {}).get("calls_made", 0) for stage in DEPENDS}
-    return {
-        stage: stages[stage]["seconds"] / made[stage] if made[stage] else guessed[stage]
-        for stage in DEPENDS
-    }
+    seconds = {}
+    for step in remembering():
+        done = stages.get(step.name, {})
+        made = done.get("calls_made", 0)
+        guessed = settings.call_seconds.get(step.name, step.call_seconds)
+        seconds[step.name] = done["seconds"] / made if made else guessed
+    return seconds
 
 
 def _table(report: Mapping[str, Any]) -> str:

@@ -23,6 +23,7 @@ from mmsearch_core.ports.truth import Stores
 from mmsearch_core.records.asset import Asset, Change, Removal
 from mmsearch_core.records.commit import Known
 from mmsearch_core.records.ids import AssetId, BatchId
+from mmsearch_core.records.line import INDEX, names
 from mmsearch_core.records.plan import Plan
 from mmsearch_core.records.report import ShardReport
 from mmsearch_core.records.target import Target
@@ -35,7 +36,7 @@ from mmsearch_core.stages.index.switch import go_live
 
 log = structlog.get_logger()
 
-STAGES = run_facts.INDEXING
+STAGES = names(INDEX)
 # and "superseded", "waiting_for_product" where there are any
 STATES = (
     "live",

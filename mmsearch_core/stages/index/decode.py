@@ -21,7 +21,7 @@ from mmsearch_core.records.segment import Decoded, Segment, pixels_id, segment_i
 from mmsearch_core.settings import Decode
 from mmsearch_core.shards import canary
 from mmsearch_core.shards.shard import Shard
-from mmsearch_core.shards.stage import Outcome, Stage, Tally
+from mmsearch_core.shards.stage import Outcome, ShardRun, Stage
 
 FRESH = timedelta(days=1)
 READERS = 8
@@ -76,7 +76,7 @@ def stage(
             )
         return segments
 
-    def run(assets: Sequence[Asset], tally: Tally) -> list[Outcome]:
+    def work_on(assets: Sequence[Asset], run: ShardRun) -> list[Outcome]:
         with ThreadPoolExecutor(READERS) as readers:
             fetched = list(readers.map(fetch, assets))
             good = [
@@ -84,7 +84,7 @@ def stage(
                 for asset, data in zip(assets, fetched, strict=True)
                 if isinstance(data, bytes)
             ]
-            tally["bytes_read"] += sum(len(data) for _, data in good)
+            run.tally["bytes_read"] += sum(len(data) for _, data in good)
             opened = decoder.decode([(asset.kind, data) for asset, data in good])
             kept = {
                 asset.asset_id: readers.submit(keep, asset, data, decoded)
@@ -105,9 +105,9 @@ def stage(
         recipe=how,
         reads={"changes": "plan"},
         writes={"segments": Segment},
-        items=assets_of,
+        items=lambda shard, _: assets_of(shard),
         id_of=lambda asset: asset.asset_id,
-        work=run,
+        work=work_on,
         batch=batch,
         canary=lambda: canary.of_decoder(decoder),
     )

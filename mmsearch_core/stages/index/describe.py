@@ -16,7 +16,7 @@ from mmsearch_core.records.recipe import Recipe
 from mmsearch_core.records.segment import Segment
 from mmsearch_core.shards import canary
 from mmsearch_core.shards.memoised import as_bytes, memoised
-from mmsearch_core.shards.stage import Outcome, Stage, Tally
+from mmsearch_core.shards.stage import Outcome, ShardRun, Stage
 from mmsearch_core.stages.index.embed_image import pictures
 
 
@@ -40,9 +40,9 @@ def stage(
     def read(key: str, answer: bytes) -> Description:  # noqa: ARG001 of the protocol
         return to_description(answer, SegmentId(""))
 
-    def run(segments: Sequence[Segment], tally: Tally) -> list[Outcome]:
+    def work_on(segments: Sequence[Segment], run: ShardRun) -> list[Outcome]:
         said = memoised(
-            memo, how.recipe_id, [segment.pixels for segment in segments], ask, read, tally
+            memo, how.recipe_id, [segment.pixels for segment in segments], ask, read, run.tally
         )
         return [_outcome(said[segment.pixels], segment) for segment in segments]
 
@@ -50,9 +50,9 @@ def stage(
         recipe=how,
         reads={"segments": "decode"},
         writes={"descriptions": Description},
-        items=lambda shard: shard.read("segments", Segment),
+        items=lambda shard, _: shard.read("segments", Segment),
         id_of=lambda segment: segment.segment_id,
-        work=run,
+        work=work_on,
         batch=batch,
         canary=lambda: canary.of_asking(
             model, question(canary.picture()), partial(to_description, segment=SegmentId(""))

@@ -14,7 +14,7 @@ from mmsearch_core.records.recipe import Recipe
 from mmsearch_core.records.segment import Segment
 from mmsearch_core.shards import canary
 from mmsearch_core.shards.memoised import memoised
-from mmsearch_core.shards.stage import Outcome, Stage, Tally
+from mmsearch_core.shards.stage import Outcome, ShardRun, Stage
 
 READERS = 8
 
@@ -31,9 +31,14 @@ def stage(*, work: ObjectStore, memo: Memo, embedder: Embedder, batch: int) -> S
     def ask(pixels: Sequence[str]) -> Mapping[str, bytes | BadRecord]:
         return embed_all(embedder, pixels, pictures(work, pixels))
 
-    def run(segments: Sequence[Segment], tally: Tally) -> list[Outcome]:
+    def work_on(segments: Sequence[Segment], run: ShardRun) -> list[Outcome]:
         vectors = memoised(
-            memo, how.recipe_id, [segment.pixels for segment in segments], ask, read_vector, tally
+            memo,
+            how.recipe_id,
+            [segment.pixels for segment in segments],
+            ask,
+            read_vector,
+            run.tally,
         )
         return [_outcome(vectors[segment.pixels], segment, embedder.space) for segment in segments]
 
@@ -41,9 +46,9 @@ def stage(*, work: ObjectStore, memo: Memo, embedder: Embedder, batch: int) -> S
         recipe=how,
         reads={"segments": "decode"},
         writes={f"embeddings.{embedder.space}": Embedding},
-        items=lambda shard: shard.read("segments", Segment),
+        items=lambda shard, _: shard.read("segments", Segment),
         id_of=lambda segment: segment.segment_id,
-        work=run,
+        work=work_on,
         batch=batch,
         canary=lambda: canary.of_embedder(embedder, canary.picture()),
     )

@@ -16,7 +16,7 @@ from mmsearch_core.records.segment import Segment
 from mmsearch_core.shards import canary
 from mmsearch_core.shards.memoised import memoised
 from mmsearch_core.shards.shard import Shard
-from mmsearch_core.shards.stage import Outcome, Stage, Tally
+from mmsearch_core.shards.stage import Outcome, ShardRun, Stage
 from mmsearch_core.stages.index.embed_image import embed_all, read_vector
 
 
@@ -40,7 +40,7 @@ def stage(*, memo: Memo, embedder: Embedder, batch: int) -> Stage[Words]:
     text."""
     how = recipe(embedder.name)
 
-    def run(items: Sequence[Words], tally: Tally) -> list[Outcome]:
+    def work_on(items: Sequence[Words], run: ShardRun) -> list[Outcome]:
         passages = [caption_passage(words) for words in items]
         texts = {digest("text", passage.text): passage.text for passage in passages}
 
@@ -48,7 +48,7 @@ def stage(*, memo: Memo, embedder: Embedder, batch: int) -> Stage[Words]:
             return embed_all(embedder, keys, [texts[key] for key in keys])
 
         names = [digest("text", passage.text) for passage in passages]
-        vectors = memoised(memo, how.recipe_id, names, ask, read_vector, tally)
+        vectors = memoised(memo, how.recipe_id, names, ask, read_vector, run.tally)
         return [
             _outcome(passage, vectors[name], embedder.space)
             for passage, name in zip(passages, names, strict=True)
@@ -58,9 +58,9 @@ def stage(*, memo: Memo, embedder: Embedder, batch: int) -> Stage[Words]:
         recipe=how,
         reads={"segments": "decode", "descriptions": "describe", "products": "plan"},
         writes={"passages": Passage, f"embeddings.{embedder.space}": Embedding},
-        items=_items,
+        items=lambda shard, _: _items(shard),
         id_of=lambda words: words.segment.segment_id,
-        work=run,
+        work=work_on,
         batch=batch,
         canary=lambda: canary.of_embedder(embedder, canary.TEXT),
     )

@@ -11,10 +11,10 @@ from mmsearch_core.layout import measured_key, searched_key
 from mmsearch_core.ports.stores import ObjectStore
 from mmsearch_core.ports.truth import Stores
 from mmsearch_core.records.ids import TargetId
+from mmsearch_core.records.line import building
 from mmsearch_core.records.target import Target
 from mmsearch_core.settings import Index
 from mmsearch_core.shards.targets import lacks
-from mmsearch_core.stages.index.upsert import BUILDING
 
 log = structlog.get_logger()
 
@@ -69,7 +69,7 @@ def hindrance(work: ObjectStore, live: Target, target: Target) -> str:
     """Why the target may not take the place of the live one yet; nothing against one that was
     searched before: that is the way back. Nor against one whose rows say the same and only have
     another shape."""
-    if all(live.recipes.get(stage) == target.recipes.get(stage) for stage in BUILDING):
+    if all(live.recipes.get(stage) == target.recipes.get(stage) for stage in building()):
         return ""
     old = _measured(work, live.target_id)
     if old is None or work.head(searched_key(target.target_id)):

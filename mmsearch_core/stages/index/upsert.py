@@ -25,23 +25,17 @@ from mmsearch_core.records.ids import (
     SegmentId,
     TargetId,
 )
+from mmsearch_core.records.line import building
 from mmsearch_core.records.plan import Plan
 from mmsearch_core.records.recipe import Recipe
 from mmsearch_core.records.report import Failure
 from mmsearch_core.records.row import IndexRow, Passage, build_id, content_of, row_id
 from mmsearch_core.records.segment import Segment
-from mmsearch_core.shards.shard import Shard, read_plan
-from mmsearch_core.shards.stage import Outcome, Stage, Tally
+from mmsearch_core.shards.shard import Shard
+from mmsearch_core.shards.stage import Outcome, ShardRun, Stage, Tally
 from mmsearch_core.shards.targets import of_plan
 
 LOOKERS = 32  # objects looked at side by side; as many as the store's client has connections
-# the stages whose recipes decide a row
-BUILDING = (
-    "decode",
-    "describe",
-    "embed_text",
-    "embed_image",
-)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -82,8 +76,9 @@ def stage(
     fencing token."""
     holder = uuid.uuid4().hex
 
-    def run(items: Sequence[Work], tally: Tally) -> list[Outcome]:
-        plan = plans[0]
+    def work_on(items: Sequence[Work], run: ShardRun) -> list[Outcome]:
+        plan = run.planned
+        of_plan(plan, stores)  # the collection that was planned is there
         sources = [item.change.source.key for item in items if isinstance(item.change, Asset)]
         # as the plan saw them, by their very names; and before the lease is taken, for others wait
         # for it
@@ -91,14 +86,7 @@ def stage(
         with Writer(
             stores, plan.target_id, plan.collection, holder=holder, seconds=lease_seconds
         ) as writer:
-            return Commit(stores, plan, writer, now).apply(items, tally)
-
-    plans: list[Plan] = []
-
-    def items(shard: Shard) -> list[Work]:
-        plans[:] = [read_plan(stores.work, shard.batch)]
-        of_plan(plans[0], stores)  # the collection that was planned is there
-        return _assemble(shard, plans[0], picture_space, text_space)
+            return Commit(stores, plan, writer, now).apply(items, run.tally)
 
     return Stage(
         recipe=recipe(),
@@ -106,15 +94,15 @@ def stage(
             "changes": "plan",
             "products": "plan",
             "segments": "decode",
-            **{f"failures/{name}": name for name in BUILDING},
+            **{f"failures/{name}": name for name in building()},
             "passages": "embed_text",
             f"embeddings.{text_space}": "embed_text",
             f"embeddings.{picture_space}": "embed_image",
         },
         writes={"rows": IndexRow},
-        items=items,
+        items=lambda shard, plan: _assemble(shard, plan, picture_space, text_space),
         id_of=lambda item: item.change.asset_id,
-        work=run,
+        work=work_on,
         batch=batch,
     )
 
@@ -298,7 +286,9 @@ def _is_back(
 
 def build_of(asset: Asset, product_text: str, recipes: Mapping[str, RecipeId]) -> Build:
     """The build that this asset, with these words of the feed, has under these recipes."""
-    return build_id(asset.source.version, product_text, {name: recipes[name] for name in BUILDING})
+    return build_id(
+        asset.source.version, product_text, {name: recipes[name] for name in building()}
+    )
 
 
 def _made(item: Work, build: Build) -> Made:
@@ -328,7 +318,7 @@ def _assemble(shard: Shard, plan: Plan, picture_space: str, text_space: str) -> 
         texts={text_space: _vectors(shard, text_space)},
     )
     products = {p.product_id: p for p in shard.read("products", Product)}
-    failures = [failure for name in BUILDING for failure in shard.failures(name)]
+    failures = [failure for name in building() for failure in shard.failures(name)]
     # the first stage that failed says why
     first = {failure.record_id: failure for failure in reversed(failures)}
     items = []

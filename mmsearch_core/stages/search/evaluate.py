@@ -16,9 +16,9 @@ from mmsearch_core.records.ids import ProductId, QueryKey, digest
 from mmsearch_core.records.query import StandardQuery
 from mmsearch_core.records.ranking import Candidate, Judgement
 from mmsearch_core.search.ask import Line, answers, normalised, standardized
+from mmsearch_core.search.candidates import retrieve
 from mmsearch_core.search.decide import decide
 from mmsearch_core.search.fusion import sellable
-from mmsearch_core.search.legs import retrieve
 from mmsearch_core.stages.index.switch import Measured, paired_randomization, remember
 from mmsearch_core.stages.search.judge import Pair
 from mmsearch_core.stages.search.judged_queries import JudgedQuery

@@ -25,8 +25,8 @@ from mmsearch_core.records.ranking import Candidate, Judgement, PairScore
 from mmsearch_core.records.recipe import Recipe
 from mmsearch_core.records.target import Target
 from mmsearch_core.shards import canary
-from mmsearch_core.shards.shard import Shard, read_plan
-from mmsearch_core.shards.stage import Outcome, Stage, Tally
+from mmsearch_core.shards.shard import Shard
+from mmsearch_core.shards.stage import Outcome, ShardRun, Stage, Tally
 from mmsearch_core.shards.targets import of_search_plan
 
 RELEVANT = 0.5
@@ -77,20 +77,18 @@ def stage(
     ``target`` is the index that the candidates are of, where no plan names it.
     """
     judge = Judge(stores, memo, model)
-    if target:
-        judge.judge_of(target)
 
-    def items(shard: Shard) -> list[Pair]:
-        judge.judge_of(of_search_plan(read_plan(stores.work, shard.batch), stores))
-        return _pairs(shard)
+    def work_on(pairs: Sequence[Pair], run: ShardRun) -> list[Outcome]:
+        judge.begin(run, target)
+        return judge.run(pairs, run.tally)
 
     return Stage(
         recipe=judge.recipe,
         reads={"standard": "standardize", "candidates": "retrieve"},
         writes={"judgements": Judgement},
-        items=items,
+        items=lambda shard, _: _pairs(shard),
         id_of=lambda pair: f"{pair.query.query_key}/{pair.candidate.product_id}",
-        work=judge.run,
+        work=work_on,
         batch=batch,
         finish=judge.fold,
         canary=lambda: canary.of_judging(model),
@@ -114,12 +112,16 @@ class Judge:
         self._relevance: dict[PairId, float] = {}  # by judged_id
         self._waiting: dict[QueryKey, list[PairScore]] = defaultdict(list)
         self._folded_at = time.monotonic()
+        self._begun: ShardRun | None = None
         self.recipe = recipe(model.name)
 
-    def judge_of(self, target: Target) -> None:
-        """Candidates are of this index from now on."""
-        self._target = target
-        self._describe = target.recipes["describe"]
+    def begin(self, run: ShardRun, target: Target | None) -> None:
+        """Candidates are of this index, or of the plan's, from now on; once for a run."""
+        if self._begun is run:
+            return
+        self._begun = run
+        self._target = target or of_search_plan(run.planned, self._stores)
+        self._describe = self._target.recipes["describe"]
         self._edition = self._memo.get_many(self._describe, [EDITION]).get(EDITION, b"").decode()
 
     def run(self, pairs: Sequence[Pair], tally: Tally) -> list[Outcome]:

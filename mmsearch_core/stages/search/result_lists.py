@@ -8,10 +8,10 @@ from pathlib import Path
 from typing import Protocol
 
 from mmsearch_core.errors import StageMissing
-from mmsearch_core.pages.run import facts as run_facts
 from mmsearch_core.pages.run import failed
 from mmsearch_core.ports.stores import ObjectStore
 from mmsearch_core.records.ids import GenerationId, ProductId, QueryKey, digest
+from mmsearch_core.records.line import SEARCH, names
 from mmsearch_core.records.plan import Plan
 from mmsearch_core.records.query import PopularQuery, StandardQuery, query_key
 from mmsearch_core.records.ranking import Candidate, Judgement, ResultSet
@@ -21,7 +21,6 @@ from mmsearch_core.serving.spool import BucketFiles, RowFiles, Spool, write_prod
 from mmsearch_core.settings import Search
 from mmsearch_core.shards.shard import Shard
 
-STAGES = run_facts.SEARCHING
 FIRST = 12  # lists that a page shows
 NAMED = 200  # queries without any hit that a report names
 
@@ -98,7 +97,7 @@ def _by_shard(
 ) -> Iterator[list[ResultSet]]:
     for path in sorted(plan.shards):
         shard = Shard(work, path)  # it keeps what it has read, so none outlives its turn
-        reports = [_report(shard, stage) for stage in STAGES]
+        reports = [_report(shard, stage) for stage in names(SEARCH)]
         summary.reports += reports
         summary.failures += failed.of_queries(shard, reports)
         yield result_sets(shard, settings)

@@ -2,7 +2,6 @@
 fused by rank."""
 
 from collections.abc import Sequence
-from typing import cast
 
 from mmsearch_core.ports.models import Embedder
 from mmsearch_core.ports.truth import Stores
@@ -10,12 +9,11 @@ from mmsearch_core.records.plan import Plan
 from mmsearch_core.records.query import StandardQuery
 from mmsearch_core.records.ranking import Candidate
 from mmsearch_core.records.recipe import Recipe
-from mmsearch_core.records.target import Target
-from mmsearch_core.search.legs import Legs, retrieve
+from mmsearch_core.search.candidates import retrieve
+from mmsearch_core.search.legs import Legs
 from mmsearch_core.settings import Search
 from mmsearch_core.shards.loop import check_recipe
-from mmsearch_core.shards.shard import Shard, read_plan
-from mmsearch_core.shards.stage import Outcome, Stage, Tally
+from mmsearch_core.shards.stage import Outcome, ShardRun, Stage
 from mmsearch_core.shards.targets import of_search_plan
 from mmsearch_core.stages.index import embed_image, embed_text
 
@@ -36,29 +34,23 @@ def stage(
 ) -> Stage[StandardQuery]:
     """The candidates of each query, from the index that the plan names."""
     legs = Legs(stores.index, clip, sbert)
-    planned: list[Target] = []
 
-    def items(shard: Shard) -> list[StandardQuery]:
-        plan = read_plan(stores.work, shard.batch)
-        _check_spaces(plan, clip, sbert)
-        planned[:] = [of_search_plan(plan, stores)]
-        return cast(list[StandardQuery], shard.read("standard", StandardQuery))
-
-    def run(queries: Sequence[StandardQuery], tally: Tally) -> list[Outcome]:
-        (target,) = planned
+    def work_on(queries: Sequence[StandardQuery], run: ShardRun) -> list[Outcome]:
+        _check_spaces(run.planned, clip, sbert)
+        target = of_search_plan(run.planned, stores)
         retrieved = retrieve(
             queries, legs.for_queries(target.collection, queries), stores, target, settings
         )
-        tally["searches"] += sum(len(each.found) for each in retrieved)
+        run.tally["searches"] += sum(len(each.found) for each in retrieved)
         return [each.candidates for each in retrieved]
 
     return Stage(
         recipe=recipe(settings, clip.name, sbert.name),
         reads={"standard": "standardize"},
         writes={"candidates": Candidate},
-        items=items,
+        items=lambda shard, _: shard.read("standard", StandardQuery),
         id_of=lambda query: query.query_key,
-        work=run,
+        work=work_on,
         batch=batch,
     )
 

@@ -14,7 +14,7 @@ from mmsearch_core.records.question import Question
 from mmsearch_core.records.recipe import Recipe
 from mmsearch_core.shards import canary
 from mmsearch_core.shards.memoised import as_bytes, memoised
-from mmsearch_core.shards.stage import Outcome, Stage, Tally
+from mmsearch_core.shards.stage import Outcome, ShardRun, Stage
 
 
 def recipe(model: str) -> Recipe:
@@ -28,7 +28,7 @@ def stage(*, memo: Memo, model: VisionLanguageModel, batch: int) -> Stage[Popula
     """Standardize each query once, ever."""
     how = recipe(model.name)
 
-    def run(queries: Sequence[PopularQuery], tally: Tally) -> list[Outcome]:
+    def work_on(queries: Sequence[PopularQuery], run: ShardRun) -> list[Outcome]:
         by_key = {str(query.query_key): query for query in queries}
 
         def ask(keys: Sequence[str]) -> Mapping[str, bytes | BadRecord]:
@@ -38,16 +38,16 @@ def stage(*, memo: Memo, model: VisionLanguageModel, batch: int) -> Stage[Popula
         def read(key: str, answer: bytes) -> StandardQuery:
             return to_standard_query(answer, by_key[key])
 
-        said = memoised(memo, how.recipe_id, list(by_key), ask, read, tally)
+        said = memoised(memo, how.recipe_id, list(by_key), ask, read, run.tally)
         return [_outcome(said[query.query_key]) for query in queries]
 
     return Stage(
         recipe=how,
         reads={"popular": "plan"},
         writes={"standard": StandardQuery},
-        items=lambda shard: shard.read("popular", PopularQuery),
+        items=lambda shard, _: shard.read("popular", PopularQuery),
         id_of=lambda query: query.query_key,
-        work=run,
+        work=work_on,
         batch=batch,
         canary=lambda: canary.of_asking(
             model, question(canary.TEXT), partial(to_standard_query, query=canary.QUERY)

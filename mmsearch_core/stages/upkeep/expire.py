@@ -32,6 +32,7 @@ from mmsearch_core.ports.stores import Memo, ObjectStore
 from mmsearch_core.ports.truth import Stores
 from mmsearch_core.records.asset import ObjectRef
 from mmsearch_core.records.ids import GenerationId, PixelsId, RecipeId, TargetId
+from mmsearch_core.records.line import INDEX
 from mmsearch_core.records.target import Target
 from mmsearch_core.serving.generation import Generation, read_current, read_generation
 from mmsearch_core.settings import HousekeepingSettings
@@ -39,7 +40,6 @@ from mmsearch_core.stages.upkeep.housekeeping import Housekeeping, Removals, ago
 
 log = structlog.get_logger()
 
-BY_PIXELS = ("describe", "embed_image")  # whose answers are remembered under the pixels' name
 # of the names of pixels, which are digests: their listings go side by side
 FIRST_DIGITS = "0123456789abcdef"
 LISTERS = 8
@@ -164,7 +164,8 @@ def _pixels(stores: Stores, memo: Memo, settings: HousekeepingSettings, removals
             removals.kept("pixels", why)
             log.warning("expire.pixels_kept", why=why)
             return
-        recipes = {target.recipes[stage] for target in targets for stage in BY_PIXELS}
+        by_pixels = [step.name for step in INDEX if step.remembered_by == "pixels"]
+        recipes = {target.recipes[stage] for target in targets for stage in by_pixels}
 
         def remove(keys: Sequence[str]) -> None:
             old = _still_old(stores.work, keys, before)
