@@ -37,7 +37,7 @@ from mmsearch_core.records.ids import AssetId, Build, RowId
 from mmsearch_core.records.row import ROW_COLUMNS, StoredRow
 from mmsearch_core.records.target import Target
 from mmsearch_core.settings import Settings
-from mmsearch_core.stages.index.upsert import Writer
+from mmsearch_core.shards.writer import Writer
 
 log = structlog.get_logger()
 

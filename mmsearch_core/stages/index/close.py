@@ -32,6 +32,7 @@ from mmsearch_core.settings import Index
 from mmsearch_core.shards import pace
 from mmsearch_core.shards.shard import Shard, find_plan
 from mmsearch_core.shards.targets import of_plan
+from mmsearch_core.shards.totals import add_up
 from mmsearch_core.stages.index.switch import go_live
 
 log = structlog.get_logger()
@@ -112,21 +113,6 @@ def _superseded(batch: BatchId) -> dict[str, Any]:
     }
 
 
-def add_up(reports: Sequence[ShardReport]) -> dict[str, Any]:
-    """Totals by stage: records, calls, rows, seconds."""
-    totals: dict[str, Counter[str]] = {}
-    seconds: Counter[str] = Counter()
-    for report in reports:
-        total = totals.setdefault(report.stage, Counter(calls_made=0, calls_saved=0))
-        total.update(
-            {"read": report.read, "done": report.done, "failed": report.failed, **report.tally}
-        )
-        seconds[report.stage] += sum(report.timing.values())  # type: ignore[assignment]
-    return {
-        stage: {**total, "seconds": round(seconds[stage], 2)} for stage, total in totals.items()
-    }
-
-
 def _reports(shard: Shard) -> list[ShardReport]:
     return [report for stage in STAGES if (report := shard.report(stage))]
 
@@ -139,7 +125,7 @@ def _checks(plan: Plan, reports: Reports, counts: Mapping[str, int]) -> list[Che
         report for found in reports.values() for report in found if report.stage == "upsert"
     ]
     read = sum(report.read for report in finished)
-    rows = sum(report.wrote["rows"] for report in finished)
+    rows = sum(report.tally.get("rows_live", 0) for report in finished)
     written = sum(report.tally.get("rows_written", 0) for report in finished)
     known = sum(count for state, count in counts.items() if state != "unsettled")
     audited = run_facts.audited(plan.compared)

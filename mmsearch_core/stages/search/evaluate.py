@@ -19,6 +19,7 @@ from mmsearch_core.search.ask import Line, answers, normalised, standardized
 from mmsearch_core.search.candidates import retrieve
 from mmsearch_core.search.decide import decide
 from mmsearch_core.search.fusion import sellable
+from mmsearch_core.search.legs import Found
 from mmsearch_core.stages.index.switch import Measured, paired_randomization, remember
 from mmsearch_core.stages.search.judge import Pair
 from mmsearch_core.stages.search.judged_queries import JudgedQuery
@@ -79,9 +80,10 @@ def run(judged: Sequence[JudgedQuery], line: Line) -> dict[str, Any]:
 
 def name_of(judged: Sequence[JudgedQuery]) -> str:
     """A digest of the queries and their grades."""
-    lines = [
-        f"{q.asked.query_id} {name} {grade}" for q in judged for name, grade in q.grades.items()
-    ]
+    lines = []
+    for query in judged:
+        for name, grade in query.grades.items():
+            lines.append(f"{query.asked.query_id} {name} {grade}")
     return digest("judged", *sorted(lines))
 
 
@@ -96,19 +98,22 @@ def ranked(
     ids = [query.asked.query_id for query in judged]
     rankings: dict[str, dict[str, Ranking]] = {"random": _random(judged, line)}
     for row, names in ROWS.items():
-        only = [
-            {leg: rows[leg] for leg in names if leg in rows}
-            for rows in (each.found for each in retrieved)
-        ]
+        only = [_of_legs(each.found, names) for each in retrieved]
         candidates = sellable(asked, only, line.stores, line.target, line.settings)
-        rankings[row] = {
-            name: [c.product_id for c in each] for name, each in zip(ids, candidates, strict=True)
-        }
+        rankings[row] = dict(zip(ids, map(_products, candidates), strict=True))
     rankings["judged"] = _judged(judged, asked, [each.candidates for each in retrieved], line)
-    rankings["oracle"] = {
-        name: _best_first(query.grades) for name, query in zip(ids, judged, strict=True)
-    }
+    best = [_best_first(query.grades) for query in judged]
+    rankings["oracle"] = dict(zip(ids, best, strict=True))
     return rankings
+
+
+def _of_legs(found: Found, names: Sequence[str]) -> Found:
+    """What these legs found, of all that was found."""
+    return {leg: matches for leg, matches in found.items() if leg in names}
+
+
+def _products(candidates: Sequence[Candidate]) -> Ranking:
+    return [candidate.product_id for candidate in candidates]
 
 
 def _best_first(grades: Mapping[str, int]) -> Ranking:
@@ -125,19 +130,15 @@ def score(
     from ir_measures import AP, R, nDCG
 
     names = dict(zip((nDCG @ 10, AP @ 10, R @ 50), METRICS, strict=True))
-    qrels = [
-        ir_measures.Qrel(q.asked.query_id, name, grade)
-        for q in judged
-        for name, grade in q.grades.items()
-    ]
-    ranks = [
-        ir_measures.ScoredDoc(query_id, name, -place)
-        for query_id, ranking in rankings.items()
-        for place, name in enumerate(ranking)
-    ]
-    values: dict[str, dict[str, float]] = {
-        name: {q.asked.query_id: 0.0 for q in judged} for name in METRICS
-    }
+    qrels, ranks = [], []
+    for query in judged:
+        for name, grade in query.grades.items():
+            qrels.append(ir_measures.Qrel(query.asked.query_id, name, grade))
+    for query_id, ranking in rankings.items():
+        for place, name in enumerate(ranking):
+            ranks.append(ir_measures.ScoredDoc(query_id, name, -place))
+    nothing = {query.asked.query_id: 0.0 for query in judged}
+    values: dict[str, dict[str, float]] = {name: dict(nothing) for name in METRICS}
     for found in ir_measures.iter_calc(list(names), qrels, ranks):
         values[names[found.measure]][found.query_id] = found.value
     return values
@@ -159,26 +160,28 @@ def figure(
     row: str, group: str, members: Sequence[str], scores: Mapping[str, Mapping[str, float]]
 ) -> dict[str, Any]:
     """A line of the table."""
-    means = {
-        name: round(sum(scores[name][each] for each in members) / len(members), 4)
-        for name in METRICS
-    }
+    means = {}
+    for name in METRICS:
+        total = sum(scores[name][each] for each in members)
+        means[name] = round(total / len(members), 4)
     return {"row": row, "group": group, "queries": len(members), **means}
 
 
 def headroom(scores: Mapping[str, Mapping[str, Mapping[str, float]]]) -> dict[str, float | None]:
     """How much of what fusion leaves to be gained the judge gains, in nDCG@10, and whether that is
     chance."""
-    fused, judged, oracle = (
-        list(scores[row]["ndcg@10"].values()) for row in ("fused", "judged", "oracle")
-    )
-    room, gained = (sum(better) - sum(fused) for better in (oracle, judged))
+    fused = list(scores["fused"]["ndcg@10"].values())
+    judged = list(scores["judged"]["ndcg@10"].values())
+    room = sum(scores["oracle"]["ndcg@10"].values()) - sum(fused)
+    gained = sum(judged) - sum(fused)
     recovered = round(gained / room, 4) if room > 0 else None
     return {"recovered": recovered, "p_value": round(paired_randomization(judged, fused), 4)}
 
 
 def _random(judged: Sequence[JudgedQuery], line: Line) -> dict[str, Ranking]:
-    names = [name for batch in line.stores.ledger.product_texts() for name, _ in batch]
+    names: list[ProductId] = []
+    for batch in line.stores.ledger.product_texts():
+        names += [name for name, _ in batch]
     products: Mapping[ProductId, Product] = line.stores.ledger.products(names)
     shown = sorted(name for name, product in products.items() if product.in_stock)
     dice = random.Random(0)  # noqa: S311 no secret
@@ -194,20 +197,15 @@ def _judged(
     candidates: Sequence[Sequence[Candidate]],
     line: Line,
 ) -> dict[str, Ranking]:
-    pairs = [
-        Pair(query=query, candidate=each)
-        for query, some in zip(asked, candidates, strict=True)
-        for each in some
-    ]
+    pairs = []
+    for query, some in zip(asked, candidates, strict=True):
+        pairs += [Pair(query=query, candidate=each) for each in some]
     said: dict[QueryKey, dict[ProductId, Judgement]] = defaultdict(dict)
     for judgement in answers(line.stage("judge"), pairs):
         if judgement:
             said[judgement.query_key][judgement.product_id] = judgement
-
-    def published(query: StandardQuery, some: Sequence[Candidate]) -> Ranking:
-        return [hit.product_id for hit in decide(some, said[query.query_key], line.settings)]
-
-    return {
-        q.asked.query_id: published(query, some)
-        for q, query, some in zip(judged, asked, candidates, strict=True)
-    }
+    rankings = {}
+    for each, query, some in zip(judged, asked, candidates, strict=True):
+        hits = decide(some, said[query.query_key], line.settings)
+        rankings[each.asked.query_id] = [hit.product_id for hit in hits]
+    return rankings

@@ -15,7 +15,7 @@ from mmsearch_core.records.ids import GenerationId
 from mmsearch_core.records.plan import Plan
 from mmsearch_core.serving.generation import read_current
 from mmsearch_core.shards.shard import Shard
-from mmsearch_core.stages.index.close import add_up
+from mmsearch_core.shards.totals import add_up
 from mmsearch_core.stages.search.gate_measures import Gate, Worst
 from mmsearch_core.stages.search.result_lists import Lists, Summary
 
