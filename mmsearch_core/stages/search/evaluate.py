@@ -204,7 +204,7 @@ def _judged(
     for judgement in answers(line.stage("judge"), pairs):
         if judgement:
             said[judgement.query_key][judgement.product_id] = judgement
-    rankings = {}
+    rankings: dict[str, Ranking] = {}
     for each, query, some in zip(judged, asked, candidates, strict=True):
         hits = decide(some, said[query.query_key], line.settings)
         rankings[each.asked.query_id] = [hit.product_id for hit in hits]
