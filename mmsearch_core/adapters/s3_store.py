@@ -9,6 +9,7 @@ from typing import Any, TypeVar
 
 from tenacity import retry, retry_if_exception_type, stop_after_attempt, wait_random_exponential
 
+from mmsearch_core.adapters.aws import ATTEMPTS, Account, make_client, unanswered
 from mmsearch_core.adapters.conditions_probe import check_once
 from mmsearch_core.adapters.s3_errors import Absent, Conflict, s3_error
 from mmsearch_core.errors import BadSettings, MMSearchError, PreconditionFailed, StoreAway
@@ -18,7 +19,7 @@ from mmsearch_core.settings import Store
 
 Answer = TypeVar("Answer")
 
-CONNECT_SECONDS, READ_SECONDS, ATTEMPTS = 5, 30, 3
+CONNECTIONS = 32
 KEYS_PER_REQUEST = 1_000  # S3's limit for one request that deletes
 DELETERS = 16
 RANGE = 1 << 24  # bytes of a large object per request
@@ -183,11 +184,7 @@ class S3Store:
 
     @cached_property
     def _client(self) -> Any:
-        import boto3
-        from botocore.config import Config
-
         settings = self._settings
-        secret = settings.secret_key
         # other makers' endpoints may not know the checksums in trailers that boto3 adds unasked,
         # and answer 501
         others: dict[str, Any] = {
@@ -195,25 +192,17 @@ class S3Store:
             "request_checksum_calculation": "when_required",
             "response_checksum_validation": "when_required",
         }
-        try:
-            return boto3.client(
-                "s3",
-                endpoint_url=settings.endpoint,
-                region_name=settings.region,
-                aws_access_key_id=settings.access_key,
-                aws_secret_access_key=secret.get_secret_value() if secret else None,
-                config=Config(
-                    connect_timeout=CONNECT_SECONDS,
-                    read_timeout=READ_SECONDS,
-                    retries={"mode": "standard", "max_attempts": ATTEMPTS},
-                    max_pool_connections=32,
-                    **(others if settings.endpoint else {}),
-                ),
-            )
-        except ValueError as error:  # what is no endpoint for boto3
-            raise BadSettings(
-                "store.endpoint is not the address of a store: correct it."
-            ) from error
+        return make_client(
+            "s3",
+            Account(
+                endpoint=settings.endpoint,
+                region=settings.region,
+                access_key=settings.access_key,
+                secret_key=settings.secret_key,
+            ),
+            options={"max_pool_connections": CONNECTIONS, **(others if settings.endpoint else {})},
+            wrong_endpoint="store.endpoint is not the address of a store: correct it.",
+        )
 
     def _ask_for(self, call: Callable[[], Answer]) -> Answer | None:
         """The answer, or None where there is no such object."""
@@ -232,7 +221,13 @@ class S3Store:
         except ClientError as error:
             raise self._named(error) from error
         except BotoCoreError as error:
-            raise self._unanswered(error) from error
+            raise unanswered(
+                error,
+                other_side="store",
+                section="store",
+                address=self._address,
+                away=StoreAway,
+            ) from error
         except ResponseParserError as error:
             raise self._no_endpoint() from error
 
@@ -240,24 +235,6 @@ class S3Store:
         code = str(error.response.get("Error", {}).get("Code", ""))
         status = error.response.get("ResponseMetadata", {}).get("HTTPStatusCode", 0)
         return s3_error(status=status, code=code, bucket=self.bucket)
-
-    def _unanswered(self, error: Exception) -> MMSearchError:
-        name = type(error).__name__
-        if name == "CredentialRetrievalError":  # whoever hands them out is away
-            return StoreAway(
-                f"No credentials for {self.bucket} could be had ({name}): try again later."
-            )
-        if (
-            "Credential" in name
-            or "Profile" in name
-            or "ParamValidation" in name
-            or "InvalidRegion" in name
-        ):
-            return BadSettings(
-                f"The store cannot be asked ({name}): set store.access_key and secret_key, or"
-                " correct them."
-            )
-        return StoreAway(f"The store at {self._address} does not answer ({name}): try again later.")
 
     def _no_endpoint(self) -> StoreAway:
         return StoreAway(

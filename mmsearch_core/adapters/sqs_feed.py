@@ -6,6 +6,7 @@ from functools import cached_property
 from typing import Any, TypeVar
 from urllib.parse import urlsplit
 
+from mmsearch_core.adapters.aws import Account, make_client, unanswered
 from mmsearch_core.errors import BadSettings, MMSearchError, QueueAway
 from mmsearch_core.records.message import Message
 from mmsearch_core.safe_text import redacted
@@ -13,7 +14,6 @@ from mmsearch_core.settings import Queue
 
 Answer = TypeVar("Answer")
 
-CONNECT_SECONDS, READ_SECONDS, ATTEMPTS = 5, 30, 3
 MOST = 10  # messages in one call of SQS
 LONGEST_POLL = 20  # seconds, SQS's limit
 # seconds that a batch may take from its last message until its messages are deleted
@@ -93,26 +93,18 @@ class SqsFeed:
 
     @cached_property
     def _client(self) -> Any:
-        import boto3
-        from botocore.config import Config
-
-        address, secret = urlsplit(self._url), self._settings.secret_key
+        address = urlsplit(self._url)
         named = IN_REGION.search(address.netloc)
-        try:
-            return boto3.client(
-                "sqs",
-                endpoint_url=f"{address.scheme}://{address.netloc}",
-                region_name=named[1] if named else self._region,
-                aws_access_key_id=self._settings.access_key,
-                aws_secret_access_key=secret.get_secret_value() if secret else None,
-                config=Config(
-                    connect_timeout=CONNECT_SECONDS,
-                    read_timeout=READ_SECONDS,
-                    retries={"mode": "standard", "max_attempts": ATTEMPTS},
-                ),
-            )
-        except ValueError as error:  # what is no endpoint for boto3
-            raise BadSettings("queue.url is not the address of a queue: correct it.") from error
+        return make_client(
+            "sqs",
+            Account(
+                endpoint=f"{address.scheme}://{address.netloc}",
+                region=named[1] if named else self._region,
+                access_key=self._settings.access_key,
+                secret_key=self._settings.secret_key,
+            ),
+            wrong_endpoint="queue.url is not the address of a queue: correct it.",
+        )
 
     def _ask(self, call: Callable[..., Answer], **request: Any) -> Answer:
         """The one place where errors of botocore become ours."""
@@ -123,7 +115,13 @@ class SqsFeed:
         except ClientError as error:
             raise self._named(error) from error
         except BotoCoreError as error:
-            raise self._unanswered(error) from error
+            raise unanswered(
+                error,
+                other_side="queue",
+                section="queue",
+                address=redacted(self._url),
+                away=QueueAway,
+            ) from error
 
     def _named(self, error: Any) -> MMSearchError:
         code = str(error.response["Error"]["Code"])
@@ -144,23 +142,3 @@ class SqsFeed:
                 f"The queue refuses access ({code}): correct queue.access_key and what it may do."
             )
         return BadSettings(f"The queue refused a request ({code}): check the [queue] settings.")
-
-    def _unanswered(self, error: Exception) -> MMSearchError:
-        name = type(error).__name__
-        if name == "CredentialRetrievalError":  # whoever hands them out is away
-            return QueueAway(
-                f"No credentials for the queue could be had ({name}): try again later."
-            )
-        if (
-            "Credential" in name
-            or "Profile" in name
-            or "ParamValidation" in name
-            or "InvalidRegion" in name
-        ):
-            return BadSettings(
-                f"The queue cannot be asked ({name}): set queue.access_key and secret_key, or"
-                " correct them."
-            )
-        return QueueAway(
-            f"The queue at {redacted(self._url)} does not answer ({name}): try again later."
-        )
