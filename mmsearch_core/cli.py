@@ -122,7 +122,7 @@ def status(as_json: Json = False) -> None:
     ]
     published = Results(runtime.work) if read_current(runtime.work) else None
     report = {
-        "catalog": f"s3://{runtime.catalog.bucket}/{runtime.settings.catalog.pictures}",
+        "catalog": f"s3://{runtime.catalog.bucket}/{runtime.settings.catalog.prefix}",
         "index": {"uri": redacted(runtime.settings.index.uri), "targets": targets},
         "results": {
             "generation": published.current.generation if published else None,
@@ -198,7 +198,7 @@ def add(
     runtime = Runtime(load_settings())
     for file in files:
         owner = product or re.sub(r"[^\w.-]+", "-", file.stem)
-        key = f"{runtime.settings.catalog.pictures}{owner}/{file.name}"
+        key = f"{runtime.settings.catalog.prefix}{owner}/{file.name}"
         runtime.catalog.put(key, file.read_bytes())
         known = add_to_feed(runtime.catalog, runtime.settings.catalog.feed, owner, title or owner)
         note = "" if known else " (new product, added to the feed)"
@@ -347,7 +347,7 @@ def _hit(candidate: Candidate) -> dict[str, Any]:
         "fused": candidate.fused,
         "verdict": None,
         "evidence": {
-            "picture": candidate.picture,
+            "key": candidate.key,
             "where": str(candidate.where),
             "text": candidate.text,
             "reason": "",

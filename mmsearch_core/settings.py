@@ -25,6 +25,7 @@ from pydantic_settings import (
 )
 
 from mmsearch_core.errors import BadSettings
+from mmsearch_core.forms import first_fault
 from mmsearch_core.records.line import names, remembering
 from mmsearch_core.records.query import is_locale, normalise, usable_query
 
@@ -54,7 +55,7 @@ class Catalog(Section):
     """Where the shop's pictures and its feed lie."""
 
     bucket: str = "catalog"
-    pictures: str = "pictures/"
+    prefix: str = "pictures/"  # of the keys that are the catalog's; the feed may lie elsewhere
     feed: str = "products.jsonl"
     # the first group of this pattern, matched against a key, is the product that the picture
     # belongs to
@@ -334,11 +335,10 @@ def load_settings() -> Settings:
     try:
         return Settings()
     except ValidationError as error:
-        first = error.errors()[0]
-        name = ".".join(str(part) for part in first["loc"])
-        variable = "MMSEARCH_" + "__".join(str(part) for part in first["loc"]).upper()
+        name, why = first_fault(error)
+        variable = "MMSEARCH_" + name.replace(".", "__").upper()
         raise BadSettings(
-            f"Setting {name} is wrong ({first['msg']}): correct it in mmsearch.toml or {variable}."
+            f"Setting {name} is wrong ({why}): correct it in mmsearch.toml or {variable}."
         ) from error
     except ValueError as error:
         raise BadSettings(

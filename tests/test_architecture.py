@@ -81,6 +81,7 @@ def test_one_word_names_a_stage_everywhere() -> None:
     stages = {path.stem for path in (ROOT / "mmsearch_core/stages").rglob("[!_]*.py")}
     assert stages - STAGES == {
         "audit",
+        "commit",
         "gate_measures",
         "housekeeping",
         "judged_queries",

@@ -75,6 +75,7 @@ def test_vectors_keep_every_bit_and_may_be_absent() -> None:
         asset_id=AssetId("a"),
         product_id=ProductId("p"),
         build=Build("b"),
+        kind="caption",
         where=Whole(),
         pixels=PixelsId("x"),
         text="t",

@@ -20,7 +20,7 @@ text = st.lists(hostile | markup, max_size=4).map("".join)
 
 
 def hit(seen: str, *, product: str = "p1", verdict: str | None = None) -> dict[str, Any]:
-    evidence = {"picture": "pictures/p1/1.jpg", "where": "whole", "text": seen, "reason": ""}
+    evidence = {"key": "pictures/p1/1.jpg", "where": "whole", "text": seen, "reason": ""}
     return {
         "product_id": product,
         "relevance": 0.5,

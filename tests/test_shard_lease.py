@@ -304,7 +304,7 @@ def failing(failed: int, canary: BadRecord | None, *, with_canary: bool = True) 
         ]
 
     return replace(
-        base, work=work, items=lambda _: ITEMS, canary=(lambda: canary) if with_canary else None
+        base, work=work, items=lambda *_: ITEMS, canary=(lambda: canary) if with_canary else None
     )
 
 

@@ -26,14 +26,12 @@ from mmsearch_core.records.ids import (
 )
 from mmsearch_core.records.ranking import Match
 from mmsearch_core.records.row import LONGEST_TEXT, ROW_COLUMNS, IndexRow, StoredRow
-from mmsearch_core.records.segment import Where, Whole, parse_where
+from mmsearch_core.records.segment import PassageKind, Where, Whole, parse_kind, parse_where
 
-SCHEMA = "mmsearch-3"
-# an index of the last schema is searched until the next one is built: no "content"
-READABLE = (
-    SCHEMA,
-    "mmsearch-2",
-)
+SCHEMA = "mmsearch-4"
+# an index of an earlier schema is searched until the next one is built: "mmsearch-2" has no
+# "content", and neither has "kind"
+READABLE = (SCHEMA, "mmsearch-3", "mmsearch-2")
 SECONDS = 15.0  # for one call; a server that is away must not hang a task
 ROWS = 500  # rows per write: 64 MB a call is Milvus's limit
 # per write: Lite finds the Chinese words of a call's texts within the call's time
@@ -47,9 +45,9 @@ WHOLE = 1_500  # rows a read with their vectors and both texts, which have to fi
 # rows a read of a few short fields: 16,384 is Milvus's limit, and every read costs Lite a scan
 COLUMNS = 16_000
 NOBODY = 1 << 62  # no fencing token is so great
-CONTENT = {"content": 16}  # digest of the row: the length of its field
 IDS = ("row_id", "passage_id", "segment_id", "asset_id", "product_id", "build", "place", "pixels")
-SHOWN = ["passage_id", "segment_id", "asset_id", "build", "place", "pixels", "text_en"]
+LATER = {"content": 16, "kind": 16}  # fields that earlier schemas lack, with their lengths
+SHOWN = ("passage_id", "segment_id", "asset_id", "build", "kind", "place", "pixels", "text_en")
 # the default analyzer finds nothing inside a Chinese phrase, and Lite refuses {"type": "chinese"}
 ANALYZERS: dict[str, dict[str, Any]] = {
     "en": {"tokenizer": "standard", "filter": ["lowercase"]},
@@ -65,7 +63,7 @@ class MilvusIndex:
 
     def __init__(self, uri: str, token: str | None = None) -> None:
         self._uri, self._token = uri, token
-        self._loaded: set[str] = set()
+        self._loaded: dict[str, frozenset[str]] = {}  # the names of their fields
 
     def create(self, collection: str, dimensions: Mapping[str, int]) -> str:
         """Several processes may do so at once, and one may have died over it: whoever comes adds
@@ -158,7 +156,7 @@ class MilvusIndex:
         filler = {
             **dict.fromkeys((*IDS, "text_en", "text_zh"), "f"),
             "place": "whole",
-            "content": "",
+            **dict.fromkeys(LATER, ""),
             "writer": 0,
         }
         filler |= {space: [1.0] + [0.0] * (size - 1) for space, size in sizes.items()}
@@ -267,7 +265,7 @@ class MilvusIndex:
         with self._named_errors():
             fields = self._fields(collection)
             spaces = [name for name, kind in fields.items() if kind == "FLOAT_VECTOR"]
-            names = [*IDS, "writer", "text_en", "text_zh", *spaces, *({"content"} & fields.keys())]
+            names = [*IDS, "writer", "text_en", "text_zh", *spaces, *(LATER.keys() & fields.keys())]
             for row in self._query(collection, expression, names, WHOLE):
                 yield _to_stored(row, spaces)
 
@@ -301,6 +299,7 @@ class MilvusIndex:
         params = {"ef": max(64, limit)} if metric == "COSINE" else {}
         with self._named_errors():
             self._load(collection)
+            shown = [name for name in SHOWN if name in self._loaded[collection]]
             size = queries_per_call(limit)
             for start in range(0, len(data), size):
                 answers = self._client.search(
@@ -309,7 +308,7 @@ class MilvusIndex:
                     anns_field=field,
                     limit=limit,
                     search_params={"metric_type": metric, "params": params},
-                    output_fields=SHOWN,
+                    output_fields=shown,
                     consistency_level="Strong",
                     timeout=2 * SECONDS,
                 )
@@ -351,7 +350,7 @@ class MilvusIndex:
         call."""
         if collection not in self._loaded:
             self._client.load_collection(collection, timeout=4 * SECONDS)
-            self._loaded.add(collection)
+            self._loaded[collection] = frozenset(self._fields(collection))
 
     @cached_property
     def _client(self) -> Any:
@@ -402,7 +401,7 @@ def _schema(dimensions: Mapping[str, int]) -> Any:
     for field in IDS:
         length = 512 if field in ("product_id", "place") else 64
         schema.add_field(field, DataType.VARCHAR, max_length=length, is_primary=field == "row_id")
-    for field, length in CONTENT.items():
+    for field, length in LATER.items():
         schema.add_field(field, DataType.VARCHAR, max_length=length)
     schema.add_field("writer", DataType.INT64)
     for language, analyzer in ANALYZERS.items():
@@ -462,6 +461,7 @@ def _to_fields(row: IndexRow) -> dict[str, Any]:
         "asset_id",
         "product_id",
         "build",
+        "kind",
         "pixels",
         "content",
     )
@@ -470,14 +470,17 @@ def _to_fields(row: IndexRow) -> dict[str, Any]:
 
 
 def _to_stored(fields: Mapping[str, Any], spaces: Sequence[str]) -> StoredRow:
-    content = str(fields.get("content", ""))
+    # a digest of an earlier schema is of other fields, and says nothing here
+    content = str(fields["content"]) if LATER.keys() <= fields.keys() else ""
     if fields["text_zh"] != fields["text_en"]:
         content = UNREADABLE
-    where: Where
+    kind: PassageKind = "caption"  # where the collection does not say: there was no other
+    where: Where = Whole()
     try:
+        kind = parse_kind(fields.get("kind", kind))
         where = parse_where(fields["place"])
     except ValueError:  # nothing of ours wrote that
-        where, content = Whole(), UNREADABLE
+        content = UNREADABLE
     # Lite gives a vector that is not there back as zeros, which no unit vector is
     vectors = {
         space: np.array(fields[space], np.float32) if any(fields[space] or ()) else None
@@ -490,6 +493,7 @@ def _to_stored(fields: Mapping[str, Any], spaces: Sequence[str]) -> StoredRow:
         asset_id=AssetId(fields["asset_id"]),
         product_id=ProductId(fields["product_id"]),
         build=Build(fields["build"]),
+        kind=kind,
         where=where,
         pixels=PixelsId(fields["pixels"]),
         text=fields["text_en"],
@@ -505,6 +509,7 @@ def _to_match(hit: Any) -> Match:
         segment_id=SegmentId(seen["segment_id"]),
         asset_id=AssetId(seen["asset_id"]),
         build=seen["build"],
+        kind=parse_kind(seen.get("kind", "caption")),
         where=parse_where(seen["place"]),
         pixels=PixelsId(seen["pixels"]),
         text=seen["text_en"],

@@ -5,10 +5,11 @@ from collections.abc import Iterator, Mapping
 from datetime import date
 from typing import Any
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator
+from pydantic import BaseModel, ConfigDict, Field, field_validator
 
 from mmsearch_core.catalog.keys import kind_of
 from mmsearch_core.errors import BadSettings
+from mmsearch_core.forms import read_form
 from mmsearch_core.ports.stores import ObjectStore
 from mmsearch_core.records.asset import Kind, ObjectRef
 from mmsearch_core.records.ids import digest
@@ -48,7 +49,7 @@ class Selection(BaseModel):
     def _can_be_redone(cls, redo: tuple[str, ...]) -> tuple[str, ...]:
         able = names(remembering())
         if not set(redo) <= set(able):
-            raise ValueError(f"is not among {', '.join(able)}: others are always done")
+            raise ValueError(f"it names others than {', '.join(able)}, which alone remember")
         return redo
 
     @property
@@ -73,14 +74,7 @@ class Selection(BaseModel):
 
 def read_selection(request: str) -> Selection:
     """The selection in a request; BadSettings names the first field that is wrong."""
-    try:
-        asked = Selection.model_validate_json(request)
-    except ValidationError as error:
-        first = error.errors()[0]
-        name = ".".join(str(part) for part in first["loc"]) or "The request"
-        raise BadSettings(
-            f"{name} is wrong ({first['msg']}): correct it in the form of the run."
-        ) from error
+    asked = read_form(request, Selection)
     if asked.days[0] > asked.days[1]:
         raise BadSettings("first_day is after last_day: exchange them in the form of the run.")
     return asked

@@ -14,7 +14,7 @@ from mmsearch_core.records.ids import (
     QueryKey,
     SegmentId,
 )
-from mmsearch_core.records.segment import Where
+from mmsearch_core.records.segment import PassageKind, Where
 
 Verdict = Literal["相关", "不相关"]
 
@@ -28,6 +28,7 @@ class Match:
     segment_id: SegmentId
     asset_id: AssetId
     build: str
+    kind: PassageKind
     where: Where
     pixels: PixelsId
     text: str
@@ -44,7 +45,7 @@ class Candidate:
     asset_id: AssetId
     segment_id: SegmentId
     passage_id: PassageId
-    picture: str  # key in the catalog bucket
+    key: str  # in the catalog bucket
     where: Where
     pixels: PixelsId
     text: str
@@ -99,7 +100,7 @@ class Evidence:
     reason."""
 
     asset_id: AssetId
-    picture: str
+    key: str
     where: Where
     text: str
     reason: str

@@ -3,7 +3,6 @@
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from hashlib import sha256
-from typing import Literal
 
 import pyarrow as pa
 
@@ -19,9 +18,7 @@ from mmsearch_core.records.ids import (
     SegmentId,
     digest,
 )
-from mmsearch_core.records.segment import Where
-
-PassageKind = Literal["caption", "event", "table_row", "page_text"]
+from mmsearch_core.records.segment import PassageKind, Where
 
 # bytes of UTF-8 that an index keeps of a row's text; what is beyond is neither found nor shown
 LONGEST_TEXT = 8_000
@@ -41,9 +38,8 @@ class Passage:
     kind: PassageKind
     where: Where
     text: str
-    described: (
-        bool  # False where the model's description was unusable and only the feed's words are here
-    )
+    # False where the model's description was unusable and only the feed's words are here
+    described: bool
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
@@ -57,6 +53,7 @@ class IndexRow:
     asset_id: AssetId
     product_id: ProductId
     build: Build
+    kind: PassageKind
     where: Where
     pixels: PixelsId
     text: str
@@ -72,7 +69,7 @@ class IndexRow:
         """Digest, 16 hex digits, of everything that the row says. It is stored beside the row:
         where it is not the digest of what is read back, the row was altered."""
         names = (self.passage_id, self.segment_id, self.asset_id, self.product_id, self.build)
-        texts = (*names, str(self.where), self.pixels, self.indexed_text)
+        texts = (*names, self.kind, str(self.where), self.pixels, self.indexed_text)
         hashed = sha256()
         for part in [text.encode() for text in texts]:
             hashed.update(b"%d:%s" % (len(part), part))

@@ -1,6 +1,7 @@
 """The searchable unit: a whole picture, a page of a document, or a span of a video."""
 
 from dataclasses import dataclass
+from typing import Literal, cast, get_args
 
 from mmsearch_core.records.ids import AssetId, PixelsId, ProductId, SegmentId, digest
 
@@ -43,6 +44,8 @@ class Span:
 
 
 Where = Whole | Page | Span
+# what a piece of text that can be found is about
+PassageKind = Literal["caption", "event", "table_row", "page_text"]
 
 
 def parse_where(text: str) -> Where:
@@ -56,6 +59,14 @@ def parse_where(text: str) -> Where:
         start, _, end = rest.partition("-")
         return Span(start=float(start), end=float(end))
     raise ValueError(f"not a place in an asset: {text!r}")
+
+
+def parse_kind(text: str) -> PassageKind:
+    """The kind of a passage that is called so; ValueError where there is none."""
+    for kind in get_args(PassageKind):
+        if kind == text:
+            return cast(PassageKind, kind)
+    raise ValueError(f"not a kind of passage: {text!r}")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -43,7 +43,7 @@ def _hit(candidate: Candidate, judgement: Judgement | None) -> Hit:
         verdict=judgement.verdict if judgement else None,
         evidence=Evidence(
             asset_id=candidate.asset_id,
-            picture=candidate.picture,
+            key=candidate.key,
             where=candidate.where,
             text=candidate.text,
             reason=judgement.reason if judgement else "",

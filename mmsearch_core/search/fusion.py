@@ -81,7 +81,7 @@ def _candidate(
         asset_id=match.asset_id,
         segment_id=match.segment_id,
         passage_id=match.passage_id,
-        picture=known[match.asset_id].key,
+        key=known[match.asset_id].key,
         where=match.where,
         pixels=match.pixels,
         text=match.text,

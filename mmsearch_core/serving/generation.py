@@ -24,8 +24,8 @@ from mmsearch_core.records.ids import GenerationId, ProductId, QueryKey
 from mmsearch_core.serving.versioned import Versioned, read_versioned, replace_versioned
 
 # 1: a hit had one ``score``. 2: ``relevance`` and ``fused``; aliases never replace a query's own
-# list
-SCHEMA = 2
+# list. 3: the evidence's object is its ``key``, no longer its ``picture``
+SCHEMA = 3
 LOOKERS = 16  # bucket files that are looked at side by side
 
 

@@ -150,6 +150,7 @@ def _best(scored: list[tuple[IndexRow, float]], limit: int) -> list[Match]:
             segment_id=row.segment_id,
             asset_id=row.asset_id,
             build=row.build,
+            kind=row.kind,
             where=row.where,
             pixels=row.pixels,
             text=row.text,

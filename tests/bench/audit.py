@@ -131,6 +131,7 @@ def _row(number: int, dimensions: dict[str, int]) -> IndexRow:
         asset_id=asset_id("catalog", _key(number)),
         product_id=ProductId(f"p{number // 5:07}"),
         build=BUILD,
+        kind="caption",
         where=Whole(),
         pixels=PixelsId(name),
         text=f"red dress {number}\n红色连衣裙 {number}",

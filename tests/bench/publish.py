@@ -184,7 +184,7 @@ def _pairs(number: int, night: int) -> Iterator[tuple[Candidate, Judgement]]:
             asset_id=AssetId(name),
             segment_id=SegmentId(name),
             passage_id=PassageId(name),
-            picture=f"pictures/{product}/1.jpg",
+            key=f"pictures/{product}/1.jpg",
             where=Whole(),
             pixels=PixelsId(name),
             text=f"red striped dress\n红色条纹连衣裙\nred dress {product}\nLumen {product}",

@@ -113,6 +113,7 @@ def row(made: Writing, spaces: Mapping[str, int]) -> IndexRow:
         asset_id=name,
         product_id=made.asset.product_id,
         build=made.build,
+        kind="caption",
         where=Whole(),
         pixels=PixelsId(name),
         text=f"red dress {name}",

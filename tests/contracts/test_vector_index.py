@@ -66,6 +66,7 @@ def row(
         asset_id=AssetId(digest(name)),
         product_id=ProductId(f"product {name}"),
         build=Build(build),
+        kind="page_text" if isinstance(where, Page) else "caption",
         where=where or Whole(),
         pixels=PixelsId(digest("pixels", name)),
         text=text,
@@ -82,7 +83,9 @@ def test_the_nearest_rows_come_first(index: VectorIndex, collection: str) -> Non
     first, second = index.search(collection, "clip", [unit(1, 0.1, 0, 0), unit(0.1, 1, 0, 0)], 2)
     assert [match.asset_id for match in first] == [digest("x"), digest("y")]
     assert [match.asset_id for match in second] == [digest("y"), digest("x")]
-    assert (first[0].text, first[0].where, first[0].build) == ("red\nline", Page(number=2), "b1")
+    best = first[0]
+    assert (best.text, best.where, best.build) == ("red\nline", Page(number=2), "b1")
+    assert (best.kind, second[0].kind) == ("page_text", "caption")
     assert first[0].pixels == digest("pixels", "x")
     assert first[0].score > first[1].score
 
@@ -403,30 +406,34 @@ def test_a_server_that_is_away_is_said_so_soon() -> None:
 
 
 @pytest.mark.integration
-def test_an_index_of_the_last_schema_is_searched_and_swept(
-    servers: Servers, monkeypatch: pytest.MonkeyPatch
+@pytest.mark.parametrize(
+    ("schema", "later", "content"), [("mmsearch-2", {}, ""), ("mmsearch-3", {"content": 16}, "old")]
+)
+def test_an_index_of_an_earlier_schema_is_searched_and_swept(
+    schema: str,
+    later: dict[str, int],
+    content: str,
+    servers: Servers,
+    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     """Until the next one is built. Its rows say nothing of what they were."""
     name, uri = f"c_{time.time_ns()}", servers.settings.index.uri
     made_before = MilvusIndex(uri)
     upsert = made_before._client.upsert
     with monkeypatch.context() as patch:
-        patch.setattr(milvus_index, "SCHEMA", "mmsearch-2")
-        patch.setattr(milvus_index, "CONTENT", {})
+        patch.setattr(milvus_index, "SCHEMA", schema)
+        patch.setattr(milvus_index, "LATER", later)
         made = made_before.create(name, {"clip": 4, "sbert": 3})
-    without = [
-        {
-            k: v
-            for k, v in milvus_index._to_fields(row("x", unit(1, 0, 0, 0))).items()
-            if k != "content"
-        }
-    ]
-    upsert(name, [{**fields, "writer": 2} for fields in without])
+    fields = milvus_index._to_fields(row("x", unit(1, 0, 0, 0)))
+    for field in ("content", "kind"):
+        del fields[field]
+    upsert(name, [{**fields, **dict.fromkeys(later, content), "writer": 2}])
     index = MilvusIndex(uri)
     assert index.uuid(name) == made
     assert index.search(name, "clip", [unit(1, 0, 0, 0)], 1)[0][0].asset_id == digest("x")
     (batch,) = index.row_columns(name)
-    assert (batch.column("content").to_pylist(), batch.column("writer").to_pylist()) == ([""], [2])
+    assert batch.column("content").to_pylist() == [content]
+    assert batch.column("writer").to_pylist() == [2]
     (stored,) = index.rows_of(name, [AssetId(digest("x"))])
     assert not stored.altered
     assert index.remove_rows(name, [stored.row.row_id], writer=2)

@@ -232,5 +232,5 @@ def test_going_back_is_by_hand_and_needs_no_filling_in(dags: list[DAG]) -> None:
     dag.validate()
     assert not dag.timetable.can_be_scheduled
     assert dict(dag.params) == {"generation": ""}
-    stage = (ROOT / "mmsearch_core/stages/rollback.py").read_text()
+    stage = (ROOT / "mmsearch_core/stages/search/rollback.py").read_text()
     assert "    generation: str" in stage

@@ -103,6 +103,7 @@ def row(look: Look, text: str, seen: Vector, read: Vector) -> IndexRow:
         asset_id=asset,
         product_id=ProductId(asset),
         build=build,
+        kind="caption",
         where=Whole(),
         pixels=PixelsId(""),
         text=text,

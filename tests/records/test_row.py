@@ -25,6 +25,7 @@ ROW = IndexRow(
     asset_id=AssetId("a"),
     product_id=ProductId("1"),
     build=Build("b"),
+    kind="caption",
     where=Whole(),
     pixels=PixelsId("x"),
     text="red dress",
@@ -33,6 +34,7 @@ ROW = IndexRow(
 OTHERS: dict[str, Any] = {
     "asset_id": "b",
     "product_id": "2",
+    "kind": "event",
     "where": Page(number=1),
     "pixels": "y",
     "text": "red dresses",

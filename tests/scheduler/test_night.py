@@ -93,7 +93,7 @@ def test_a_night_the_next_night_and_one_that_a_person_has_to_approve(
     assert results["hits"]
     assert {hit["verdict"] for hit in results["hits"]} <= {"相关", "不相关", None}
     assert all(
-        hit["product_id"].startswith("p") and hit["evidence"]["picture"] for hit in results["hits"]
+        hit["product_id"].startswith("p") and hit["evidence"]["key"] for hit in results["hits"]
     )
 
     refreshed, indexed_again = shop.refresh()

@@ -100,7 +100,7 @@ def test_a_burst_during_a_drain_and_what_came_while_airflow_was_switched_off(sho
     paused."""
     failed_before = shop.failed()
     contents = [picture(color) for color in ("red", "blue", "green")]
-    prefix = f"{shop.settings.catalog.pictures}p1/"
+    prefix = f"{shop.settings.catalog.prefix}p1/"
     burst = {f"{prefix}{number:04}.jpg": contents[number % 3] for number in range(1000)}
     shop.upload({f"{prefix}first.jpg": contents[0]})
     until(lambda: bool(shop.runs("catalog_inbox", "running")), "drained")

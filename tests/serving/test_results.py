@@ -9,6 +9,7 @@ from mmsearch_core.codec import to_json
 from mmsearch_core.errors import SchemaMismatch, StageMissing
 from mmsearch_core.layout import WITHDRAWN, generation_key
 from mmsearch_core.records.ids import GenerationId, ProductId
+from mmsearch_core.serving.generation import SCHEMA
 from mmsearch_core.serving.results import Results
 from mmsearch_core.serving.withdrawn import Withdrawn
 from mmsearch_core.testing.memory_store import MemoryStore
@@ -58,7 +59,7 @@ def test_a_generation_of_the_version_before_is_read_as_if_it_were_of_today(
 def test_a_generation_of_a_newer_version_is_refused_in_one_sentence(published: Runtime) -> None:
     key = generation_key(GenerationId(current(published)))
     manifest = json.loads(published.work.get(key) or b"")
-    published.work.put(key, json.dumps({**manifest, "schema": 3}).encode())
+    published.work.put(key, json.dumps({**manifest, "schema": SCHEMA + 1}).encode())
     with pytest.raises(SchemaMismatch, match="newer mmsearch"):
         Results(published.work)
 

@@ -21,7 +21,7 @@ from mmsearch_core.serving.spool import BucketFiles, RowFiles, Spool
 def hit(product: str) -> Hit:
     evidence = Evidence(
         asset_id=AssetId(product),
-        picture=f"{product}.jpg",
+        key=f"{product}.jpg",
         where=Whole(),
         text="a\tb\nc 红",
         reason="",

@@ -215,7 +215,7 @@ def test_a_dry_run_hands_out_nothing_and_a_batch_is_small(shop: Runtime) -> None
     [
         ("{", "The request is wrong"),
         (request(kinds=["audio"]), "kinds.0 is wrong"),
-        (request(redo=["upsert"]), "redo.0 is wrong"),
+        (request(redo=["upsert"]), r"redo is wrong \(it names others than describe, embed_text"),
         (request(first_day="2026-02-30"), "first_day is wrong"),
         (request(first_day=str(date.max), last_day="2026-01-01"), "exchange them"),
         (request(partition="yesterday"), "partition is wrong"),

@@ -107,7 +107,7 @@ def test_a_catalog_that_moved_takes_the_place_of_the_old_one(catalog: dict[str, 
     if new.settings.catalog.bucket == "catalog":
         vars(new).update(catalog=old.catalog)
     feed(new, TITLES)
-    folder = new.settings.catalog.pictures
+    folder = new.settings.catalog.prefix
     new.catalog.put(f"{folder}p0/a.jpg", picture("red"))
     new.catalog.put(f"{folder}p1/a.jpg", picture("blue"))
     with pytest.raises(

@@ -6,13 +6,13 @@ from typing import Any
 import pytest
 
 from mmsearch_core.codec import to_json
+from mmsearch_core.layout import PACE
 from mmsearch_core.records.ids import RecipeId
 from mmsearch_core.records.report import ShardReport
 from mmsearch_core.settings import MOST_RECORDS, MOST_SHARDS, Settings
 from mmsearch_core.shards.pace import (
     BATCH_KEYS,
     ENOUGH,
-    KEY,
     LEAST_RECORDS,
     Pace,
     batch_size,
@@ -29,7 +29,7 @@ from tests.line import fake_runtime, feed, index, picture
 
 def sizes(pace: Pace, **knobs: Any) -> dict[str, int]:
     work = MemoryStore()
-    work.put(KEY, to_json(pace))
+    work.put(PACE, to_json(pace))
     return {str(kind): size for kind, size in shard_sizes(work, Settings(**knobs)).items()}
 
 

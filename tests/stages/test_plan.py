@@ -11,10 +11,10 @@ import pytest
 from mmsearch_core.catalog.manifest import Manifest
 from mmsearch_core.codec import to_json
 from mmsearch_core.errors import StageMissing
-from mmsearch_core.layout import manifest_key
+from mmsearch_core.layout import PACE, manifest_key
 from mmsearch_core.records.asset import ObjectRef
 from mmsearch_core.records.ids import BatchId
-from mmsearch_core.shards.pace import KEY, Pace
+from mmsearch_core.shards.pace import Pace
 from mmsearch_core.shards.shard import read_plan
 from mmsearch_core.stages.index import close as closing
 from mmsearch_core.stages.index import plan as stage
@@ -191,7 +191,7 @@ def test_a_shard_holds_one_kind_of_asset_and_what_takes_some_minutes() -> None:
     slow = Pace(
         seconds={"picture": {"decode": 0.1, "describe": 9.0}, "document": {"describe": 1_000.0}}
     )
-    shop.work.put(KEY, to_json(slow))
+    shop.work.put(PACE, to_json(slow))
     for number in range(55):
         shop.catalog.put(f"pictures/p1/{number}.jpg", picture("red"))
     for number in range(15):

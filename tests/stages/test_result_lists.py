@@ -22,7 +22,7 @@ def candidate(product: str, fused: float) -> Candidate:
         asset_id=AssetId(product),
         segment_id=SegmentId(product),
         passage_id=PassageId(product),
-        picture=f"{product}.jpg",
+        key=f"{product}.jpg",
         where=Whole(),
         pixels=PixelsId(product),
         text="",

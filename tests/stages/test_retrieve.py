@@ -23,6 +23,7 @@ from mmsearch_core.records.query import StandardQuery
 from mmsearch_core.records.ranking import Candidate, Match
 from mmsearch_core.records.row import IndexRow
 from mmsearch_core.records.segment import Whole
+from mmsearch_core.search import candidates
 from mmsearch_core.search.candidates import retrieve
 from mmsearch_core.search.fusion import fuse
 from mmsearch_core.search.legs import Leg, Legs
@@ -44,6 +45,7 @@ def match(asset: str, build: str = "live") -> Match:
         segment_id=SegmentId(f"s-{asset}"),
         asset_id=AssetId(asset),
         build=build,
+        kind="caption",
         where=Whole(),
         pixels=PixelsId(asset),
         text=asset,
@@ -76,7 +78,7 @@ def test_a_product_stands_once_a_leg_where_its_best_picture_stands() -> None:
         ("B", {"clip": 2}),
     ]
     assert found[0].fused == pytest.approx(1 / 61)
-    assert found[0].picture == "a1.jpg"
+    assert found[0].key == "a1.jpg"
 
 
 def test_legs_are_fused_by_reciprocal_rank() -> None:
@@ -219,7 +221,7 @@ def test_no_call_asks_for_more_rows_than_an_answer_can_hold(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     """Their text travels along."""
-    monkeypatch.setattr(stage, "ROWS_PER_CALL", 10)
+    monkeypatch.setattr(candidates, "ROWS_PER_CALL", 10)
     runtime = stocked(sold_out=20, in_stock=3)
     rows = Rows(rows_of(runtime, "a"))
     assert found_by(runtime, rows, "a", "a", "a", per_leg=5) == [{"n0", "n1", "n2"}] * 3
@@ -311,6 +313,7 @@ def _row(text: str, clip: FakeEmbedder, sbert: FakeEmbedder) -> IndexRow:
         asset_id=AssetId(text),
         product_id=ProductId(text),
         build=Build("live"),
+        kind="caption",
         where=Whole(),
         pixels=PixelsId(text),
         text=text,

@@ -82,7 +82,7 @@ def run(
         )
         spool.ledger(ledger, target.target_id)
         listed_at = report.created / 1000 if report else None
-        with spool.joined(catalog.bucket, settings.catalog.pictures, listed_at) as verdicts:
+        with spool.joined(catalog.bucket, settings.catalog.prefix, listed_at) as verdicts:
             counts = verdicts.counts() | audited
             check_removals(counts, settings.catalog, approved_removals)
             for asked in _asked(verdicts, batch_size(settings.shards.most, stores.work, settings)):
@@ -118,7 +118,7 @@ def check_removals(counts: Mapping[str, int], settings: Catalog, approved: int) 
     if gone <= max(settings.removed_at_least, approved) or gone <= settings.removed_share * known:
         return
     raise TooManyRemovals(
-        f"{gone} of {known} pictures are gone from s3://{settings.bucket}/{settings.pictures}, more"
+        f"{gone} of {known} pictures are gone from s3://{settings.bucket}/{settings.prefix}, more"
         f" than catalog.removed_share allows ({settings.removed_share:.0%}): if that is meant,"
         f" trigger catalog_refresh with approve_removals={gone}."
     )
@@ -155,7 +155,7 @@ def _lines(
     """(key, version) of the pictures, in batches; a key that ends in a slash is a folder that some
     program drew."""
     if report is None or stores.inventory is None:
-        found = ((there.key, there.version) for there in stores.catalog.list(settings.pictures))
+        found = ((there.key, there.version) for there in stores.catalog.list(settings.prefix))
         batches: Iterator[list[inventory.Line]] = iter(
             lambda: list(islice(found, inventory.LINES)), []
         )
@@ -165,5 +165,5 @@ def _lines(
         yield [
             line
             for line in batch
-            if line[0].startswith(settings.pictures) and not line[0].endswith("/")
+            if line[0].startswith(settings.prefix) and not line[0].endswith("/")
         ]

@@ -125,9 +125,9 @@ def sift(messages: Sequence[Message], settings: Catalog) -> tuple[list[str], lis
 
 
 def _wanted(key: str, settings: Catalog) -> str | UnusableMessage:
-    if key == settings.feed or (key.startswith(settings.pictures) and not key.endswith("/")):
+    if key == settings.feed or (key.startswith(settings.prefix) and not key.endswith("/")):
         return key
-    return UnusableMessage(f"The key {key!r} is no picture under {settings.pictures!r}.")
+    return UnusableMessage(f"The key {key!r} is no picture under {settings.prefix!r}.")
 
 
 def _take_feed(
@@ -153,7 +153,7 @@ def _redriven(
         else _touched(feed, target, stores.ledger)
     )
     for asset in found:
-        here = asset.bucket == stores.catalog.bucket and asset.key.startswith(settings.pictures)
+        here = asset.bucket == stores.catalog.bucket and asset.key.startswith(settings.prefix)
         if here and asset.key not in known:
             yield asset.key
 

@@ -68,7 +68,7 @@ def _contents(
 ) -> Iterator[tuple[str, Sequence[bool]]]:
     """The content of each asset, and whether each stage has to work on it; counts the assets on the
     way."""
-    for piece in _pieces(selected(stores.catalog, settings.catalog.pictures, asked)):
+    for piece in _pieces(selected(stores.catalog, settings.catalog.prefix, asked)):
         done = _done(stores.ledger, target, piece)
         counted["assets"] += len(piece)
         for ref in piece:

@@ -21,7 +21,7 @@ log = structlog.get_logger()
 def run(*, asked: Selection, target: Target, stores: Stores, settings: Settings) -> dict[str, Any]:
     """Write the manifests and record the batches; a dry run makes none. Returns the task's
     report."""
-    found = (ref.key for ref in selected(stores.catalog, settings.catalog.pictures, asked))
+    found = (ref.key for ref in selected(stores.catalog, settings.catalog.prefix, asked))
     size = batch_size(settings.backfill.shards, stores.work, settings)
     recipes = [f"{stage}={recipe}" for stage, recipe in sorted(target.recipes.items())]
     run_name = " ".join(["backfill", asked.name, *recipes])

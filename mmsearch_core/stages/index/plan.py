@@ -124,7 +124,7 @@ def _look(
 ) -> tuple[list[Change], dict[str, Counter[str]]]:
     catalog, ledger, product_of = stores.catalog, stores.ledger, ProductOf(settings.product_pattern)
     named = dict.fromkeys(manifest.keys)  # hints come twice, and of anything in the bucket
-    keys = [key for key in named if key.startswith(settings.pictures) and not key.endswith("/")]
+    keys = [key for key in named if key.startswith(settings.prefix) and not key.endswith("/")]
     seen = _seen(manifest, keys, catalog)
     ids = [asset_id(catalog.bucket, key) for key in keys]
     known = ledger.look_up(target.target_id, ids)

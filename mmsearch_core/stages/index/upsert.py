@@ -41,7 +41,7 @@ class Parts:
 def recipe() -> Recipe:
     """Nothing here decides what a row says; the version stands for the shape of rows. A collection
     of the next shape is built beside the one that is searched, from the memo."""
-    return Recipe(stage="upsert", version=2, settings={})
+    return Recipe(stage="upsert", version=3, settings={})
 
 
 def stage(
@@ -150,6 +150,7 @@ def _rows(segment: Segment, build: Build, parts: Parts) -> list[IndexRow]:
             asset_id=segment.asset_id,
             product_id=segment.product_id,
             build=build,
+            kind=passage.kind,
             where=passage.where,
             pixels=segment.pixels,
             text=passage.text,

@@ -264,7 +264,7 @@ class Judge:
         bucket = self._stores.catalog.bucket
         candidates = [reading.pair.candidate for reading in readings]
         places = [
-            Removal(asset_id=each.asset_id, bucket=bucket, key=each.picture) for each in candidates
+            Removal(asset_id=each.asset_id, bucket=bucket, key=each.key) for each in candidates
         ]
         if places:  # the plan looks at each object before it believes that it is gone
             self._stores.ledger.doubt(

@@ -6,16 +6,16 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 import structlog
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic import BaseModel, ConfigDict, Field
 
 from mmsearch_core.codec import from_json, to_json
 from mmsearch_core.errors import (
-    BadSettings,
     PreconditionFailed,
     StageMissing,
     StopEverything,
     TryLater,
 )
+from mmsearch_core.forms import read_form
 from mmsearch_core.layout import RESULTS, rollback_key
 from mmsearch_core.ports.ledger import Ledger
 from mmsearch_core.ports.stores import ObjectStore
@@ -57,14 +57,7 @@ class Step:
 
 def read_request(request: str) -> Request:
     """The request; BadSettings names the first field that is wrong."""
-    try:
-        return Request.model_validate_json(request)
-    except ValidationError as error:
-        first = error.errors()[0]
-        name = ".".join(str(part) for part in first["loc"]) or "The request"
-        raise BadSettings(
-            f"{name} is wrong ({first['msg']}): correct it in the form of the run."
-        ) from error
+    return read_form(request, Request)
 
 
 def run(*, request: Request, work: ObjectStore, ledger: Ledger) -> dict[str, Any]:

@@ -7,9 +7,9 @@ from datetime import UTC, datetime, timedelta
 from itertools import islice
 from typing import Any
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic import BaseModel, ConfigDict, Field
 
-from mmsearch_core.errors import BadSettings
+from mmsearch_core.forms import read_form
 
 NAMED = 10  # of each kind in a report
 PIECE = 1_000  # names removed at a time
@@ -27,14 +27,7 @@ class Housekeeping(BaseModel):
 
 def read_request(request: str) -> Housekeeping:
     """The request; BadSettings names the first field that is wrong."""
-    try:
-        return Housekeeping.model_validate_json(request)
-    except ValidationError as error:
-        first = error.errors()[0]
-        name = ".".join(str(part) for part in first["loc"]) or "The request"
-        raise BadSettings(
-            f"{name} is wrong ({first['msg']}): correct it in the form of the run."
-        ) from error
+    return read_form(request, Housekeeping)
 
 
 class Removals:
