@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from typing import TypeVar
 
 from mmsearch_core.errors import BadRecord
 from mmsearch_core.ports.models import Embedder
@@ -18,6 +19,8 @@ from mmsearch_core.shards.memoised import memoised
 from mmsearch_core.shards.shard import Shard
 from mmsearch_core.shards.stage import Outcome, ShardRun, Stage
 from mmsearch_core.stages.index.embed_image import embed_all, read_vector
+
+Said = TypeVar("Said")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -42,12 +45,12 @@ def stage(*, memo: Memo, embedder: Embedder, batch: int) -> Stage[Words]:
 
     def work_on(items: Sequence[Words], run: ShardRun) -> list[Outcome]:
         passages = [caption_passage(words) for words in items]
-        texts = {digest("text", passage.text): passage.text for passage in passages}
+        names = [digest("text", passage.text) for passage in passages]
+        passage_of = dict(zip(names, passages, strict=True))
 
         def ask(keys: Sequence[str]) -> Mapping[str, bytes | BadRecord]:
-            return embed_all(embedder, keys, [texts[key] for key in keys])
+            return embed_all(embedder, keys, [passage_of[key].text for key in keys])
 
-        names = [digest("text", passage.text) for passage in passages]
         vectors = memoised(memo, how.recipe_id, names, ask, read_vector, run.tally)
         return [
             _outcome(passage, vectors[name], embedder.space)
@@ -72,11 +75,11 @@ def caption_passage(words: Words) -> Passage:
     said, segment = words.description, words.segment
     lines: list[str] = []
     if said:
-        lines += [said.caption[language] for language in sorted(said.caption)]
-        lines += [" ".join(said.keywords[language]) for language in sorted(said.keywords)]
+        lines += _by_language(said.caption)
+        lines += map(" ".join, _by_language(said.keywords))
         lines += [seen.text for seen in said.seen_text]
     if words.product:
-        lines += [words.product.title[language] for language in sorted(words.product.title)]
+        lines += _by_language(words.product.title)
     lines.append(segment.text)
     return Passage(
         passage_id=passage_id(segment.segment_id, "caption", 0),
@@ -86,6 +89,11 @@ def caption_passage(words: Words) -> Passage:
         text="\n".join(dict.fromkeys(line for line in lines if line)),
         described=said is not None,
     )
+
+
+def _by_language(said: Mapping[str, Said]) -> list[Said]:
+    """What is said in each language, in the order of the languages' names."""
+    return [said[language] for language in sorted(said)]
 
 
 def _items(shard: Shard) -> list[Words]:

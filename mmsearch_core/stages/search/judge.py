@@ -18,7 +18,7 @@ from mmsearch_core.ports.truth import Stores
 from mmsearch_core.prompts import Prompt, load
 from mmsearch_core.records.asset import Removal
 from mmsearch_core.records.description import Description
-from mmsearch_core.records.ids import PairId, PixelsId, QueryKey, SegmentId, digest
+from mmsearch_core.records.ids import AssetId, PairId, PixelsId, QueryKey, SegmentId, digest
 from mmsearch_core.records.query import Constraint, StandardQuery
 from mmsearch_core.records.question import Question
 from mmsearch_core.records.ranking import Candidate, Judgement, PairScore
@@ -171,24 +171,20 @@ class Judge:
         """Score pairs that are not known as the index shows them; returns those that could not be
         scored."""
         readings = self._read(unknown)
-        new = {
-            each.judged_id: each
-            for each in readings.values()
-            if each.judged_id not in self._relevance
-        }
+        new: dict[PairId, Reading] = {}
+        for each in readings.values():
+            if each.judged_id not in self._relevance:
+                new[each.judged_id] = each
         tally["calls_made"] += len(new)
         failures = self._ask(list(new.values()))
-        self._doubt(
-            [
-                each
-                for each in readings.values()
-                if isinstance(failures.get(each.judged_id), PixelsMissing)
-            ]
-        )
         failed: dict[PairId, BadRecord] = {}
+        without_pixels: list[Reading] = []
         for pair_id, reading in readings.items():
-            if reading.judged_id in failures:
-                failed[pair_id] = failures[reading.judged_id]
+            failure = failures.get(reading.judged_id)
+            if failure:
+                failed[pair_id] = failure
+                if isinstance(failure, PixelsMissing):
+                    without_pixels.append(reading)
                 continue
             query = reading.pair.query.query_key
             self._known[query][pair_id] = PairScore(
@@ -198,6 +194,7 @@ class Judge:
                 attributes=reading.attributes,
             )
             self._waiting[query].append(self._known[query][pair_id])
+        self._doubt(without_pixels)
         return failed
 
     def _read(self, pairs: Mapping[PairId, Pair]) -> dict[PairId, Reading]:
@@ -262,14 +259,13 @@ class Judge:
         """Assets without pixels count as changed, so that the next comparison decodes them
         again."""
         bucket = self._stores.catalog.bucket
-        candidates = [reading.pair.candidate for reading in readings]
-        places = [
-            Removal(asset_id=each.asset_id, bucket=bucket, key=each.key) for each in candidates
-        ]
+        places: dict[AssetId, Removal] = {}
+        for reading in readings:
+            found = reading.pair.candidate
+            place = Removal(asset_id=found.asset_id, bucket=bucket, key=found.key)
+            places[found.asset_id] = place
         if places:  # the plan looks at each object before it believes that it is gone
-            self._stores.ledger.doubt(
-                self._target.target_id, list({place.asset_id: place for place in places}.values())
-            )
+            self._stores.ledger.doubt(self._target.target_id, list(places.values()))
 
     def _judgement(self, pair_id: PairId, pair: Pair) -> Judgement:
         """The remembered score, of this candidate; what its description says for certain outweighs

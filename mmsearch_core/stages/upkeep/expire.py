@@ -61,10 +61,9 @@ def run(
 ) -> dict[str, Any]:
     """The task's report; ``recipes`` are those of today's settings, beside which the targets'
     count."""
-    used = {
-        *recipes,
-        *(recipe for target in stores.ledger.targets() for recipe in target.recipes.values()),
-    }
+    used = set(recipes)
+    for target in stores.ledger.targets():
+        used.update(target.recipes.values())
     removals = Removals(dry_run=asked.dry_run)
     _runs(stores.work, settings, removals)
     _memo(stores.work, used, settings, removals)
@@ -76,14 +75,10 @@ def run(
 
 def _runs(work: ObjectStore, settings: HousekeepingSettings, removals: Removals) -> None:
     newest = _newest(work, RUNS)
-    shown = {
-        latest.batch for line in ("index", "search") if (latest := run_page.latest(work, line))
-    }
-    old = [
-        batch
-        for batch, moment in newest.items()
-        if moment < ago(settings.run_days) and batch not in shown
-    ]
+    latest = [run_page.latest(work, line) for line in ("index", "search")]
+    shown = {page.batch for page in latest if page}
+    before = ago(settings.run_days)
+    old = [batch for batch in newest.keys() - shown if newest[batch] < before]
     removals.of("runs", sorted(old), partial(_remove_folders, work))
 
 
@@ -122,7 +117,9 @@ def _generations(work: ObjectStore, settings: HousekeepingSettings, removals: Re
     stopped = _stopped(newest, manifests, current.generation, work)
     young = {name for name, moment in stopped.items() if moment > ago(1)}
     keep = {current.generation, *recent, *young}
-    taken = {key for name in keep if name in manifests for key in manifests[name].buckets.values()}
+    taken: set[str] = set()
+    for name in keep & manifests.keys():
+        taken.update(manifests[name].buckets.values())
     gone = {name: files[name] - taken for name in set(newest) - keep}
 
     def remove(names: Sequence[str]) -> None:
