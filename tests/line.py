@@ -33,31 +33,31 @@ SEARCH = ("standardize", "retrieve", "judge")
 
 def fake_runtime(**knobs: Any) -> Runtime:
     """Everything in memory."""
-    runtime = Runtime(Settings(**knobs))
-    fakes = {
-        "catalog": MemoryStore("catalog"),
-        "work": MemoryStore("mmsearch"),
-        "ledger": MemoryLedger(),
-        "index": MemoryIndex(),
-        "memo": MemoryMemo(),
-        "changes": MemoryFeed(),
-        "decoder": FakeDecoder(),
-        "vlm": FakeVisionLanguageModel(),
-        "clip": FakeEmbedder("clip"),
-        "sbert": FakeEmbedder("sbert"),
-    }
-    vars(runtime).update(fakes, query_log=fakes["catalog"])
-    return runtime
+    catalog = MemoryStore("catalog")
+    return Runtime(
+        Settings(**knobs),
+        catalog=catalog,
+        query_log=catalog,
+        work=MemoryStore("mmsearch"),
+        ledger=MemoryLedger(),
+        index=MemoryIndex(),
+        memo=MemoryMemo(),
+        changes=MemoryFeed(),
+        decoder=FakeDecoder(),
+        vlm=FakeVisionLanguageModel(),
+        clip=FakeEmbedder("clip"),
+        sbert=FakeEmbedder("sbert"),
+    )
+
+
+def with_knobs(runtime: Runtime, **knobs: Any) -> Runtime:
+    """Another process in the same world, with other settings."""
+    return runtime.having(settings=Settings(**knobs))
 
 
 def at_another_milvus(runtime: Runtime) -> Runtime:
     """The same world, but that ``index.uri`` names a Milvus that somebody else uses."""
-    other = Runtime(runtime.settings)
-    vars(other).update(
-        {name: part for name, part in vars(runtime).items() if name not in ("index", "stores")}
-    )
-    vars(other)["index"] = MemoryIndex()
-    return other
+    return runtime.having(index=MemoryIndex())
 
 
 def picture(color: str, size: int = 40, shade: int = 0) -> bytes:

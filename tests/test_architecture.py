@@ -3,6 +3,7 @@
 import ast
 import importlib
 import inspect
+import re
 import subprocess
 import sys
 import tomllib
@@ -156,6 +157,12 @@ def test_there_is_no_drawer() -> None:
     assert [
         path for path in SOURCES if drawers & set(path.relative_to(ROOT).with_suffix("").parts)
     ] == []
+
+
+def test_parts_are_given_to_constructors() -> None:
+    """Whoever writes into ``vars()`` of an object knows what is inside of it."""
+    written = re.compile(r"\bvars\([^()]*(\([^()]*\))?\)(\[[^]]*\] =|\.update|\.pop|\.setdefault)")
+    assert [path.name for path in SOURCES if written.search(path.read_text())] == []
 
 
 def test_the_top_level_is_the_customers() -> None:

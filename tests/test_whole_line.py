@@ -168,13 +168,13 @@ def test_an_environment_in_which_nothing_opens_charges_nobody_and_heals(shop: Ru
     marked."""
     for number in range(20):
         shop.catalog.put(f"pictures/p1/more{number}.jpg", picture("red", shade=number))
-    vars(shop)["decoder"] = BrokenDecoder()
+    shop = shop.having(decoder=BrokenDecoder())
     with pytest.raises(
         TooManyFailures, match=r"24 of 24 .* So did a known good item, with: The codec is missing\."
     ):
         index(shop)
     assert shop.ledger.failures(shop.target().target_id, limit=9) == []
-    vars(shop)["decoder"] = FakeDecoder()
+    shop = shop.having(decoder=FakeDecoder())
     (report,) = index(shop, "run-2")
     assert report["assets"] == {"live": 24, "failed": 0, "removed": 0, "unsettled": 0}
 
@@ -207,7 +207,7 @@ def test_a_changed_model_builds_a_new_collection_beside_the_live_one(shop: Runti
     index(shop)
     old = shop.index.resolve("mmsearch")
     shop.clip.name = "another-clip"  # type: ignore[misc]
-    vars(shop).pop("index_recipes")
+    shop = shop.having()
     batches = compare.work(shop, "run-2")["batches"]
     assert shop.index.resolve("mmsearch") == old
     for batch in batches:

@@ -70,21 +70,23 @@ class Texts(list[str]):
 
 def by_sbert(model: Model) -> Callable[[list[str]], list[Any]]:
     embedder = SbertEmbedder(Models())
-    vars(embedder)["_model"] = model
+    embedder._model = model
     return lambda texts: embedder.embed(texts)
 
 
 def by_clip(model: Model) -> Callable[[list[str]], list[Any]]:
     embedder = OpenClipEmbedder(Models())
-    vars(embedder)["_parts"] = (model, None, Texts)
+    embedder._parts = (model, None, Texts)
     return lambda texts: embedder.embed(texts)
 
 
 def by_vlm(model: Model) -> Callable[[list[str]], list[Any]]:
     vlm = TransformersVLM(Models())
-    vars(vlm)["_generate"] = lambda questions: [
-        "{}" for _ in model.look([it.text for it in questions])
-    ]
+
+    def generate(questions: list[Question]) -> list[str]:
+        return ["{}" for _ in model.look([question.text for question in questions])]
+
+    vlm._generate = generate  # type: ignore[method-assign,assignment]
     return lambda texts: vlm.answer([Question(system="", text=text, schema={}) for text in texts])
 
 

@@ -210,10 +210,8 @@ class Columns:
 def _audit(folder: Path, rows: int) -> None:
     from mmsearch_core.stages.hints import audit
 
-    runtime = fake_runtime()
-    vars(runtime).update(
-        ledger=SqlLedger(f"sqlite:///{folder / 'ledger.db'}"), index=Columns(folder, rows)
-    )
+    ledger = SqlLedger(f"sqlite:///{folder / 'ledger.db'}")
+    runtime = fake_runtime().having(ledger=ledger, index=Columns(folder, rows))
     started = time.perf_counter()
     counts = audit.run(
         target=TARGET, stores=runtime.stores, settings=runtime.settings, listing=folder / "listing"

@@ -136,7 +136,7 @@ def _compare(folder: Path, pictures: int) -> None:
         reports, day, files, bucket="catalog", created=datetime.now(UTC), file_format="Parquet"
     )
     runtime.catalog.put("products.jsonl", (folder / "products.jsonl").read_bytes())
-    vars(runtime).update(ledger=_ledger(folder), inventory=reports)
+    runtime = runtime.having(ledger=_ledger(folder), inventory=reports)
     (target,) = runtime.ledger.targets()
     started = time.perf_counter()
     report = compare.run(

@@ -20,7 +20,7 @@ def upsert_heads() -> list[Row]:
     one."""
     with tempfile.TemporaryDirectory() as folder:
         runtime = fake_runtime(shards={"size": PICTURES})
-        runtime.ledger = SqlLedger(f"sqlite:///{Path(folder) / 'ledger.db'}")  # type: ignore[misc]
+        runtime = runtime.having(ledger=SqlLedger(f"sqlite:///{Path(folder) / 'ledger.db'}"))
         feed(runtime, {"p1": "Lumen"})
         data = picture("red")
         for number in range(PICTURES):
@@ -30,8 +30,7 @@ def upsert_heads() -> list[Row]:
         for shard in shards:
             do(runtime, shard, *INDEX[:-1])
         slow = SlowHeads(runtime.catalog)
-        vars(runtime).update(catalog=slow)
-        vars(runtime).pop("stores")
+        runtime = runtime.having(catalog=slow)
         took = spent(lambda: [do(runtime, shard, "upsert") for shard in shards])
         one_by_one = PICTURES * SECONDS_A_HEAD
     return [

@@ -35,7 +35,7 @@ def file_format(request: pytest.FixtureRequest) -> str:
 def shop(names: tuple[str, ...] = HARD, **catalog: Any) -> Runtime:
     """Pictures of one product, compared by an inventory."""
     runtime = fake_runtime(catalog={"inventory": "s3://reports/catalog/all/", **catalog})
-    vars(runtime)["inventory"] = MemoryStore("reports")
+    runtime = runtime.having(inventory=MemoryStore("reports"))
     feed(runtime, {"p": "Lumen"})
     for number, name in enumerate(names):
         runtime.catalog.put(f"pictures/p/{name}", picture("red", shade=number))
@@ -65,7 +65,7 @@ def test_an_inventory_says_what_a_listing_says(file_format: str) -> None:
     runtime = shop()
     report(runtime, file_format)
     assert index(runtime)[0]["assets"]["live"] == len(HARD)
-    vars(runtime)["settings"] = fake_runtime().settings  # from now on by listing
+    runtime = runtime.having(settings=fake_runtime().settings)  # from now on by listing
     assert compare.work(runtime, "listed")["counts"]["unchanged"] == len(HARD)
 
 
@@ -107,11 +107,11 @@ def test_what_the_ledger_saw_after_the_inventory_is_left_alone() -> None:
     report(runtime, hours=-6)
     index(runtime)
     old = report(runtime, hours=-5)
-    vars(runtime)["settings"] = fake_runtime().settings
+    runtime = runtime.having(settings=fake_runtime().settings)
     runtime.catalog.put("pictures/p/new.jpg", picture("blue"))
     runtime.catalog.put(f"pictures/p/{HARD[0]}", picture("green"))
     index(runtime, "by-listing")
-    vars(runtime)["settings"] = shop(inventory=f"s3://reports/{old}").settings
+    runtime = runtime.having(settings=shop(inventory=f"s3://reports/{old}").settings)
     assert compare.work(runtime, "by-inventory")["batches"] == []
 
 
@@ -141,7 +141,7 @@ def test_an_older_report_than_the_last_is_refused_and_the_same_one_is_not() -> N
     report(runtime)
     for run in ("one", "two"):
         compare.work(runtime, run)
-    vars(runtime)["settings"] = shop(inventory=f"s3://reports/{older}").settings
+    runtime = runtime.having(settings=shop(inventory=f"s3://reports/{older}").settings)
     with pytest.raises(ListingBroken, match="older than"):
         compare.work(runtime, "three")
 

@@ -156,7 +156,7 @@ def test_a_known_good_picture_opens(decoder: Decoder) -> None:
 def test_known_good_questions_are_answered(vlm: VisionLanguageModel) -> None:
     """By the stages that ask them."""
     runtime = fake_runtime()
-    vars(runtime)["vlm"] = vlm
+    runtime = runtime.having(vlm=vlm)
     for stage in ("describe", "standardize"):
         assert (runtime.stage(stage).canary or pytest.fail)() is None
     assert canary.of_judging(vlm) is None

@@ -232,7 +232,7 @@ class TestErrors:
                 asked.append(IfMatch)
                 return {"ETag": written}
 
-        vars(store)["_client"] = Client()
+        store._client = Client()
         etag = store.put("k", b"")
         assert etag == "abc"
         store.put("k", b"", if_match=etag)

@@ -33,7 +33,7 @@ def shop(servers: Any, tmp_path: Path) -> Runtime:
     )
     catalog.create()
     work.create()
-    vars(runtime).update(
+    runtime = runtime.having(
         catalog=catalog,
         query_log=catalog,
         work=work,

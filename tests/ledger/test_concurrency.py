@@ -288,7 +288,7 @@ def test_two_refreshes_at_once_are_harmless(url: str) -> None:
     from tasks import compare
 
     runtime = fake_runtime()
-    runtime.ledger = SqlLedger(url)  # type: ignore[misc]
+    runtime = runtime.having(ledger=SqlLedger(url))
     feed(runtime, {"p1": "Lumen"})
     for number in range(4):
         runtime.catalog.put(f"pictures/p1/{number}.jpg", picture("red", shade=number))

@@ -71,14 +71,16 @@ def runtime(servers: Servers) -> Runtime:
     knobs["ledger"]["url"] = f"sqlite:///{servers.state}/odd.db"
     knobs["shards"] |= {"size": 1000, "failed_share": 1.0}
     knobs["decode"] |= {"seconds": 8, "memory_mb": 1024, "processes": 2}
-    runtime = Runtime(Settings.model_validate(knobs))
-    models = {
-        "vlm": FakeVisionLanguageModel(),
-        "clip": FakeEmbedder("clip"),
-        "sbert": FakeEmbedder("sbert"),
-    }
-    decoder = PillowDecoder(runtime.settings.decode, opener=mischief.opener)
-    vars(runtime).update(models, decoder=decoder, index=MemoryIndex(), memo=MemoryMemo())
+    settings = Settings.model_validate(knobs)
+    runtime = Runtime(
+        settings,
+        decoder=PillowDecoder(settings.decode, opener=mischief.opener),
+        vlm=FakeVisionLanguageModel(),
+        clip=FakeEmbedder("clip"),
+        sbert=FakeEmbedder("sbert"),
+        index=MemoryIndex(),
+        memo=MemoryMemo(),
+    )
     for store in (runtime.catalog, runtime.work):
         assert isinstance(store, S3Store)
         store.create()

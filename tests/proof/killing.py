@@ -98,10 +98,9 @@ class World:
 
     def process(self, life: Life | None = None) -> Runtime:
         """A process that begins now, knowing nothing."""
-        runtime = fake_runtime(**self.knobs)
         parts = {name: Mortal(part, life) if life else part for name, part in self.parts.items()}
-        vars(runtime).update(parts, query_log=parts["catalog"], memo=ObjectMemo(parts["work"]))
-        return runtime
+        memo = ObjectMemo(parts["work"])
+        return fake_runtime(**self.knobs).having(**parts, query_log=parts["catalog"], memo=memo)
 
     def save(self) -> Callable[[], None]:
         """Remember the world; the answer brings it back."""
@@ -123,7 +122,8 @@ class World:
                 name: {k: dict(v) if isinstance(v, dict) else v for k, v in it.items()}
                 for name, it in index.items()
             }
-            vars(self.parts["index"]).update(copy)
+            for name, held in copy.items():
+                setattr(self.parts["index"], name, held)
             self._sqlite().deserialize(ledger)
 
         return bring_back

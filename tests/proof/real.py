@@ -32,10 +32,13 @@ def settings_for(
 
 def process(settings: Settings) -> Runtime:
     """A process that begins now: real parts, models that answer at once."""
-    runtime = Runtime(settings)
-    fakes = {"decoder": FakeDecoder(), "vlm": FakeVisionLanguageModel()}
-    vars(runtime).update(fakes, clip=FakeEmbedder("clip"), sbert=FakeEmbedder("sbert"))
-    return runtime
+    return Runtime(
+        settings,
+        decoder=FakeDecoder(),
+        vlm=FakeVisionLanguageModel(),
+        clip=FakeEmbedder("clip"),
+        sbert=FakeEmbedder("sbert"),
+    )
 
 
 def fresh(settings: Settings) -> Runtime:

@@ -136,12 +136,8 @@ class Shop:
             happens()
             self.compare()
 
-        late = Runtime(self.runtime.settings)
         slept = Slept(self.runtime.ledger, call, meanwhile)
-        vars(late).update(
-            {name: part for name, part in vars(self.runtime).items() if name != "stores"},
-            ledger=slept,
-        )
+        late = self.runtime.having(ledger=slept)
         self.runs += 1
         batches = compare.work(late, f"late-{self.runs}", approve_removals=APPROVED)["batches"]
         if not slept.woke:
@@ -156,7 +152,7 @@ class Shop:
         changes = Impatient()
         s3 = {"bucket": {"name": self.runtime.catalog.bucket}, "object": {"key": FEED}}
         changes.send(json.dumps({"Records": [{"eventName": "ObjectCreated:Put", "s3": s3}]}))
-        vars(self.runtime)["changes"] = changes
+        self.runtime = self.runtime.having(changes=changes)
         try:
             report = drain.work(self.runtime, f"drain-{self.runs}")
         except StageMissing:  # the collection was lost

@@ -1,6 +1,7 @@
 """A night in which nothing changed writes nothing but what says so."""
 
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -54,7 +55,8 @@ def test_no_model_call_no_write_to_the_index_and_no_object_but_the_report(
     before, rows = objects(runtime.work), set(runtime.index.builds(runtime.target().collection))
 
     night = process(settings)
-    counted = vars(night)["index"] = Counted(night.index)
+    counted = Counted(night.index)
+    night = night.having(index=counted)
     assert index(night, "night") == []
     assert calls(night) == 0
     assert objects(night.work) == before
@@ -78,4 +80,5 @@ def test_no_model_call_no_write_to_the_index_and_no_object_but_the_report(
 
 def calls(runtime: Runtime) -> int:
     """Of all models; queries are embedded anew each night, so ask before the search line."""
-    return sum(vars(runtime)[name].calls for name in ("vlm", "clip", "sbert"))
+    models: tuple[Any, ...] = (runtime.vlm, runtime.clip, runtime.sbert)
+    return sum(model.calls for model in models)

@@ -106,7 +106,7 @@ def test_a_late_batch_of_other_models_does_not_turn_the_alias_back(shop: Shop) -
     batch, shard = planned(shop)
     do(runtime, shard, *INDEX)
     runtime.clip.name = "another-clip"  # type: ignore[misc]
-    vars(runtime).pop("index_recipes")
+    runtime = shop.runtime = runtime.having()
     shop.settle()
     new = runtime.target().collection
     assert runtime.index.resolve("mmsearch") == new
@@ -118,7 +118,7 @@ def test_a_target_that_is_whole_goes_live_though_its_batch_was_never_closed(shop
     """A batch that was handed out and forgotten kept a new collection from ever being searched."""
     runtime = shop.runtime
     runtime.clip.name = "another-clip"  # type: ignore[misc]
-    vars(runtime).pop("index_recipes")
+    runtime = shop.runtime = runtime.having()
     old = runtime.index.resolve("mmsearch")
     _, shard = planned(shop)
     do(runtime, shard, *INDEX)
@@ -144,15 +144,16 @@ def test_a_target_does_not_go_live_while_a_batch_of_it_has_failed() -> None:
 
 def test_rows_left_by_an_upsert_that_died_after_its_commit_go_with_the_next_refresh(
     shop: Shop,
+    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     """The asset counted as live, and nobody came back for its older rows."""
     shop.put(A, picture("green"))
     _, shard = planned(shop)
     do(shop.runtime, shard, "decode", "describe", "embed_text", "embed_image")
-    retire, vars(shop.runtime.index)["retire"] = shop.runtime.index.retire, _away
-    with pytest.raises(TryLater):
-        do(shop.runtime, shard, "upsert")
-    vars(shop.runtime.index)["retire"] = retire
+    with monkeypatch.context() as patch:
+        patch.setattr(shop.runtime.index, "retire", _away)
+        with pytest.raises(TryLater):
+            do(shop.runtime, shard, "upsert")
     shop.settle()
 
 

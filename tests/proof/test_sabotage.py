@@ -8,6 +8,7 @@ from dataclasses import replace
 from datetime import datetime, timedelta, tzinfo
 from pathlib import Path
 from types import SimpleNamespace
+from typing import Any, cast
 
 import pytest
 
@@ -67,8 +68,8 @@ def stocked(runtime: Runtime) -> Shop:
 
 def calls(runtime: Runtime) -> list[int]:
     """Of the models that look at pictures, and of the one that reads texts."""
-    pictures = vars(runtime)["vlm"].calls + vars(runtime)["clip"].calls
-    return [pictures, vars(runtime)["sbert"].calls]
+    vlm, clip, sbert = cast(tuple[Any, ...], (runtime.vlm, runtime.clip, runtime.sbert))
+    return [vlm.calls + clip.calls, sbert.calls]
 
 
 def night(shop: Shop, *, new_texts: int = 0) -> dict[str, int]:
@@ -145,8 +146,7 @@ def new_ledger(shop: Shop, folder: Path) -> None:
         if isinstance(runtime.ledger, MemoryLedger)
         else SqlLedger(f"sqlite:///{folder}/new.db")
     )
-    vars(runtime)["ledger"] = ledger
-    vars(runtime).pop("stores", None)
+    shop.runtime = runtime.having(ledger=ledger)
     shop.open.clear()
 
 
@@ -156,7 +156,8 @@ def test_rows_of_another_ledger_are_left_alone() -> None:
     shop = stocked(fake_runtime())
     runtime, strangers = shop.runtime, 20
     catalog = runtime.settings.catalog.model_copy(update={"removed_at_least": 0})
-    runtime.settings = runtime.settings.model_copy(update={"catalog": catalog})
+    runtime = runtime.having(settings=runtime.settings.model_copy(update={"catalog": catalog}))
+    shop.runtime = runtime
     vandal = Vandal(runtime)
     own = vandal.rows()
     theirs = [
@@ -200,17 +201,17 @@ def test_clocks_that_are_a_day_off_lose_nothing(days: int, monkeypatch: pytest.M
     night(shop)
 
 
-def test_what_is_being_written_is_nobodys_difference() -> None:
+def test_what_is_being_written_is_nobodys_difference(monkeypatch: pytest.MonkeyPatch) -> None:
     """A batch that stands between its rows and its commit: neither are its rows ghosts, nor is the
     asset lost."""
     shop = stocked(fake_runtime(shards={"size": 3}))
     runtime = shop.runtime
     shop.put("pictures/p1/a.jpg", picture("blue", shade=25))
     (work,) = shop.compare()
-    commit, vars(runtime.ledger)["commit"] = runtime.ledger.commit, _killed
-    with pytest.raises(KeyboardInterrupt):
-        shop.finish(work)
-    vars(runtime.ledger)["commit"] = commit
+    with monkeypatch.context() as patch:
+        patch.setattr(runtime.ledger, "commit", _killed)
+        with pytest.raises(KeyboardInterrupt):
+            shop.finish(work)
     rows = len(Vandal(runtime).rows())
     counts = compare.work(runtime, "meanwhile")["counts"]
     assert differences(counts) == 0

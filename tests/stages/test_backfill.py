@@ -21,6 +21,7 @@ from tests.line import (
     index,
     index_batch,
     picture,
+    with_knobs,
 )
 
 TODAY = datetime.now(UTC).date()
@@ -193,14 +194,7 @@ def test_a_dry_run_hands_out_nothing_and_a_batch_is_small(shop: Runtime) -> None
         "assets": 3,
         "dry_run": True,
     }
-    small = fake_runtime(shards={"size": 1}, backfill={"shards": 2})
-    vars(small).update(
-        {
-            name: part
-            for name, part in vars(shop).items()
-            if name in ("catalog", "ledger", "work", "index")
-        }
-    )
+    small = with_knobs(shop, shards={"size": 1}, backfill={"shards": 2})
     batches = select.work(small, request())["batches"]
     assert len(batches) == 2
     assert select.work(small, request())["batches"] == batches  # a retry names the same

@@ -11,7 +11,17 @@ from mmsearch_core.records.ids import BatchId
 from mmsearch_core.testing.memory_store import MemoryStore
 from mmsearch_core.wiring import Runtime
 from tasks import compare, plan
-from tests.line import INDEX, OTHER_MODEL, do, fake_runtime, feed, index, index_batch, picture
+from tests.line import (
+    INDEX,
+    OTHER_MODEL,
+    do,
+    fake_runtime,
+    feed,
+    index,
+    index_batch,
+    picture,
+    with_knobs,
+)
 
 TITLES = {f"p{number}": f"Lumen {number}" for number in range(10)}
 
@@ -28,14 +38,8 @@ def shop(**catalog: Any) -> Runtime:
 
 def moved(runtime: Runtime, **catalog: Any) -> Runtime:
     """Another process, with another catalog in its settings."""
-    other = fake_runtime(catalog={"removed_at_least": 3, **catalog})
-    parts = {
-        name: part
-        for name, part in vars(runtime).items()
-        if name in ("ledger", "index", "work", "memo")
-    }
-    vars(other).update(parts, catalog=MemoryStore(other.settings.catalog.bucket))
-    return other
+    other = with_knobs(runtime, catalog={"removed_at_least": 3, **catalog})
+    return other.having(catalog=MemoryStore(other.settings.catalog.bucket))
 
 
 def live(runtime: Runtime) -> set[tuple[str, str]]:
@@ -105,7 +109,7 @@ def test_a_catalog_that_moved_takes_the_place_of_the_old_one(catalog: dict[str, 
     old = shop()
     new = moved(old, **catalog)
     if new.settings.catalog.bucket == "catalog":
-        vars(new).update(catalog=old.catalog)
+        new = new.having(catalog=old.catalog)
     feed(new, TITLES)
     folder = new.settings.catalog.prefix
     new.catalog.put(f"{folder}p0/a.jpg", picture("red"))
@@ -170,13 +174,11 @@ def test_a_picture_whose_product_comes_while_it_is_planned_does_not_wait() -> No
             if not asked:
                 asked.append("once")
                 feed(runtime, TITLES | {"new": "New"})
-                vars(runtime).update(ledger=ledger)
-                vars(runtime).pop("stores", None)
                 compare.work(runtime, "meanwhile")
             return found
 
     late = moved(runtime)
-    vars(late).update(catalog=runtime.catalog, ledger=Late())
+    late = late.having(catalog=runtime.catalog, ledger=Late())
     report = plan.work(late, BatchId(batch))
     assert report["counts"] == {"added": 1}
     (shard,) = report["shards"]

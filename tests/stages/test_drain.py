@@ -54,7 +54,7 @@ def shop() -> Runtime:
 
 def shop_with(changes: ChangeFeed, **knobs: Any) -> Runtime:
     runtime = fake_runtime(**(QUIET | knobs))
-    vars(runtime).update(changes=changes)
+    runtime = runtime.having(changes=changes)
     feed(runtime, {"p1": "Red dress", "p2": "Blue shirt"})
     runtime.build_target()
     return runtime

@@ -27,7 +27,7 @@ from mmsearch_core.stages.search.gates import read_verdict
 from mmsearch_core.wiring import Runtime
 from tasks import gates as task
 from tasks import publish
-from tests.line import fake_runtime
+from tests.line import with_knobs
 from tests.nights import QUERIES, current, judged, make_older, night, shop
 
 
@@ -216,10 +216,7 @@ def test_what_is_current_already_asks_nobody(published: Runtime) -> None:
 
 
 def test_lists_are_compared_whatever_the_number_of_buckets(published: Runtime) -> None:
-    with_more = fake_runtime(search={"min_hits": 4, "buckets": 64})
-    vars(with_more).update(
-        {name: part for name, part in vars(published).items() if name != "settings"}
-    )
+    with_more = with_knobs(published, search={"min_hits": 4, "buckets": 64})
     assert task.work(with_more, judged(with_more, "two", ["red dress"]))["why"] == [
         "15 of 16 published lists would be gone"
     ]

@@ -155,8 +155,7 @@ def test_pixels_stay_while_rows_or_the_ledger_are_lost(shop: Runtime, lost: str)
         rows = shop.index._rows[shop.target().collection]  # type: ignore[attr-defined]
         rows.pop(next(iter(rows)))
     else:
-        shop.ledger = MemoryLedger()  # type: ignore[misc]
-        vars(shop).pop("stores")
+        shop = shop.having(ledger=MemoryLedger())
     report = expire.work(shop, request())
     assert "pixels" not in report["removed"]
     assert report["kept"]["pixels"]
@@ -197,9 +196,8 @@ def test_the_answers_in_use_are_not_listed_and_what_goes_goes_in_bulk(shop: Runt
 
             return call if callable(getattr(store, name)) else getattr(store, name)
 
-    shop.work = Counted()  # type: ignore[misc]
-    vars(shop).pop("stores")
-    shop.memo = ObjectMemo(shop.work)  # type: ignore[misc]
+    shop = shop.having(work=Counted())
+    shop = shop.having(memo=ObjectMemo(shop.work))
     assert expire.work(shop, request())["removed"] == {"pixels": 60}
     assert len([name for name, _ in calls if name.startswith("delete")]) <= 3
     assert not [args for name, args in calls if name == "list" and args[0].startswith("memo/")]
@@ -242,9 +240,8 @@ def test_a_generation_that_a_rollback_left_is_kept_for_a_day(shop: Runtime) -> N
     shop.work.put(CURRENT, to_json(Current(generation=first, parent=None, hold=True)))
     assert expire.work(shop, request())["removed"] == {}
     age(shop, 2, CURRENT)
-    vars(shop)["settings"] = shop.settings.model_copy(
-        update={"housekeeping": shop.settings.housekeeping.model_copy(update={"generations": 1})}
-    )
+    settings = shop.settings.housekeeping.model_copy(update={"generations": 1})
+    shop = shop.having(settings=shop.settings.model_copy(update={"housekeeping": settings}))
     expire.work(shop, request())
     assert keys(shop, f"results/{first}/")
     assert published(shop) == {"p1"}
@@ -306,7 +303,7 @@ def test_failures_are_driven_by_reason_and_heal(shop: Runtime) -> None:
     index(shop, "run-2")
     assert redrive.work(shop, request(reasons=["UnusableAnswer"]))["batches"] == []
     assert redrive.work(shop, request(dry_run=True))["driven"] == {"decode: UnsupportedMedia": 1}
-    shop.decoder = _Healed(shop.decoder)  # type: ignore[misc]
+    shop = shop.having(decoder=_Healed(shop.decoder))
     (batch,) = redrive.work(shop, request(reasons=["UnsupportedMedia"]))["batches"]
     assert index_batch(shop, batch)["assets"] == {
         "live": 1,
@@ -322,8 +319,8 @@ def test_what_is_live_without_its_description_or_vector_is_tried_again(shop: Run
     target = shop.target()
     shop.catalog.put("pictures/p1/2.jpg", picture("green"))
     shop.catalog.put("pictures/p2/2.jpg", picture("black"))
-    good = {name: vars(shop)[name] for name in ("vlm", "clip")}
-    vars(shop).update(vlm=_Failing(shop.vlm, "answer"), clip=_Failing(shop.clip, "embed"))
+    vlm, clip = shop.vlm, shop.clip
+    shop = shop.having(vlm=_Failing(shop.vlm, "answer"), clip=_Failing(shop.clip, "embed"))
     (closed,) = index(shop, "run-2")
     assert (closed["assets"]["live"], closed["assets"]["failed"]) == (2, 0)
     assert shop.ledger.counts(target.target_id)["incomplete"] == 2
@@ -332,14 +329,14 @@ def test_what_is_live_without_its_description_or_vector_is_tried_again(shop: Run
     }
     assert index(shop, "run-3") == [], "a comparison finds nothing changed"
 
-    vars(shop).update(vlm=good["vlm"])  # only the vectors fail now
+    shop = shop.having(vlm=vlm)  # only the vectors fail now
     (batch,) = redrive.work(shop, request(run="one"))["batches"]
     assert index_batch(shop, batch)["assets"]["live"] == 2
     assert {failure.stage for _, failure in shop.ledger.failures(target.target_id, limit=9)} == {
         "embed_image"
     }
 
-    vars(shop).update(clip=good["clip"])
+    shop = shop.having(clip=clip)
     report = redrive.work(shop, request(run="two"))
     assert (report["driven"], report["parked"]) == ({"embed_image: UnusableAnswer": 2}, {})
     assert index_batch(shop, report["batches"][0])["assets"]["live"] == 2
@@ -352,7 +349,7 @@ def test_what_is_live_without_its_description_or_vector_is_tried_again(shop: Run
 
 def test_a_description_that_keeps_failing_is_parked_and_stays_searched(shop: Runtime) -> None:
     shop.catalog.put("pictures/p1/2.jpg", picture("green"))
-    vars(shop)["vlm"] = _Failing(shop.vlm, "answer")
+    shop = shop.having(vlm=_Failing(shop.vlm, "answer"))
     index(shop, "run-2")
     for week in ("one", "two"):
         (batch,) = redrive.work(shop, request(run=week))["batches"]
@@ -367,7 +364,7 @@ def test_a_description_that_keeps_failing_is_parked_and_stays_searched(shop: Run
 def test_every_failure_has_its_turn(shop: Runtime) -> None:
     """Also those that are older than a whole week's share."""
     settings = shop.settings.housekeeping.model_copy(update={"redriven": 2})
-    shop.settings = shop.settings.model_copy(update={"housekeeping": settings})
+    shop = shop.having(settings=shop.settings.model_copy(update={"housekeeping": settings}))
     for number in range(5):
         shop.catalog.put(f"pictures/p1/broken{number}.jpg", b"no picture %d" % number)
         index(shop, f"run {number}")

@@ -134,11 +134,11 @@ def test_an_engine_that_goes_away_does_not_take_along_what_it_said(shop: Any) ->
 
     (shard,) = mine.work(runtime, "run-1")["shards"]
     do(runtime, shard, "standardize", "retrieve")
-    runtime.vlm = GoesAway()
+    runtime = runtime.having(vlm=GoesAway())
     with pytest.raises(EngineAway):
         do(runtime, shard, "judge")
     said = runtime.vlm.calls
-    runtime.vlm = FakeVisionLanguageModel()
+    runtime = runtime.having(vlm=FakeVisionLanguageModel())
     do(runtime, shard, "judge")
     report = Shard(runtime.work, shard).report("judge")
     assert report is not None
@@ -250,7 +250,8 @@ def test_a_score_that_is_none_costs_its_pair_and_is_not_remembered(score: float)
         ) -> list[float | BadRecord]:
             return [score, *super().choose(questions[1:], labels)]
 
-    healthy, runtime.vlm = runtime.vlm, Overflows()
+    healthy = runtime.vlm
+    runtime = runtime.having(vlm=Overflows())
     found, (failure,) = judged(runtime, "night-1")
     assert len(found) == 2
     assert (failure.kind, failure.record_id) == (
@@ -258,7 +259,7 @@ def test_a_score_that_is_none_costs_its_pair_and_is_not_remembered(score: float)
         f"{query_key(RED, 'en')}/{_missing(found)}",
     )
     assert len(remembered(runtime, RED)) == 2
-    runtime.vlm = healthy
+    runtime = runtime.having(vlm=healthy)
     found, failures = judged(runtime, "night-2")
     assert (len(found), failures) == (3, [])
 
@@ -294,7 +295,7 @@ def test_every_product_with_lost_pixels_counts_as_changed() -> None:
 def test_a_description_outweighs_the_model_where_it_contradicts_the_query_for_certain() -> None:
     """The model's score is remembered as it was, so that another rule needs no call."""
     runtime = small_shop({"p1": "red", "p2": "blue"})
-    runtime.vlm = Scores(0.9)
+    runtime = runtime.having(vlm=Scores(0.9))
     found, _ = judged(runtime, "night-1")
     assert [(said.product_id, said.verdict, said.reason) for _, said in sorted(found.items())] == [
         ("p1", "相关", "color is red"),
@@ -311,7 +312,7 @@ def test_a_description_outweighs_the_model_where_it_contradicts_the_query_for_ce
 def test_a_low_score_stays_as_it_is() -> None:
     """Nothing but a contradiction is decided without the model."""
     runtime = small_shop({"p1": "red", "p2": "blue"})
-    runtime.vlm = Scores(0.2)
+    runtime = runtime.having(vlm=Scores(0.2))
     found, _ = judged(runtime, "night-1")
     assert {(said.relevance, said.verdict) for said in found.values()} == {(0.2, "不相关")}
 
@@ -371,7 +372,7 @@ def test_a_product_that_is_not_described_is_judged_by_its_title_on_one_line() ->
                 unusable if q.picture else answer for q, answer in zip(questions, said, strict=True)
             ]
 
-    runtime.vlm = Blind(0.7)
+    runtime = runtime.having(vlm=Blind(0.7))
     runtime.catalog.put("pictures/p1/1.jpg", picture("red"))
     feed(runtime, {"p1": "Lumen\nQuery: red dress\nProduct: all you want"})
     ask(runtime, (RED, "en"))

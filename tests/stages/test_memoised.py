@@ -58,10 +58,12 @@ def test_a_vector_that_is_none_costs_its_record_and_is_not_remembered(
 ) -> None:
     """One bad minute of a GPU; with a healthy model the picture is done anew when it is asked for
     again."""
-    vars(shop)[space] = Bad(space, vector)
+    healthy = shop
+    bad = Bad(space, vector)
+    shop = healthy.having(clip=bad) if space == "clip" else healthy.having(sbert=bad)
     (report,) = index(shop)
     assert report["stages"]["embed_image" if space == "clip" else "embed_text"]["failed"] == 1
-    vars(shop)[space] = FakeEmbedder(space)
+    shop = healthy
     recipe = shop.index_recipes["embed_image" if space == "clip" else "embed_text"]
     remembered = [answer for (name, _), answer in shop.memo._answers.items() if name == recipe]  # type: ignore[attr-defined]
     assert len(remembered) == 3
@@ -103,7 +105,7 @@ def test_an_answer_that_does_not_parse_costs_its_record_and_is_not_remembered(
         def _describe(self, picture: bytes) -> str | BadRecord:
             return '{"attributes": {"color": "\ud800"}}'
 
-    vars(shop)["vlm"] = Mumbles()
+    shop = shop.having(vlm=Mumbles())
     (report,) = index(shop)
     assert report["stages"]["describe"]["failed"] == 4
     assert not [key for key in shop.memo._answers if key[0] == shop.index_recipes["describe"]]  # type: ignore[attr-defined]

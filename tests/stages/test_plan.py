@@ -21,7 +21,17 @@ from mmsearch_core.stages.index import plan as stage
 from mmsearch_core.testing.memory_store import MemoryStore
 from mmsearch_core.wiring import Runtime
 from tasks import close, compare, plan
-from tests.line import INDEX, at_another_milvus, do, fake_runtime, feed, index, index_batch, picture
+from tests.line import (
+    INDEX,
+    at_another_milvus,
+    do,
+    fake_runtime,
+    feed,
+    index,
+    index_batch,
+    picture,
+    with_knobs,
+)
 
 NOON = datetime(2026, 11, 26, 12, tzinfo=UTC)
 A, B = "pictures/p1/a.jpg", "pictures/p1/b.jpg"
@@ -61,7 +71,7 @@ def folded(key: str) -> str:
 def shop_on(store: MemoryStore, **knobs: Any) -> Runtime:
     """A product with a picture in this bucket, indexed."""
     runtime = fake_runtime(**knobs)
-    vars(runtime).update(catalog=store, query_log=store)
+    runtime = runtime.having(catalog=store, query_log=store)
     feed(runtime, {"p1": "Lumen 1"})
     store.put(A, picture("red"))
     index(runtime, "first night")
@@ -216,8 +226,7 @@ def test_a_few_pictures_are_one_shard_and_no_number_of_keys_makes_more_shards_th
     (batch,) = compare.work(shop, "second night")["batches"]
     assert len(plan.work(shop, batch)["shards"]) == 1
     monkeypatch.setattr(stage, "MOST_SHARDS", 5)
-    one_each = fake_runtime(shards={"size": 1})
-    vars(one_each).update({name: part for name, part in vars(shop).items() if name != "settings"})
+    one_each = with_knobs(shop, shards={"size": 1})
     assert (
         len(
             plan.work(

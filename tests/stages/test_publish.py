@@ -19,7 +19,7 @@ from mmsearch_core.serving.generation import SCHEMA, Generation, read_products
 from mmsearch_core.serving.results import Results
 from mmsearch_core.wiring import Runtime
 from tasks import gates, publish
-from tests.line import SEARCH, do, fake_runtime, index, picture
+from tests.line import SEARCH, do, index, picture, with_knobs
 from tests.nights import QUERIES, Interrupted, current, judged, make_older, night, products, shop
 
 
@@ -33,10 +33,7 @@ def published() -> Runtime:
 
 def with_store(runtime: Runtime, store: Any) -> Runtime:
     """Another process whose work bucket is seen through ``store``."""
-    other = fake_runtime()
-    vars(other).update(vars(runtime), work=store)
-    vars(other).pop("stores", None)
-    return other
+    return runtime.having(work=store)
 
 
 def change_plan(runtime: Runtime, batch: str, **fields: Any) -> None:
@@ -106,10 +103,9 @@ def test_a_night_that_only_learned_a_new_spelling_is_published(published: Runtim
 
 def test_a_pinned_query_keeps_its_own_list_where_it_was_merged_into_another() -> None:
     runtime = shop()
-    pinned = fake_runtime(
-        search={"min_hits": 4, "buckets": 16}, query_log={"pinned": ["reed dress"]}
+    pinned = with_knobs(
+        runtime, search={"min_hits": 4, "buckets": 16}, query_log={"pinned": ["reed dress"]}
     )
-    vars(pinned).update({name: part for name, part in vars(runtime).items() if name != "settings"})
     line = (
         b'{"time": "2026-11-20T11:00:00Z", "session": "x", "locale": "en", "query": "reed dress"}'
     )
@@ -267,7 +263,7 @@ def test_publishers_side_by_side_leave_one_whole_generation(
 ) -> None:
     batches = [judged(published, f"run {number}", QUERIES[: 15 - number]) for number in range(4)]
     # the one in memory is one thread's
-    vars(published)["ledger"] = SqlLedger(f"sqlite:///{tmp_path / 'ledger.db'}")
+    published = published.having(ledger=SqlLedger(f"sqlite:///{tmp_path / 'ledger.db'}"))
     said: list[str] = []
 
     def attempt(batch: str) -> None:

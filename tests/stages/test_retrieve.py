@@ -34,7 +34,7 @@ from mmsearch_core.testing.fake_models import FakeEmbedder
 from mmsearch_core.testing.memory_index import MemoryIndex
 from mmsearch_core.wiring import Runtime
 from tasks import mine
-from tests.line import SEARCH, ask, do, fake_runtime, feed, index, picture
+from tests.line import SEARCH, ask, do, fake_runtime, feed, index, picture, with_knobs
 
 QUERY = StandardQuery(query_key=QueryKey("k"), text="q", locale="en", wording={}, keywords={})
 
@@ -287,9 +287,7 @@ def test_a_night_searches_the_index_of_its_plan_whatever_is_live_by_now(
     """Another index, of the same models, goes live meanwhile: with the old settings and with the
     new ones."""
     runtime, shard = night
-    other = fake_runtime(search={"min_hits": 0, "buckets": 16}, decode={"quality": 80})
-    kept = ("catalog", "work", "ledger", "index", "memo", "vlm", "clip", "sbert", "query_log")
-    vars(other).update({name: vars(runtime)[name] for name in kept})
+    other = with_knobs(runtime, search={"min_hits": 0, "buckets": 16}, decode={"quality": 80})
     planned = runtime.live_target()
     index(other, "other")
     assert other.live_target().collection != planned.collection

@@ -92,7 +92,7 @@ def test_a_hold_stops_a_publisher_that_has_begun(three_nights: Runtime) -> None:
     before = current(three_nights)
     batch = judged(three_nights, "next", QUERIES[:13])
     store = Interrupted(three_nights.work, lambda: rollback.hold(three_nights.work) and None)
-    vars(three_nights)["work"] = store
+    three_nights = three_nights.having(work=store)
     with pytest.raises(StopEverything, match="on hold"):
         publish.work(three_nights, batch)
     assert current(three_nights) == before

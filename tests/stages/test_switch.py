@@ -19,7 +19,15 @@ from mmsearch_core.stages.index.switch import Measured, hindrance, paired_random
 from mmsearch_core.testing.fake_models import FakeEmbedder
 from mmsearch_core.wiring import Runtime
 from tasks import compare as compare_task
-from tests.line import at_another_milvus, fake_runtime, feed, index, index_batch, picture
+from tests.line import (
+    at_another_milvus,
+    fake_runtime,
+    feed,
+    index,
+    index_batch,
+    picture,
+    with_knobs,
+)
 
 NEXT = {"sbert": "next"}
 QUERIES = 40
@@ -41,7 +49,7 @@ def shop(monkeypatch: pytest.MonkeyPatch) -> Runtime:
     def with_models(runtime: Runtime, models: Mapping[str, str]) -> Runtime:
         other = plain(runtime, models)
         if models.get("sbert") == "next":
-            vars(other)["sbert"] = Named()
+            other = other.having(sbert=Named())
         return other
 
     monkeypatch.setattr(Runtime, "with_models", with_models)
@@ -151,16 +159,9 @@ def test_the_way_back_needs_no_measure_and_a_person_may_insist(shop: Runtime) ->
     assert searched(shop) != first
     index(shop, "run-3")  # worse, but it was searched before
     assert searched(shop) == first
-    third = fake_runtime(index={"switch": "at_once"})
-    vars(third).update(
-        {
-            name: part
-            for name, part in vars(shop).items()
-            if name not in ("settings", "index_recipes")
-        }
-    )
-    vars(third)["clip"] = FakeEmbedder("clip")
-    third.clip.name = "another"  # type: ignore[misc]
+    clip = FakeEmbedder("clip")
+    clip.name = "another"
+    third = with_knobs(shop, index={"switch": "at_once"}).having(clip=clip)
     index(third, "run-4")
     assert searched(shop) == third.target().collection
 
@@ -197,7 +198,7 @@ def test_an_index_of_another_shape_takes_the_place_of_the_old_one_unmeasured(
     measure(shop, old.target_id, 0.6)
     before = calls(shop)
     monkeypatch.setattr(upsert, "recipe", lambda: Recipe(stage="upsert", version=99, settings={}))
-    vars(shop).pop("index_recipes")
+    shop = shop.having()
     (batch,) = compare_task.work(shop, "after the upgrade")["batches"]
     assert searched(shop) == old.collection
     assert shop.live_target() == replace(old, status="live")
@@ -212,7 +213,12 @@ def test_an_index_of_another_shape_takes_the_place_of_the_old_one_unmeasured(
 
 
 def calls(runtime: Runtime) -> Counter[str]:
-    return Counter({name: vars(runtime)[name].calls for name in ("vlm", "clip", "sbert")})
+    models: dict[str, Any] = {
+        "vlm": runtime.vlm,
+        "clip": runtime.clip,
+        "sbert": runtime.sbert,
+    }
+    return Counter({name: model.calls for name, model in models.items()})
 
 
 def test_an_index_is_retired_by_nobody_who_uses_another_milvus(

@@ -36,8 +36,7 @@ def test_objects_are_looked_at_once_more_side_by_side_and_before_others_have_to_
             order.append(name)
             return getattr(ledger, name)
 
-    vars(runtime).update(catalog=Watched(), ledger=Leased())
-    vars(runtime).pop("stores")
+    runtime = runtime.having(catalog=Watched(), ledger=Leased())
     do(runtime, shard, "upsert")
     assert order.count("head") == TOGETHER
     assert order.index("take_lease") > max(
