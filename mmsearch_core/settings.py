@@ -27,7 +27,7 @@ from pydantic_settings import (
 from mmsearch_core.errors import BadSettings
 from mmsearch_core.forms import first_fault
 from mmsearch_core.records.line import names, remembering
-from mmsearch_core.records.query import is_locale, normalise, usable_query
+from mmsearch_core.records.query import guess_locale, is_locale, normalise, usable_query
 
 MOST_ROWS = 16_384  # that Milvus finds for one query
 MODELS = Path(__file__).parent / "models"
@@ -127,7 +127,7 @@ class PinnedQuery(Section):
     def query(self) -> tuple[str, str]:
         """Its normalised text and its locale."""
         text = normalise(self.text)
-        return text, self.locale or ("zh" if re.search(r"[\u4e00-\u9fff]", text) else "en")
+        return text, self.locale or guess_locale(text)
 
 
 class QueryLog(Section):

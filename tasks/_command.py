@@ -24,7 +24,7 @@ from mmsearch_core.settings import load_settings
 from mmsearch_core.shards import task_errors
 from mmsearch_core.shards.loop import run_stage
 from mmsearch_core.shards.shard import Shard
-from mmsearch_core.wiring import Runtime
+from mmsearch_core.wiring.batches import Runtime
 
 DONE, BUG, TRY_LATER, STOP = 0, 1, 75, 78  # 75 and 78 as in sysexits.h: EX_TEMPFAIL, EX_CONFIG
 BATCH = re.compile(r"runs/[\w.-]+")

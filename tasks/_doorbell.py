@@ -9,7 +9,7 @@ from collections.abc import Callable, Iterator
 from mmsearch_core.ports.stores import ChangeFeed, ObjectStore
 from mmsearch_core.settings import Queue, load_settings
 from mmsearch_core.stages.hints.drain import DRAINED
-from mmsearch_core.wiring import Runtime
+from mmsearch_core.wiring.batches import Runtime
 from tasks._command import attempt, configure_logs
 
 

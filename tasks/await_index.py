@@ -3,7 +3,7 @@
 from typing import Any
 
 from mmsearch_core.stages.search import await_index
-from mmsearch_core.wiring import Runtime
+from mmsearch_core.wiring.batches import Runtime
 from tasks._command import command
 
 

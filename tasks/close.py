@@ -4,7 +4,7 @@ from typing import Any
 
 from mmsearch_core.records.ids import BatchId
 from mmsearch_core.stages.index import close
-from mmsearch_core.wiring import Runtime
+from mmsearch_core.wiring.batches import Runtime
 from tasks._command import command
 
 

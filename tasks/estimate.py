@@ -4,7 +4,7 @@ from typing import Any
 
 from mmsearch_core.catalog.selection import read_selection
 from mmsearch_core.stages.hints import estimate
-from mmsearch_core.wiring import Runtime
+from mmsearch_core.wiring.batches import Runtime
 from tasks._command import command
 
 

@@ -5,7 +5,7 @@ from typing import Any
 
 from mmsearch_core.stages.search import evaluate
 from mmsearch_core.stages.search.judged_queries import read_judged
-from mmsearch_core.wiring import Runtime
+from mmsearch_core.wiring.batches import Runtime
 from tasks._command import command
 
 

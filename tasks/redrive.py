@@ -4,7 +4,7 @@ from typing import Any
 
 from mmsearch_core.stages.hints import redrive
 from mmsearch_core.stages.upkeep.housekeeping import read_request
-from mmsearch_core.wiring import Runtime
+from mmsearch_core.wiring.batches import Runtime
 from tasks._command import command
 
 

@@ -6,8 +6,10 @@ from collections.abc import Iterable, Mapping
 from datetime import UTC, datetime
 from typing import Any
 
+import pytest
 from PIL import Image
 
+from mmsearch_core.cli import session
 from mmsearch_core.ports.ledger import Ledger
 from mmsearch_core.records.asset import Product
 from mmsearch_core.settings import Settings
@@ -23,7 +25,7 @@ from mmsearch_core.testing.memory_index import MemoryIndex
 from mmsearch_core.testing.memory_ledger import MemoryLedger
 from mmsearch_core.testing.memory_memo import MemoryMemo
 from mmsearch_core.testing.memory_store import MemoryStore
-from mmsearch_core.wiring import Runtime
+from mmsearch_core.wiring.batches import Runtime
 from tasks import close, compare, mine, plan, publish
 
 OTHER_MODEL = f"some/other-model@{40 * 'a'}"  # a commit, so that no hub is asked
@@ -48,6 +50,12 @@ def fake_runtime(**knobs: Any) -> Runtime:
         clip=FakeEmbedder("clip"),
         sbert=FakeEmbedder("sbert"),
     )
+
+
+def commands_see(runtime: Runtime, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Let every command of ``mmsearch`` work with this runtime."""
+    monkeypatch.setattr(session, "parts", lambda: runtime)
+    monkeypatch.setattr(session, "runtime", lambda: runtime)
 
 
 def with_knobs(runtime: Runtime, **knobs: Any) -> Runtime:

@@ -8,7 +8,7 @@ from mmsearch_core.layout import CURRENT, generation_key, products_key
 from mmsearch_core.serving.generation import read_current, read_generation
 from mmsearch_core.serving.results import Results
 from mmsearch_core.testing.fake_models import COLORS
-from mmsearch_core.wiring import Runtime
+from mmsearch_core.wiring.batches import Runtime
 from tasks import gates, mine, publish
 from tests.line import SEARCH, ask, do, fake_runtime, feed, index, picture
 

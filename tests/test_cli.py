@@ -6,9 +6,10 @@ from typing import Any
 import pytest
 from typer.testing import CliRunner
 
-from mmsearch_core import cli
+from mmsearch_core.cli.app import app
 from mmsearch_core.errors import StageMissing
-from mmsearch_core.wiring import Runtime
+from mmsearch_core.wiring.batches import Runtime
+from tests.line import commands_see
 from tests.nights import QUERIES, current, make_older, night, shop
 
 
@@ -18,14 +19,13 @@ def published(monkeypatch: pytest.MonkeyPatch) -> Runtime:
     runtime = shop()
     night(runtime, "one")
     night(runtime, "two", QUERIES[:-1])
-    monkeypatch.setattr(cli, "load_settings", lambda: None)
-    monkeypatch.setattr(cli, "Runtime", lambda _: runtime)
+    commands_see(runtime, monkeypatch)
     return runtime
 
 
 def mmsearch(*arguments: str) -> str:
     """What the command prints; its error is raised."""
-    done = CliRunner().invoke(cli.app, list(arguments))
+    done = CliRunner().invoke(app, list(arguments))
     if done.exception:
         raise done.exception
     return done.stdout

@@ -9,8 +9,8 @@ import structlog
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from mmsearch_core import cli
-from mmsearch_core.console import say, show_figures, show_hits, show_json
+from mmsearch_core.cli import app as command
+from mmsearch_core.cli.console import say, show_figures, show_hits, show_json
 from mmsearch_core.errors import StageMissing
 from mmsearch_core.safe_text import printable
 from tests.test_safe_text import hostile
@@ -105,9 +105,9 @@ def test_an_error_about_hostile_text_is_one_harmless_line(
             "“red\x1b]0;owned\x07 \ud800” is not among the published queries: try another."
         )
 
-    monkeypatch.setattr(cli, "app", fail)
+    monkeypatch.setattr(command, "app", fail)
     with pytest.raises(SystemExit) as ended:
-        cli.main()
+        command.main()
     assert ended.value.code == 78
     (line,) = capsys.readouterr().err.splitlines()
     assert r"\x1b]0;owned\x07 \ud800" in line

@@ -17,7 +17,7 @@ from mmsearch_core.records.ids import AssetId
 from mmsearch_core.records.segment import Decoded
 from mmsearch_core.serving.results import Results
 from mmsearch_core.testing.fake_models import FakeDecoder, FakeVisionLanguageModel
-from mmsearch_core.wiring import Runtime
+from mmsearch_core.wiring.batches import Runtime
 from tasks import close, compare, mine, plan
 from tests.line import INDEX, ask, do, fake_runtime, feed, index, index_batch, picture, search
 

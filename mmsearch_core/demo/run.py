@@ -21,7 +21,7 @@ from typing import Any
 from rich.console import Console
 from rich.table import Table
 
-from mmsearch_core.console import cell
+from mmsearch_core.cli.console import cell
 from mmsearch_core.demo import processes, stack
 from mmsearch_core.demo.environment import secrets, settings_environment
 from mmsearch_core.demo.follow import FINISHED, Follower, Run

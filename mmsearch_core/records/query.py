@@ -28,6 +28,7 @@ WHITE_SPACE = (
     r"[\u0009-\u000d\u001c-\u0020\u0085\u00a0\u1680\u2000-\u200a"
     r"\u2028\u2029\u202f\u205f\u3000\ufeff]"
 )
+_CHINESE = re.compile(r"[\u4e00-\u9fff]")
 _SPACES = re.compile(f"{WHITE_SPACE}+")
 _LOCALE = re.compile(r"[A-Za-z0-9_-]{1,35}")  # as in BCP 47, which allows 35 characters
 
@@ -47,6 +48,12 @@ def normalise(text: str) -> str:
     pair counts as U+FFFD, as it does for every encoder of a browser."""
     lower = unicodedata.normalize("NFKC", _well_formed(text)).lower()
     return _SPACES.sub(" ", unicodedata.normalize("NFKC", lower)).strip(" ")
+
+
+def guess_locale(text: str) -> str:
+    """The locale of a text that nobody named: "zh" where there is a Chinese character, else
+    "en"."""
+    return "zh" if _CHINESE.search(text) else "en"
 
 
 def query_key(text: str, locale: str) -> QueryKey:

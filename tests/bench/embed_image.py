@@ -13,7 +13,7 @@ from mmsearch_core.settings import Settings
 from mmsearch_core.shards.loop import run_stage
 from mmsearch_core.shards.shard import Shard
 from mmsearch_core.stages.index.embed_image import pictures
-from mmsearch_core.wiring import Runtime
+from mmsearch_core.wiring.batches import Runtime
 from tests.bench.parts import SIDE, decoded_shards, shop
 from tests.bench.row import Row, compare, peak_memory_of_task, threads
 from tests.servers import running

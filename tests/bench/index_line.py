@@ -8,7 +8,7 @@ from pathlib import Path
 from mmsearch_core.ports import Question
 from mmsearch_core.prompts import load
 from mmsearch_core.shards.shard import Shard
-from mmsearch_core.wiring import Runtime
+from mmsearch_core.wiring.batches import Runtime
 from tasks import close, compare, plan
 from tests.bench.parts import SIDE, shop
 from tests.bench.row import Row, peak_memory_mb

@@ -5,7 +5,7 @@ import io
 from mmsearch_core.adapters.s3_store import S3Store
 from mmsearch_core.demo.catalog import pictures_of, sample_products
 from mmsearch_core.settings import Settings
-from mmsearch_core.wiring import Runtime
+from mmsearch_core.wiring.batches import Runtime
 from tasks import compare, plan
 from tests.line import do, feed
 

@@ -19,7 +19,7 @@ from mmsearch_core.records.row import IndexRow, content_of
 from mmsearch_core.records.segment import Whole
 from mmsearch_core.records.target import Target
 from mmsearch_core.stages.index.commit import build_of
-from mmsearch_core.wiring import Runtime
+from mmsearch_core.wiring.batches import Runtime
 from tasks import compare
 from tests.bench.row import Row, peak_memory_of_task
 from tests.bench.row import compare as side_by_side

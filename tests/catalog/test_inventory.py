@@ -8,7 +8,7 @@ import pytest
 
 from mmsearch_core.errors import BadSettings, ListingBroken, TooManyRemovals
 from mmsearch_core.testing.memory_store import MemoryStore
-from mmsearch_core.wiring import Runtime
+from mmsearch_core.wiring.batches import Runtime
 from tasks import compare
 from tests import inventory
 from tests.line import fake_runtime, feed, index, index_batch, picture

@@ -7,14 +7,14 @@ from pathlib import Path
 import pytest
 from typer.testing import CliRunner
 
-from mmsearch_core import cli
 from mmsearch_core.adapters.s3_store import S3Store
+from mmsearch_core.cli.app import app
 from mmsearch_core.demo.catalog import write_sample
 from mmsearch_core.settings import Settings
-from mmsearch_core.wiring import Runtime
+from mmsearch_core.wiring.batches import Runtime
 from tasks import evaluate
 from tests.conftest import Servers
-from tests.line import index
+from tests.line import commands_see, index
 
 pytestmark = pytest.mark.integration
 EACH = 3  # queries a kind
@@ -73,9 +73,9 @@ def test_a_picture_and_words_on_the_command_line(
     shop: Runtime, judged: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """`mmsearch search --image FILE "but blue"`."""
-    monkeypatch.setattr(cli, "Runtime", lambda _: shop)
+    commands_see(shop, monkeypatch)
     picture = str(next((judged / "pictures").glob("*.jpg")))
-    done = CliRunner().invoke(cli.app, ["search", "--image", picture, "but blue", "--json"])
+    done = CliRunner().invoke(app, ["search", "--image", picture, "but blue", "--json"])
     assert done.exit_code == 0, done.output
     assert {"product_id", "relevance", "fused", "verdict", "evidence"} == set(
         json.loads(done.stdout)["hits"][0]

@@ -15,7 +15,7 @@ from mmsearch_core.adapters.object_memo import ObjectMemo
 from mmsearch_core.adapters.s3_store import S3Store
 from mmsearch_core.records.ids import AssetId
 from mmsearch_core.stages.upkeep import expire as expiring
-from mmsearch_core.wiring import Runtime
+from mmsearch_core.wiring.batches import Runtime
 from tasks import expire, redrive, sweep
 from tests.line import ask, fake_runtime, feed, index, index_batch, picture, search
 

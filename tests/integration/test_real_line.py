@@ -12,7 +12,7 @@ import pytest
 from mmsearch_core.adapters.s3_store import S3Store
 from mmsearch_core.demo.catalog import write_sample
 from mmsearch_core.serving.results import Results
-from mmsearch_core.wiring import Runtime
+from mmsearch_core.wiring.batches import Runtime
 from tests.conftest import Servers
 from tests.line import index, search
 

@@ -7,7 +7,7 @@ import pytest
 
 from mmsearch_core.adapters.ledger.sql_ledger import SqlLedger
 from mmsearch_core.stages.index import plan
-from mmsearch_core.wiring import Runtime
+from mmsearch_core.wiring.batches import Runtime
 from tests.line import fake_runtime, feed, index, picture
 
 KEYS = ("pictures/p1/1.jpg", "pictures/p1/2.jpg")

@@ -8,15 +8,15 @@ from typing import Any
 
 import pytest
 
-from mmsearch_core import cli
+from mmsearch_core.cli import look
 from mmsearch_core.codec import to_json
 from mmsearch_core.errors import StageMissing
 from mmsearch_core.layout import page_key
 from mmsearch_core.pages.run.page import ClosedBatch, Verdict, latest, of_one_night
 from mmsearch_core.testing.memory_store import MemoryStore
-from mmsearch_core.wiring import Runtime
+from mmsearch_core.wiring.batches import Runtime
 from tasks import close, compare, plan
-from tests.line import fake_runtime, feed, index, index_batch, picture
+from tests.line import commands_see, fake_runtime, feed, index, index_batch, picture
 
 NIGHT = datetime(2026, 3, 1, 2, tzinfo=UTC)
 
@@ -127,9 +127,9 @@ def test_the_commands_show_the_worst_and_name_all(
     runtime, first, second = shop
     fail(runtime, first)
     index_batch(runtime, second)
-    monkeypatch.setattr(cli, "Runtime", lambda _: runtime)
+    commands_see(runtime, monkeypatch)
     capsys.readouterr()
-    cli.page(to=tmp_path / "page.html", line="index", batch="")
+    look.page(to=tmp_path / "page.html", line="index", batch="")
     told = capsys.readouterr().out.splitlines()
     assert told[1] == "It is of the worst of 2 batches:"
     assert told[2].startswith(
@@ -137,7 +137,7 @@ def test_the_commands_show_the_worst_and_name_all(
     )
     assert told[3] == f"  {second} good: Good: 1 asset indexed."
     assert (tmp_path / "page.html").read_text() == page(runtime, first)
-    cli.status(as_json=True)
+    look.status(as_json=True)
     shown = json.loads(capsys.readouterr().out)
     assert shown["pages"]["index"]["verdict"] == "bad"
     assert [it["batch"] for it in shown["pages"]["index"]["batches"]] == [first, second]

@@ -15,7 +15,7 @@ from mmsearch_core.layout import page_key, plan_key
 from mmsearch_core.pages.run.page import latest
 from mmsearch_core.pages.run.thumbnails import thumbnails_of_strangers
 from mmsearch_core.records.ids import RowId
-from mmsearch_core.wiring import Runtime
+from mmsearch_core.wiring.batches import Runtime
 from tasks import close, compare, plan
 from tests.line import INDEX, ask, do, fake_runtime, feed, index, picture, search
 from tests.pictures import mischief

@@ -19,7 +19,7 @@ from mmsearch_core.shards.shard import Shard
 from mmsearch_core.testing.fake_models import FakeEmbedder, FakeVisionLanguageModel
 from mmsearch_core.testing.memory_index import MemoryIndex
 from mmsearch_core.testing.memory_memo import MemoryMemo
-from mmsearch_core.wiring import Runtime
+from mmsearch_core.wiring.batches import Runtime
 from tests.conftest import Servers
 from tests.line import feed, index, picture
 from tests.pictures import mischief

@@ -9,7 +9,7 @@ from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, 
 
 from mmsearch_core.records.asset import asset_id
 from mmsearch_core.records.row import StoredRow
-from mmsearch_core.wiring import Runtime
+from mmsearch_core.wiring.batches import Runtime
 from tests.line import INDEX, do, fake_runtime
 from tests.proof.oracle import CONTENTS
 from tests.proof.sabotage import Vandal, backup, put_back, with_row

@@ -14,7 +14,7 @@ from mmsearch_core.adapters.object_memo import ObjectMemo
 from mmsearch_core.testing.memory_index import MemoryIndex
 from mmsearch_core.testing.memory_ledger import MemoryLedger
 from mmsearch_core.testing.memory_store import MemoryStore
-from mmsearch_core.wiring import Runtime
+from mmsearch_core.wiring.batches import Runtime
 from tests.line import fake_runtime
 
 PARTS = ("catalog", "work", "ledger", "index")

@@ -11,7 +11,7 @@ from typing import Any
 from mmsearch_core.ports.ledger import Ledger
 from mmsearch_core.ports.stores import ObjectStore
 from mmsearch_core.testing.fake_models import COLORS
-from mmsearch_core.wiring import Runtime
+from mmsearch_core.wiring.batches import Runtime
 from tests.line import picture
 
 PICTURES = {picture(color, shade=shade): color for color in COLORS for shade in (0, 25)}

@@ -7,7 +7,7 @@ from typing import Any
 from mmsearch_core.adapters.s3_store import S3Store
 from mmsearch_core.settings import Settings
 from mmsearch_core.testing.fake_models import FakeDecoder, FakeEmbedder, FakeVisionLanguageModel
-from mmsearch_core.wiring import Runtime
+from mmsearch_core.wiring.batches import Runtime
 
 BUCKETS = {"catalog": {"bucket": "proof-catalog"}, "work": {"bucket": "proof-work"}}
 

@@ -12,7 +12,7 @@ from mmsearch_core.adapters.milvus_index import MilvusIndex, _to_fields
 from mmsearch_core.records.ids import AssetId, Build, RowId, digest
 from mmsearch_core.records.row import StoredRow
 from mmsearch_core.testing.memory_index import MemoryIndex
-from mmsearch_core.wiring import Runtime
+from mmsearch_core.wiring.batches import Runtime
 from tests.line import picture
 from tests.proof.shop import Shop
 

@@ -16,7 +16,7 @@ from mmsearch_core.layout import manifest_key
 from mmsearch_core.records.ids import BatchId
 from mmsearch_core.records.message import Message
 from mmsearch_core.testing.memory_feed import MemoryFeed
-from mmsearch_core.wiring import Runtime
+from mmsearch_core.wiring.batches import Runtime
 from tasks import close, compare, drain, plan, redrive
 from tests.line import INDEX, at_another_milvus, do
 from tests.proof.oracle import every_row, facts, found, implied, products, sold_by

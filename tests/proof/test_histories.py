@@ -7,7 +7,7 @@ import pytest
 from hypothesis import HealthCheck, Phase, settings
 from hypothesis.stateful import run_state_machine_as_test
 
-from mmsearch_core.wiring import Runtime
+from mmsearch_core.wiring.batches import Runtime
 from tests.conftest import Servers
 from tests.proof.histories import GUARDED, SHARDS, History
 from tests.proof.real import BUCKETS, fresh, settings_for

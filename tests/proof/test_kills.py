@@ -8,7 +8,7 @@ import pytest
 
 from mmsearch_core.records.asset import Asset, Change, Removal, Withdrawal
 from mmsearch_core.shards.shard import Shard
-from mmsearch_core.wiring import Runtime
+from mmsearch_core.wiring.batches import Runtime
 from tasks import close, compare, mine, plan, publish
 from tests.line import INDEX, SEARCH, ask, do, index, picture, search
 from tests.proof.killing import Killed, Life, World

@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 
 from mmsearch_core.ports.stores import ObjectStore
-from mmsearch_core.wiring import Runtime
+from mmsearch_core.wiring.batches import Runtime
 from tests.conftest import Servers
 from tests.line import ask, index, picture, search
 from tests.proof.oracle import BROKEN

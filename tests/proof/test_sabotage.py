@@ -17,7 +17,7 @@ from mmsearch_core.adapters.ledger.sql_ledger import SqlLedger
 from mmsearch_core.records.ids import RowId, digest
 from mmsearch_core.stages.index import plan
 from mmsearch_core.testing.memory_ledger import MemoryLedger
-from mmsearch_core.wiring import Runtime
+from mmsearch_core.wiring.batches import Runtime
 from tasks import compare, sweep
 from tests.conftest import Servers
 from tests.line import fake_runtime, picture

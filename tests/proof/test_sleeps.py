@@ -5,7 +5,7 @@ from collections.abc import Callable
 
 import pytest
 
-from mmsearch_core.wiring import Runtime
+from mmsearch_core.wiring.batches import Runtime
 from tasks import compare, plan
 from tests.line import INDEX, do, picture
 from tests.proof.killing import Life, World

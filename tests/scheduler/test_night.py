@@ -13,7 +13,7 @@ from mmsearch_core.demo.catalog import write_sample
 from mmsearch_core.demo.environment import ROOT
 from mmsearch_core.demo.upload import client, create_buckets, upload
 from mmsearch_core.settings import load_settings
-from mmsearch_core.wiring import Runtime
+from mmsearch_core.wiring.batches import Runtime
 
 INDEX_STAGES = ("plan", "decode", "describe", "embed_text", "embed_image", "upsert", "close")
 SEARCH_STAGES = (

@@ -18,7 +18,7 @@ from mmsearch_core.demo.environment import ROOT
 from mmsearch_core.demo.queue import ANYBODY
 from mmsearch_core.demo.upload import client, create_buckets
 from mmsearch_core.settings import load_settings
-from mmsearch_core.wiring import Runtime
+from mmsearch_core.wiring.batches import Runtime
 from tests.line import picture
 from tests.patience import PATIENCE
 from tests.patience import until as wait_until

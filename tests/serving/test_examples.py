@@ -20,7 +20,7 @@ from mmsearch_core.records.query import normalise, query_key
 from mmsearch_core.serving import examples
 from mmsearch_core.serving.examples import storefront
 from mmsearch_core.testing.memory_store import MemoryStore
-from mmsearch_core.wiring import Runtime
+from mmsearch_core.wiring.batches import Runtime
 from tests.line import ask, fake_runtime, feed, index, picture, search
 
 EXAMPLES = Path(examples.__file__).parent

@@ -13,7 +13,7 @@ from mmsearch_core.serving.generation import SCHEMA
 from mmsearch_core.serving.results import Results
 from mmsearch_core.serving.withdrawn import Withdrawn
 from mmsearch_core.testing.memory_store import MemoryStore
-from mmsearch_core.wiring import Runtime
+from mmsearch_core.wiring.batches import Runtime
 from tests.nights import current, make_older, night, products, shop
 
 

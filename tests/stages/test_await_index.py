@@ -9,7 +9,7 @@ import pytest
 from mmsearch_core.errors import BadSettings, IndexIncomplete, StageMissing
 from mmsearch_core.shards.shard import read_plan
 from mmsearch_core.stages.search import await_index
-from mmsearch_core.wiring import Runtime
+from mmsearch_core.wiring.batches import Runtime
 from tasks import await_index as await_index_task
 from tasks import compare, drain, mine, select
 from tests.line import ask, fake_runtime, feed, index, index_batch, picture

@@ -11,7 +11,7 @@ from mmsearch_core.catalog.take_feed import take_feed
 from mmsearch_core.errors import BadSettings, StageMissing
 from mmsearch_core.shards.shard import read_plan
 from mmsearch_core.testing.fake_models import FakeVisionLanguageModel
-from mmsearch_core.wiring import Runtime
+from mmsearch_core.wiring.batches import Runtime
 from tasks import estimate, plan, select
 from tests.line import (
     OTHER_MODEL,

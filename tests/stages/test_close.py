@@ -12,7 +12,7 @@ from mmsearch_core.layout import lease_key, manifest_key
 from mmsearch_core.records.ids import BatchId
 from mmsearch_core.shards.lease import LeaseNote
 from mmsearch_core.shards.task_errors import leave, of_exception
-from mmsearch_core.wiring import Runtime
+from mmsearch_core.wiring.batches import Runtime
 from tasks import close, compare, plan
 from tests.line import INDEX, do, fake_runtime, feed, index, index_batch, picture
 

@@ -9,7 +9,7 @@ import pytest
 from mmsearch_core.catalog.manifest import read_manifest
 from mmsearch_core.errors import FeedBroken, StageMissing
 from mmsearch_core.records.ids import BatchId
-from mmsearch_core.wiring import Runtime
+from mmsearch_core.wiring.batches import Runtime
 from tasks import compare, drain, plan, redrive, select
 from tests.line import at_another_milvus, fake_runtime, feed, index, index_batch, picture
 

@@ -9,7 +9,7 @@ from mmsearch_core.errors import FeedBroken, TooManyRemovals
 from mmsearch_core.records.asset import Product
 from mmsearch_core.records.ids import BatchId
 from mmsearch_core.testing.memory_store import MemoryStore
-from mmsearch_core.wiring import Runtime
+from mmsearch_core.wiring.batches import Runtime
 from tasks import compare, plan
 from tests.line import (
     INDEX,

@@ -21,7 +21,7 @@ from mmsearch_core.records.message import Message
 from mmsearch_core.stages.hints.drain import DRAINED, gather
 from mmsearch_core.testing.memory_feed import MemoryFeed
 from mmsearch_core.testing.memory_store import MemoryStore
-from mmsearch_core.wiring import Runtime
+from mmsearch_core.wiring.batches import Runtime
 from tasks import _doorbell, compare, drain
 from tests.line import fake_runtime, feed, index, index_batch, picture
 

@@ -7,12 +7,12 @@ from typing import Any
 import pytest
 import structlog
 
-from mmsearch_core import cli
+from mmsearch_core.cli.app import main
 from mmsearch_core.errors import BadSettings
 from mmsearch_core.stages.search.judged_queries import read_judged
-from mmsearch_core.wiring import Runtime
+from mmsearch_core.wiring.batches import Runtime
 from tasks import evaluate
-from tests.line import fake_runtime, feed, index, picture
+from tests.line import commands_see, fake_runtime, feed, index, picture
 
 COLORS = ("red", "green", "blue")
 
@@ -83,11 +83,11 @@ def test_a_second_evaluation_asks_no_model_for_what_it_said(shop: Runtime, judge
 def test_what_the_command_prints_is_json_alone(
     shop: Runtime, judged: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    monkeypatch.setattr(cli, "Runtime", lambda _: shop)
+    commands_see(shop, monkeypatch)
     monkeypatch.setattr("sys.argv", ["mmsearch", "evaluate", str(judged), "--json"])
     try:
         with pytest.raises(SystemExit) as ended:
-            cli.main()
+            main()
     finally:
         structlog.reset_defaults()
     assert ended.value.code == 0

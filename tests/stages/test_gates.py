@@ -24,7 +24,7 @@ from mmsearch_core.stages.search.gate_measures import (
     worse,
 )
 from mmsearch_core.stages.search.gates import read_verdict
-from mmsearch_core.wiring import Runtime
+from mmsearch_core.wiring.batches import Runtime
 from tasks import gates as task
 from tasks import publish
 from tests.line import with_knobs

@@ -18,7 +18,7 @@ from mmsearch_core.serving.results import Results
 from mmsearch_core.shards.shard import Shard
 from mmsearch_core.testing.memory_ledger import MemoryLedger
 from mmsearch_core.testing.memory_store import MemoryStore
-from mmsearch_core.wiring import Runtime
+from mmsearch_core.wiring.batches import Runtime
 from tasks import expire, redrive, sweep
 from tests.line import INDEX, ask, fake_runtime, feed, index, index_batch, picture, search
 

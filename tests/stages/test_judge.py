@@ -21,7 +21,7 @@ from mmsearch_core.records.report import Failure
 from mmsearch_core.shards.shard import Shard
 from mmsearch_core.stages.search import judge
 from mmsearch_core.testing.fake_models import FakeVisionLanguageModel
-from mmsearch_core.wiring import Runtime
+from mmsearch_core.wiring.batches import Runtime
 from tasks import mine
 from tests.line import SEARCH, ask, do, fake_runtime, feed, index, picture, search
 

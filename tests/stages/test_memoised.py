@@ -11,7 +11,7 @@ from mmsearch_core.records.ids import RecipeId
 from mmsearch_core.shards.memoised import as_bytes, memoised
 from mmsearch_core.testing.fake_models import COLORS, FakeEmbedder, FakeVisionLanguageModel
 from mmsearch_core.testing.memory_memo import MemoryMemo
-from mmsearch_core.wiring import Runtime
+from mmsearch_core.wiring.batches import Runtime
 from tests.line import fake_runtime, feed, index, picture
 
 

@@ -10,7 +10,7 @@ from mmsearch_core.settings import load_settings
 from mmsearch_core.shards.pace import shard_size
 from mmsearch_core.shards.shard import Shard, read_plan
 from mmsearch_core.stages.search.mine import LEAST_A_SHARD, MOST_SHARDS
-from mmsearch_core.wiring import Runtime
+from mmsearch_core.wiring.batches import Runtime
 from tasks import mine
 from tests.line import fake_runtime, feed, index, picture, search
 from tests.query_log import asked, line

@@ -19,7 +19,7 @@ from mmsearch_core.shards.shard import read_plan
 from mmsearch_core.stages.index import close as closing
 from mmsearch_core.stages.index import plan as stage
 from mmsearch_core.testing.memory_store import MemoryStore
-from mmsearch_core.wiring import Runtime
+from mmsearch_core.wiring.batches import Runtime
 from tasks import close, compare, plan
 from tests.line import (
     INDEX,

@@ -17,7 +17,7 @@ from mmsearch_core.pages.run.page import latest
 from mmsearch_core.records.plan import Plan
 from mmsearch_core.serving.generation import SCHEMA, Generation, read_products
 from mmsearch_core.serving.results import Results
-from mmsearch_core.wiring import Runtime
+from mmsearch_core.wiring.batches import Runtime
 from tasks import gates, publish
 from tests.line import SEARCH, do, index, picture, with_knobs
 from tests.nights import QUERIES, Interrupted, current, judged, make_older, night, products, shop

@@ -32,7 +32,7 @@ from mmsearch_core.shards.shard import Shard
 from mmsearch_core.stages.search import retrieve as stage
 from mmsearch_core.testing.fake_models import FakeEmbedder
 from mmsearch_core.testing.memory_index import MemoryIndex
-from mmsearch_core.wiring import Runtime
+from mmsearch_core.wiring.batches import Runtime
 from tasks import mine
 from tests.line import SEARCH, ask, do, fake_runtime, feed, index, picture, with_knobs
 

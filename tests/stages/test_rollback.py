@@ -10,7 +10,7 @@ from mmsearch_core.layout import CURRENT
 from mmsearch_core.serving.generation import read_current, read_generation
 from mmsearch_core.stages.search import rollback
 from mmsearch_core.testing.memory_store import MemoryStore
-from mmsearch_core.wiring import Runtime
+from mmsearch_core.wiring.batches import Runtime
 from tasks import gates, publish
 from tasks import rollback as task
 from tests.nights import QUERIES, Interrupted, current, judged, night, products, shop

@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from mmsearch_core import cli
+from mmsearch_core.cli.index import retire
 from mmsearch_core.errors import StageMissing
 from mmsearch_core.records.ids import TargetId
 from mmsearch_core.records.recipe import Recipe
@@ -17,10 +17,11 @@ from mmsearch_core.stages.hints import compare
 from mmsearch_core.stages.index import upsert
 from mmsearch_core.stages.index.switch import Measured, hindrance, paired_randomization, remember
 from mmsearch_core.testing.fake_models import FakeEmbedder
-from mmsearch_core.wiring import Runtime
+from mmsearch_core.wiring.batches import Runtime
 from tasks import compare as compare_task
 from tests.line import (
     at_another_milvus,
+    commands_see,
     fake_runtime,
     feed,
     index,
@@ -227,11 +228,11 @@ def test_an_index_is_retired_by_nobody_who_uses_another_milvus(
     """Its collection would stay where it is, and nobody would know of it. One that was lost may
     go."""
     other = shop.with_models(NEXT).target()
-    monkeypatch.setattr(cli, "Runtime", lambda _: at_another_milvus(shop))
+    commands_see(at_another_milvus(shop), monkeypatch)
     with pytest.raises(StageMissing, match=r"is missing from http.*correct index\.uri"):
-        cli.retire(other.collection)
+        retire(other.collection)
     assert other in shop.ledger.targets()
     shop.index.drop(other.collection)
-    monkeypatch.setattr(cli, "Runtime", lambda _: shop)
-    cli.retire(other.collection)
+    commands_see(shop, monkeypatch)
+    retire(other.collection)
     assert [target.collection for target in shop.ledger.targets()] == [searched(shop)]

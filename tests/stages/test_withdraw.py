@@ -14,7 +14,7 @@ from mmsearch_core.serving.withdrawn import read_withdrawn
 from mmsearch_core.stages.search import rollback
 from mmsearch_core.testing.memory_feed import MemoryFeed
 from mmsearch_core.testing.memory_store import MemoryStore
-from mmsearch_core.wiring import Runtime
+from mmsearch_core.wiring.batches import Runtime
 from tasks import compare, drain
 from tasks import rollback as going_back
 from tests.line import index

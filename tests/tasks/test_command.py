@@ -10,7 +10,7 @@ import pytest
 from mmsearch_core.errors import EngineAway, MMSearchError, ModelMismatch, StoreAway
 from mmsearch_core.settings import Settings
 from mmsearch_core.shards.task_errors import LONGEST, cleaned, last_error
-from mmsearch_core.wiring import Runtime
+from mmsearch_core.wiring.batches import Runtime
 from tasks import _command, compare, plan
 from tests.line import fake_runtime, feed, picture
 

@@ -3,14 +3,16 @@ through ``safe_text``."""
 
 import sys
 from collections.abc import Mapping
-from typing import Any
+from typing import TYPE_CHECKING, Annotated, Any
 
-from rich.console import Console
-from rich.table import Table
-from rich.text import Text
+import typer
 
 from mmsearch_core.safe_text import printable, to_json_text
-from mmsearch_core.stages.search.evaluate import METRICS
+
+if TYPE_CHECKING:
+    from rich.text import Text
+
+Json = Annotated[bool, typer.Option("--json", help="Print JSON instead of words and tables.")]
 
 
 def say(sentence: str) -> None:
@@ -28,11 +30,22 @@ def show_json(value: Any, *, indent: int | None = None) -> None:
     sys.stdout.write(to_json_text(value, indent=indent) + "\n")
 
 
+def tell(sentence: str, facts: Mapping[str, Any], as_json: bool) -> None:
+    """What a command did: one sentence for people, or its facts for programs."""
+    if as_json:
+        show_json(facts)
+    else:
+        say(sentence)
+
+
 def show_hits(found: Mapping[str, Any], as_json: bool) -> None:
     """What was found for one query."""
     if as_json:
         show_json(found)
         return
+    from rich.console import Console
+    from rich.table import Table
+
     table = Table(
         "", "product", "relevance", "fused", "verdict", "seen", title=cell(found["query"])
     )
@@ -57,6 +70,11 @@ def show_figures(report: Mapping[str, Any], as_json: bool, *, title: str) -> Non
     if as_json:
         show_json(report)
         return
+    from rich.console import Console
+    from rich.table import Table
+
+    from mmsearch_core.stages.search.evaluate import METRICS
+
     table = Table("group", "queries", "row", *METRICS, title=cell(title))
     for row in report["rows"]:
         figures = [f"{row[name]:.3f}" for name in METRICS]
@@ -67,6 +85,8 @@ def show_figures(report: Mapping[str, Any], as_json: bool, *, title: str) -> Non
     say(f"headroom recovered by the judge: {room['recovered']}, p = {room['p_value']}")
 
 
-def cell(text: str) -> Text:
+def cell(text: str) -> "Text":
     """Text of a table, in which rich looks for no markup, no emoji codes and no addresses."""
+    from rich.text import Text
+
     return Text(printable(text))
