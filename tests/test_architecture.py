@@ -138,6 +138,19 @@ def test_the_core_loads_no_heavy_library() -> None:
     assert done.stdout.strip() == "[]"
 
 
+def test_a_command_loads_what_it_needs() -> None:
+    """`mmsearch results` and `mmsearch add` start in the time that the S3 client takes."""
+    heavy = {"numpy", "pyarrow", "sqlalchemy", "structlog", "rich", "jinja2", "boto3"}
+    code = (
+        "import sys, mmsearch_core.cli.find, mmsearch_core.cli.catalog; "
+        f"print(sorted({sorted(heavy)} & sys.modules.keys()))"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", code], capture_output=True, text=True, check=True, cwd=ROOT
+    )
+    assert done.stdout.strip() == "[]"
+
+
 def test_every_error_is_in_the_drawn_tree() -> None:
     """The docstring of errors.py is the map; each error says by its base what the caller should
     do."""

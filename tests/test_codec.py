@@ -6,7 +6,8 @@ import numpy as np
 from hypothesis import given
 from hypothesis import strategies as st
 
-from mmsearch_core.codec import dump, from_json, load, to_json
+from mmsearch_core.codec import from_json, to_json
+from mmsearch_core.parquet import dump, load
 from mmsearch_core.records.asset import Asset, Change, ObjectRef, Removal, asset_id
 from mmsearch_core.records.description import Description, SeenText
 from mmsearch_core.records.embedding import Embedding

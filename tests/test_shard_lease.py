@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from mmsearch_core.codec import dump, from_json, to_json
+from mmsearch_core.codec import from_json, to_json
 from mmsearch_core.errors import (
     BadRecord,
     Busy,
@@ -18,6 +18,7 @@ from mmsearch_core.errors import (
     TooManyFailures,
     UnreadableMedia,
 )
+from mmsearch_core.parquet import dump
 from mmsearch_core.records.plan import Plan
 from mmsearch_core.records.recipe import Recipe
 from mmsearch_core.records.report import Failure

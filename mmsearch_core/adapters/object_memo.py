@@ -4,10 +4,10 @@ judgements."""
 from collections.abc import Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 
-from mmsearch_core.codec import dump, load
 from mmsearch_core.conditional_write import until_written
 from mmsearch_core.errors import PreconditionFailed
 from mmsearch_core.layout import answer_key, scores_key
+from mmsearch_core.parquet import dump, load
 from mmsearch_core.ports.stores import ObjectStore
 from mmsearch_core.records.ids import RecipeId
 from mmsearch_core.records.ranking import PairScore

@@ -1,10 +1,14 @@
 """The stores that together hold what is true of the catalog."""
 
-from dataclasses import dataclass
+from __future__ import annotations
 
-from mmsearch_core.ports.index import VectorIndex
-from mmsearch_core.ports.ledger import Ledger
-from mmsearch_core.ports.stores import ObjectStore
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from mmsearch_core.ports.index import VectorIndex
+    from mmsearch_core.ports.ledger import Ledger
+    from mmsearch_core.ports.stores import ObjectStore
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

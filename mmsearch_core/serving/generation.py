@@ -13,8 +13,6 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any
 
-import pyarrow.parquet as pq
-
 from mmsearch_core.ahead import ahead
 from mmsearch_core.codec import from_json, to_json
 from mmsearch_core.errors import SchemaMismatch, StageMissing
@@ -161,6 +159,8 @@ def read_products(store: ObjectStore, manifest: Generation) -> Iterator[list[Pro
     generation has no file of them (schema 1), they are collected from its bucket files."""
     data = store.get(products_key(manifest.generation))
     if data is not None:
+        import pyarrow.parquet as pq
+
         for batch in pq.ParquetFile(io.BytesIO(data)).iter_batches(batch_size=5_000):
             yield [ProductId(product) for product in batch.column("product_id").to_pylist()]
         return

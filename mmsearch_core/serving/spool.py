@@ -15,7 +15,8 @@ from typing import Any
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from mmsearch_core.codec import schema_of, to_json_value, to_table
+from mmsearch_core.codec import to_json_value
+from mmsearch_core.parquet import schema_of, to_table
 from mmsearch_core.records.ids import ProductId, QueryKey
 from mmsearch_core.records.ranking import ResultSet
 from mmsearch_core.serving.generation import SCHEMA, bucket_numbers, bucket_of

@@ -4,9 +4,10 @@ from collections.abc import Sequence
 from hashlib import sha256
 from typing import Any
 
-from mmsearch_core.codec import dump, from_json, load
+from mmsearch_core.codec import from_json
 from mmsearch_core.errors import StageMissing
 from mmsearch_core.layout import batch_of_shard, file_key, plan_key, report_key
+from mmsearch_core.parquet import dump, load
 from mmsearch_core.ports.stores import ObjectStore
 from mmsearch_core.records.plan import Plan
 from mmsearch_core.records.report import Failure, ShardReport

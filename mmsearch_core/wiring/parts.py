@@ -4,16 +4,18 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from functools import cached_property
-from typing import Any, Self, TypedDict, TypeVar, Unpack, cast
+from typing import TYPE_CHECKING, Any, Self, TypedDict, TypeVar, Unpack, cast
 from urllib.parse import urlsplit
 
-from mmsearch_core.ports.index import VectorIndex
-from mmsearch_core.ports.ledger import Ledger
-from mmsearch_core.ports.media import Decoder
-from mmsearch_core.ports.models import Embedder, VisionLanguageModel
-from mmsearch_core.ports.stores import ChangeFeed, Memo, ObjectStore
 from mmsearch_core.ports.truth import Stores
 from mmsearch_core.settings import Settings
+
+if TYPE_CHECKING:
+    from mmsearch_core.ports.index import VectorIndex
+    from mmsearch_core.ports.ledger import Ledger
+    from mmsearch_core.ports.media import Decoder
+    from mmsearch_core.ports.models import Embedder, VisionLanguageModel
+    from mmsearch_core.ports.stores import ChangeFeed, Memo, ObjectStore
 
 Part = TypeVar("Part")
 
@@ -63,7 +65,7 @@ class Parts:
         return type(self)(
             settings or self.settings,
             redo=self.redo if redo is None else redo,
-            **cast(Given, {**kept, **given}),
+            **cast("Given", {**kept, **given}),
         )
 
     @property

@@ -13,9 +13,10 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import quote, unquote
 
-from mmsearch_core.codec import dump, to_json
+from mmsearch_core.codec import to_json
 from mmsearch_core.errors import PreconditionFailed
 from mmsearch_core.layout import plan_key, shard_path
+from mmsearch_core.parquet import dump
 from mmsearch_core.records.asset import ObjectRef
 from mmsearch_core.records.ids import (
     AssetId,

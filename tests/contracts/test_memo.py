@@ -8,7 +8,7 @@ import pytest
 from mmsearch_core.adapters.object_memo import ObjectMemo
 from mmsearch_core.adapters.redone_memo import RedoneMemo
 from mmsearch_core.adapters.s3_store import S3Store
-from mmsearch_core.codec import dump
+from mmsearch_core.parquet import dump
 from mmsearch_core.ports.stores import EDITION, Memo
 from mmsearch_core.records.ids import PairId, ProductId, QueryKey, RecipeId, SegmentId
 from mmsearch_core.records.ranking import Judgement, PairScore

@@ -2,8 +2,8 @@
 
 import pytest
 
-from mmsearch_core.codec import dump
 from mmsearch_core.errors import FeedBroken, StageMissing, TryLater
+from mmsearch_core.parquet import dump
 from mmsearch_core.records.asset import Change
 from mmsearch_core.shards.shard import Shard
 from tasks import close, compare, plan

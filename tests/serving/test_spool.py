@@ -8,7 +8,7 @@ from pathlib import Path
 import pyarrow.parquet as pq
 import pytest
 
-from mmsearch_core.codec import load
+from mmsearch_core.parquet import load
 from mmsearch_core.records.ids import AssetId, ProductId
 from mmsearch_core.records.query import query_key
 from mmsearch_core.records.ranking import Evidence, Hit, ResultSet

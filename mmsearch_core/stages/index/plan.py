@@ -13,8 +13,9 @@ import structlog
 from mmsearch_core.catalog.keys import ProductOf, kind_of
 from mmsearch_core.catalog.look import look
 from mmsearch_core.catalog.manifest import Manifest, read_manifest
-from mmsearch_core.codec import dump, from_json, to_json
+from mmsearch_core.codec import from_json, to_json
 from mmsearch_core.layout import file_key, plan_key, shard_path
+from mmsearch_core.parquet import dump
 from mmsearch_core.ports.ledger import Ledger
 from mmsearch_core.ports.stores import ObjectStore
 from mmsearch_core.ports.truth import Stores

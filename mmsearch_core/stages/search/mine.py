@@ -10,9 +10,10 @@ from typing import Any
 import structlog
 
 from mmsearch_core.catalog.query_log import fetch_sums
-from mmsearch_core.codec import dump, to_json
+from mmsearch_core.codec import to_json
 from mmsearch_core.errors import StageMissing
 from mmsearch_core.layout import CURRENT, file_key, plan_key, shard_path
+from mmsearch_core.parquet import dump
 from mmsearch_core.ports.stores import ObjectStore
 from mmsearch_core.ports.truth import Stores
 from mmsearch_core.records.ids import BatchId, digest
