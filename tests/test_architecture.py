@@ -185,7 +185,14 @@ def test_the_top_level_is_the_customers() -> None:
     ).stdout
     top = {line.split("/")[0] for line in tracked.splitlines()}
     named = {"dags", "tasks", "mmsearch_core", "plugins", "tests", "docker", "pyproject.toml"}
-    named |= {"README.md", "ARCHITECTURE.md", "CHANGELOG.md", "Makefile"}
+    named |= {
+        "README.md",
+        "ARCHITECTURE.md",
+        "CHANGELOG.md",
+        "CONTRIBUTING.md",
+        "LICENSE",
+        "Makefile",
+    }
     assert {name for name in top if not name.startswith(".")} <= named
 
 

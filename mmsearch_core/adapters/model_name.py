@@ -47,8 +47,8 @@ def find_model(setting: str, model: str, revision: str | None = None) -> ModelSo
         return ModelSource(kind="folder", name=f"folder:{_contents(folder)}", place=str(folder))
     if model.startswith(("/", ".", "local-dir:")):
         raise BadSettings(
-            f"{setting} names the folder {folder}, which is not there: correct it, or name a"
-            " hub id."
+            f"{setting} names the folder {folder}, which is not there: correct it, name a hub id,"
+            " or install mmsearch-demo for the small models."
         )
     place, _, named = model.removeprefix("hf-hub:").partition("@")
     commit = _commit(setting, place, revision or named or "main")

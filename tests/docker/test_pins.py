@@ -23,12 +23,6 @@ def requirements() -> list[Requirement]:
     return [Requirement(line) for lines in (PROJECT["dependencies"], *extras) for line in lines]
 
 
-def pinned(package: str) -> str:
-    """The version that pyproject.toml pins."""
-    found = next(asked for asked in requirements() if asked.name == package)
-    return str(found.specifier).removeprefix("==")
-
-
 def constraints() -> dict[str, str]:
     """The versions of constraints.txt."""
     lines = (DOCKER / "constraints.txt").read_text().splitlines()
@@ -76,6 +70,12 @@ def test_constraints_name_everything_once_and_exactly() -> None:
     assert len(constraints()) == len(lines)
 
 
+def test_everything_that_is_asked_for_is_pinned() -> None:
+    """A range alone would be another set tomorrow."""
+    asked = {canonicalize_name(one.name) for one in requirements()} - {PROJECT["name"]}
+    assert asked <= constraints().keys()
+
+
 def test_every_image_has_an_exact_tag(services: Services, gpu_services: Services) -> None:
     """Never `latest`, never a major version."""
     found = images(services, gpu_services)
@@ -98,7 +98,7 @@ def test_the_image_is_what_the_tests_run_against(
     services: Services, gpu_services: Services, service: str, package: str
 ) -> None:
     """The package of the same maker carries the same version."""
-    stated = pinned(package)
+    stated = constraints()[canonicalize_name(package)]
     assert version((services | gpu_services)[service]["image"]) == stated
 
 
@@ -118,5 +118,5 @@ def test_the_base_is_the_pinned_airflow(instructions: list[Instruction]) -> None
         for line in instructions
         if line.name == "FROM" and line.words[0] not in stages
     ]
-    assert bases == [f"apache/airflow:{pinned('apache-airflow')}-python3.11"]
+    assert bases == [f"apache/airflow:{constraints()['apache-airflow']}-python3.11"]
     assert Requirement(f"python{PROJECT['requires-python']}").specifier.contains("3.11")

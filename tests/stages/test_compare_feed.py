@@ -99,8 +99,8 @@ def test_the_index_of_other_models_beside_takes_the_same_feed_at_once() -> None:
     "catalog",
     [
         {"bucket": "new-catalog"},
-        {"pictures": "images/", "product_pattern": "^images/([^/]+)/"},
-        {"bucket": "new-catalog", "pictures": "images/", "product_pattern": "^images/([^/]+)/"},
+        {"prefix": "images/", "product_pattern": "^images/([^/]+)/"},
+        {"bucket": "new-catalog", "prefix": "images/", "product_pattern": "^images/([^/]+)/"},
     ],
 )
 def test_a_catalog_that_moved_takes_the_place_of_the_old_one(catalog: dict[str, Any]) -> None:
