@@ -1,18 +1,19 @@
 """The shared command line of all tasks: arguments, logs, exit codes, the one JSON line."""
 
-import argparse
+import inspect
 import json
 import logging
 import re
 import signal
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from functools import cached_property
 from pathlib import Path
-from typing import Any
+from typing import Annotated, Any
 from urllib.parse import urlsplit
 
 import structlog
+import typer
 from pydantic import BaseModel, SecretStr
 
 from mmsearch_core.codec import to_json
@@ -29,40 +30,64 @@ from mmsearch_core.wiring.batches import Runtime
 DONE, BUG, TRY_LATER, STOP = 0, 1, 75, 78  # 75 and 78 as in sysexits.h: EX_TEMPFAIL, EX_CONFIG
 BATCH = re.compile(r"runs/[\w.-]+")
 SHARD = re.compile(r"runs/[\w.-]+/shards/\d+")
+# what the arguments of tasks are called on the command line
+BatchName = Annotated[str, typer.Argument(help="The name of a batch.")]
+ShardName = Annotated[str, typer.Argument(help="A shard, like runs/<batch>/shards/00000.")]
+RunName = Annotated[
+    str, typer.Option("--run", help="The name of the run: a retry of it makes the same batches.")
+]
+Request = Annotated[str, typer.Option("--request", help="The form of the run, as JSON.")]
 
 
-def command(
-    doc: str | None, argument: str, work: Callable[..., dict[str, Any]], **numbers: int
-) -> None:
-    """Run ``work`` on the one argument and leave the process with its exit code. Argument names
-    that begin with a dash are options; ``numbers`` are further options with their defaults."""
+def command(doc: str | None, work: Callable[..., dict[str, Any]]) -> None:
+    """Run ``work`` on the command line's arguments and leave the process with its exit code.
+
+    :param doc: what the command's help says.
+    :param work: gets the runtime first; its other parameters are the arguments, as typer reads
+        them.
+    """
     configure_logs()
     # leases are given back
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(128 + signal.SIGTERM))
-    parser = argparse.ArgumentParser(description=doc)
-    if argument.startswith("-"):
-        parser.add_argument(argument, required=True, dest="value")
-    else:
-        parser.add_argument("value", metavar=argument)
-    for name, default in numbers.items():
-        parser.add_argument(f"--{name.replace('_', '-')}", type=int, default=default)
-    given = vars(parser.parse_args())
-    value = given.pop("value")
-    run = Run(stage=Path(sys.argv[0]).stem, place=_place(argument, value))
-    sys.exit(attempt(lambda: work(run.runtime, value, **given), run.leave))
+
+    given = _arguments(doc, work)
+    run = Run(stage=Path(sys.argv[0]).stem, place=_place(given))
+    sys.exit(attempt(lambda: work(run.runtime, **given), run.leave))
+
+
+def _arguments(doc: str | None, work: Callable[..., dict[str, Any]]) -> dict[str, Any]:
+    """The arguments of the command line, by the names of the parameters. They are only read inside
+    of typer, which has a mind of its own about some exceptions."""
+    given: dict[str, Any] = {}
+    _, *parameters = inspect.signature(work, eval_str=True).parameters.values()
+
+    def read(**arguments: Any) -> None:
+        given.update(arguments)
+
+    read.__signature__ = inspect.Signature(parameters)  # type: ignore[attr-defined]
+    read.__annotations__ = {parameter.name: parameter.annotation for parameter in parameters}
+    # plain text: Airflow shows the last line of what a task says
+    app = typer.Typer(add_completion=False, pretty_exceptions_enable=False, rich_markup_mode=None)
+    app.command(help=" ".join((doc or "").split()))(read)
+    try:
+        app()
+    except SystemExit as end:
+        if end.code or not given:  # a wrong argument, or --help
+            raise
+    return given
 
 
 def stage_command(doc: str | None, stage: str) -> None:
     """The command of a stage that works on one shard."""
 
-    def work(runtime: Runtime, shard: str) -> dict[str, Any]:
+    def work(runtime: Runtime, shard: ShardName) -> dict[str, Any]:
         asked = runtime.for_batch(Shard(runtime.work, shard).batch)
         report, was_there = run_stage(
             asked.stage(stage), shard, store=runtime.work, settings=runtime.settings.shards
         )
         return {**json.loads(to_json(report)), "skipped": was_there}
 
-    command(doc, "shard", work)
+    command(doc, work)
 
 
 class Run:
@@ -132,11 +157,12 @@ def _say(error: MMSearchError) -> None:
     sys.stderr.write(printable(f"{type(error).__name__}: {error}") + "\n")
 
 
-def _place(argument: str, value: str) -> str:
-    """The folder of the batch or the shard that the argument names; "" where it names neither."""
-    form = {"batch": BATCH, "shard": SHARD}.get(argument)
-    path = f"runs/{value}" if argument == "batch" else value.rstrip("/")
-    return path if form and form.fullmatch(path) else ""
+def _place(given: Mapping[str, Any]) -> str:
+    """The folder of the batch or the shard that the arguments name; "" where they name neither."""
+    batch, shard = f"runs/{given.get('batch', '')}", str(given.get("shard", "")).rstrip("/")
+    if BATCH.fullmatch(batch):
+        return batch
+    return shard if SHARD.fullmatch(shard) else ""
 
 
 def _is_there(work: ObjectStore, place: str) -> bool:

@@ -1,14 +1,21 @@
 """compare: the bucket and the feed against the ledger; writes batches of what changed."""
 
-from typing import Any
+from typing import Annotated, Any
+
+import typer
 
 from mmsearch_core.stages.hints import compare
 from mmsearch_core.wiring.batches import Runtime
-from tasks._command import command
+from tasks._command import RunName, command
 
 
 def work(
-    runtime: Runtime, run_id: str, approve_removals: int = 0, beside: int = 0
+    runtime: Runtime,
+    run_id: RunName,
+    approve_removals: Annotated[
+        int, typer.Option(help="So many pictures or products may go at once.")
+    ] = 0,
+    beside: Annotated[int, typer.Option(help="1: for the models of [beside].")] = 0,
 ) -> dict[str, Any]:
     """Compare under the name of the run, so that a retry makes the same batches; a person may have
     approved that many removals, of pictures or of products. With ``beside``, for the index that is
@@ -27,4 +34,4 @@ def work(
 
 
 if __name__ == "__main__":
-    command(__doc__, "--run", work, approve_removals=0, beside=0)
+    command(__doc__, work)

@@ -4,10 +4,10 @@ from typing import Any
 
 from mmsearch_core.stages.hints import drain
 from mmsearch_core.wiring.batches import Runtime
-from tasks._command import command
+from tasks._command import RunName, command
 
 
-def work(runtime: Runtime, run_id: str) -> dict[str, Any]:
+def work(runtime: Runtime, run_id: RunName) -> dict[str, Any]:
     """Drain under the name of the run, so that a retry finds what was recorded."""
     target = runtime.known_target()
     if target is None:
@@ -22,4 +22,4 @@ def work(runtime: Runtime, run_id: str) -> dict[str, Any]:
 
 
 if __name__ == "__main__":
-    command(__doc__, "--run", work)
+    command(__doc__, work)

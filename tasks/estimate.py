@@ -5,10 +5,10 @@ from typing import Any
 from mmsearch_core.catalog.selection import read_selection
 from mmsearch_core.stages.hints import estimate
 from mmsearch_core.wiring.batches import Runtime
-from tasks._command import command
+from tasks._command import Request, command
 
 
-def work(runtime: Runtime, request: str) -> dict[str, Any]:
+def work(runtime: Runtime, request: Request) -> dict[str, Any]:
     """Look at the catalog and the ledger only; the request is the run's form as JSON."""
     asked = read_selection(request)
     chosen = runtime.with_models(asked.models)
@@ -19,4 +19,4 @@ def work(runtime: Runtime, request: str) -> dict[str, Any]:
 
 
 if __name__ == "__main__":
-    command(__doc__, "--request", work)
+    command(__doc__, work)

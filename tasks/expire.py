@@ -5,10 +5,10 @@ from typing import Any
 from mmsearch_core.stages.upkeep import expire
 from mmsearch_core.stages.upkeep.housekeeping import read_request
 from mmsearch_core.wiring.batches import Runtime
-from tasks._command import command
+from tasks._command import Request, command
 
 
-def work(runtime: Runtime, request: str) -> dict[str, Any]:
+def work(runtime: Runtime, request: Request) -> dict[str, Any]:
     """Keep what today's settings and the targets use."""
     recipes = [
         *runtime.index_recipes.values(),
@@ -24,4 +24,4 @@ def work(runtime: Runtime, request: str) -> dict[str, Any]:
 
 
 if __name__ == "__main__":
-    command(__doc__, "--request", work)
+    command(__doc__, work)

@@ -6,13 +6,13 @@ from typing import Any
 from mmsearch_core.records.ids import BatchId
 from mmsearch_core.stages.search import gates
 from mmsearch_core.wiring.batches import Runtime
-from tasks._command import command
+from tasks._command import BatchName, command
 
 
-def work(runtime: Runtime, batch: str) -> dict[str, Any]:
+def work(runtime: Runtime, batch: BatchName) -> dict[str, Any]:
     """Compare, and publish nothing."""
     return gates.run(batch=BatchId(batch), work=runtime.work, settings=runtime.settings.search)
 
 
 if __name__ == "__main__":
-    command(__doc__, "batch", work)
+    command(__doc__, work)

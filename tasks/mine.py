@@ -4,10 +4,10 @@ from typing import Any
 
 from mmsearch_core.stages.search import mine
 from mmsearch_core.wiring.batches import Runtime
-from tasks._command import command
+from tasks._command import RunName, command
 
 
-def work(runtime: Runtime, run_id: str) -> dict[str, Any]:
+def work(runtime: Runtime, run_id: RunName) -> dict[str, Any]:
     """Mine under the name of the run, for the index that is live."""
     return mine.run(
         run_id=run_id,
@@ -20,4 +20,4 @@ def work(runtime: Runtime, run_id: str) -> dict[str, Any]:
 
 
 if __name__ == "__main__":
-    command(__doc__, "--run", work)
+    command(__doc__, work)

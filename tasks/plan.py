@@ -5,10 +5,10 @@ from typing import Any
 from mmsearch_core.records.ids import BatchId
 from mmsearch_core.stages.index import plan
 from mmsearch_core.wiring.batches import Runtime
-from tasks._command import command
+from tasks._command import BatchName, command
 
 
-def work(runtime: Runtime, batch: str) -> dict[str, Any]:
+def work(runtime: Runtime, batch: BatchName) -> dict[str, Any]:
     """Plan for the target of today's recipes, or of the models that the batch asks for."""
     return plan.run(
         batch=BatchId(batch),
@@ -19,4 +19,4 @@ def work(runtime: Runtime, batch: str) -> dict[str, Any]:
 
 
 if __name__ == "__main__":
-    command(__doc__, "batch", work)
+    command(__doc__, work)

@@ -1,14 +1,20 @@
 """publish: judgements become one generation of results, flipped to by one conditional write."""
 
-from typing import Any
+from typing import Annotated, Any
+
+import typer
 
 from mmsearch_core.records.ids import BatchId
 from mmsearch_core.stages.search import publish
 from mmsearch_core.wiring.batches import Runtime
-from tasks._command import command
+from tasks._command import BatchName, command
 
 
-def work(runtime: Runtime, batch: str, approve: int = 0) -> dict[str, Any]:
+def work(
+    runtime: Runtime,
+    batch: BatchName,
+    approve: Annotated[int, typer.Option(help="1: a person approves.")] = 0,
+) -> dict[str, Any]:
     """Publish unless nothing differs. With ``approve``, a person has seen what the gates say and
     approves."""
     return publish.run(
@@ -21,4 +27,4 @@ def work(runtime: Runtime, batch: str, approve: int = 0) -> dict[str, Any]:
 
 
 if __name__ == "__main__":
-    command(__doc__, "batch", work, approve=0)
+    command(__doc__, work)

@@ -5,10 +5,10 @@ from typing import Any
 from mmsearch_core.stages.hints import redrive
 from mmsearch_core.stages.upkeep.housekeeping import read_request
 from mmsearch_core.wiring.batches import Runtime
-from tasks._command import command
+from tasks._command import Request, command
 
 
-def work(runtime: Runtime, request: str) -> dict[str, Any]:
+def work(runtime: Runtime, request: Request) -> dict[str, Any]:
     """Into the target of today's recipes."""
     asked = read_request(request)
     return redrive.run(
@@ -17,4 +17,4 @@ def work(runtime: Runtime, request: str) -> dict[str, Any]:
 
 
 if __name__ == "__main__":
-    command(__doc__, "--request", work)
+    command(__doc__, work)

@@ -4,10 +4,10 @@ from typing import Any
 
 from mmsearch_core.stages.search import rollback
 from mmsearch_core.wiring.batches import Runtime
-from tasks._command import command
+from tasks._command import Request, command
 
 
-def work(runtime: Runtime, request: str) -> dict[str, Any]:
+def work(runtime: Runtime, request: Request) -> dict[str, Any]:
     """The request is the run's form as JSON."""
     return rollback.run(
         request=rollback.read_request(request), work=runtime.work, ledger=runtime.ledger
@@ -15,4 +15,4 @@ def work(runtime: Runtime, request: str) -> dict[str, Any]:
 
 
 if __name__ == "__main__":
-    command(__doc__, "--request", work)
+    command(__doc__, work)

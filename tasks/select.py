@@ -5,10 +5,10 @@ from typing import Any
 from mmsearch_core.catalog.selection import read_selection
 from mmsearch_core.stages.hints import select
 from mmsearch_core.wiring.batches import Runtime
-from tasks._command import command
+from tasks._command import Request, command
 
 
-def work(runtime: Runtime, request: str) -> dict[str, Any]:
+def work(runtime: Runtime, request: Request) -> dict[str, Any]:
     """For the target of the models that the request names, else of the settings."""
     asked = read_selection(request)
     target = (
@@ -20,4 +20,4 @@ def work(runtime: Runtime, request: str) -> dict[str, Any]:
 
 
 if __name__ == "__main__":
-    command(__doc__, "--request", work)
+    command(__doc__, work)

@@ -5,10 +5,10 @@ from typing import Any
 from mmsearch_core.stages.upkeep import sweep
 from mmsearch_core.stages.upkeep.housekeeping import read_request
 from mmsearch_core.wiring.batches import Runtime
-from tasks._command import command
+from tasks._command import Request, command
 
 
-def work(runtime: Runtime, request: str) -> dict[str, Any]:
+def work(runtime: Runtime, request: Request) -> dict[str, Any]:
     """In every target."""
     return sweep.run(
         asked=read_request(request), stores=runtime.stores, settings=runtime.settings.catalog
@@ -16,4 +16,4 @@ def work(runtime: Runtime, request: str) -> dict[str, Any]:
 
 
 if __name__ == "__main__":
-    command(__doc__, "--request", work)
+    command(__doc__, work)

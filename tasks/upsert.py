@@ -1,5 +1,5 @@
-"""upsert: the rows of new builds go into the index beside the old ones, one ledger commit makes
-them live, then the"""
+"""upsert: rows of new builds go into the index beside the old ones, are committed, and take their
+place."""
 
 from tasks._command import stage_command
 

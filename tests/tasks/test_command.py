@@ -34,21 +34,28 @@ def shop(monkeypatch: pytest.MonkeyPatch) -> tuple[Runtime, str, str]:
     return runtime, batch, shard
 
 
-def run(monkeypatch: pytest.MonkeyPatch, stage: str, argument: str, value: str, work: Any) -> Any:
+def run(monkeypatch: pytest.MonkeyPatch, stage: str, value: str, work: Any) -> Any:
     """How a command ends: its exit code, or the exception that Python ends it with."""
     monkeypatch.setattr(sys, "argv", [f"/app/tasks/{stage}.py", value])
     monkeypatch.setattr(signal, "signal", lambda *_: None)
     monkeypatch.setattr(_command, "configure_logs", lambda: None)
     with pytest.raises(BaseException) as ended:  # noqa: PT011
-        _command.command("doc", argument, work)
+        _command.command("doc", work)
     return ended.value
 
 
-def failing(error: BaseException) -> Any:
-    def work(*_: Any) -> dict[str, Any]:
+def failing(error: BaseException, argument: str = "shard") -> Any:
+    def of_shard(runtime: Runtime, shard: str) -> dict[str, Any]:
         raise error
 
-    return work
+    def of_batch(runtime: Runtime, batch: str) -> dict[str, Any]:
+        raise error
+
+    return of_shard if argument == "shard" else of_batch
+
+
+def done(runtime: Runtime, shard: str) -> dict[str, Any]:
+    return {"stage": "decode"}
 
 
 @pytest.mark.parametrize(
@@ -63,7 +70,7 @@ def test_an_error_of_ours_is_left_beside_the_shard(
     code: int,
 ) -> None:
     runtime, _, shard = shop
-    ended = run(monkeypatch, "describe", "shard", f"{shard}/", failing(error))
+    ended = run(monkeypatch, "describe", f"{shard}/", failing(error))
     assert ended.code == code
     kept = last_error(runtime.work, shard, "describe")
     assert kept is not None
@@ -76,8 +83,8 @@ def test_a_bug_and_an_end_by_the_scheduler_are_left_and_end_as_before(
 ) -> None:
     runtime, batch, shard = shop
     bug = KeyError("segments")
-    assert run(monkeypatch, "decode", "shard", shard, failing(bug)) is bug
-    assert run(monkeypatch, "plan", "batch", batch, failing(SystemExit(143))).code == 143
+    assert run(monkeypatch, "decode", shard, failing(bug)) is bug
+    assert run(monkeypatch, "plan", batch, failing(SystemExit(143), "batch")).code == 143
     kept = [
         last_error(runtime.work, shard, "decode"),
         last_error(runtime.work, f"runs/{batch}", "plan"),
@@ -93,7 +100,7 @@ def test_secrets_stay_out_and_a_long_text_is_one_line(shop: Any, monkeypatch: An
         + "x"
         * 1000
     )
-    run(monkeypatch, "decode", "shard", shard, failing(RuntimeError(text)))
+    run(monkeypatch, "decode", shard, failing(RuntimeError(text)))
     kept = last_error(runtime.work, shard, "decode")
     assert kept is not None
     secrets = ("milvus-pass", "abc123", "deadbeef", "s3cr3t", "ledger-pass")
@@ -107,7 +114,7 @@ def test_secrets_stay_out_and_a_long_text_is_one_line(shop: Any, monkeypatch: An
 def test_a_mistyped_name_leaves_nothing(shop: Any, monkeypatch: Any, name: str) -> None:
     runtime, *_ = shop
     before = {found.key for found in runtime.work.list()}
-    assert run(monkeypatch, "decode", "shard", name, failing(EngineAway("away"))).code == 75
+    assert run(monkeypatch, "decode", name, failing(EngineAway("away"))).code == 75
     assert {found.key for found in runtime.work.list()} == before
 
 
@@ -121,20 +128,12 @@ def test_a_store_that_is_away_hides_nothing(shop: Any, monkeypatch: Any, capsys:
     for method in ("head", "put"):
         with monkeypatch.context() as patch:
             patch.setattr(runtime.work, method, away)
-            assert (
-                run(
-                    monkeypatch,
-                    "decode",
-                    "shard",
-                    shard,
-                    failing(EngineAway("The engine is away.")),
-                ).code
-                == 75
-            )
+            error = failing(EngineAway("The engine is away."))
+            assert run(monkeypatch, "decode", shard, error).code == 75
         assert capsys.readouterr().err.splitlines()[-1] == "EngineAway: The engine is away."
 
 
 def test_a_stage_that_is_done_prints_its_report(shop: Any, monkeypatch: Any, capsys: Any) -> None:
     _, _, shard = shop
-    assert run(monkeypatch, "decode", "shard", shard, lambda *_: {"stage": "decode"}).code == 0
+    assert run(monkeypatch, "decode", shard, done).code == 0
     assert json.loads(capsys.readouterr().out) == {"stage": "decode"}
