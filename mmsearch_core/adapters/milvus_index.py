@@ -11,6 +11,7 @@ from typing import Any
 
 import numpy as np
 import pyarrow as pa
+from more_itertools import chunked
 
 from mmsearch_core.adapters.milvus_errors import milvus_error
 from mmsearch_core.errors import BadSettings, SchemaMismatch, StageMissing
@@ -168,8 +169,7 @@ class MilvusIndex:
     ) -> int:
         names, gone = sorted(keep), list[RowId]()
         with self._named_errors():
-            for start in range(0, len(names), ASSETS):
-                piece = names[start : start + ASSETS]
+            for piece in chunked(names, ASSETS):
                 ours = f"asset_id in [{_quoted(piece)}] and writer <= {writer:d}"
                 rows = self._query(collection, ours, ["row_id", "asset_id"])
                 gone += [
@@ -187,16 +187,15 @@ class MilvusIndex:
         # of others nobody knows where they come from
         rows = [name for name in rows if QUOTABLE.fullmatch(name)]
         with self._named_errors():
-            for start in range(0, len(rows), ROWS):
-                piece = rows[start : start + ROWS]
+            for piece in chunked(rows, ROWS):
                 ours = f"row_id in [{_quoted(piece)}] and writer <= {writer:d}"
                 there += [RowId(row["row_id"]) for row in self._query(collection, ours, ["row_id"])]
             self._delete(collection, there, writer)
         return there
 
     def _delete(self, collection: str, rows: Sequence[RowId], writer: int) -> None:
-        for start in range(0, len(rows), ROWS):
-            ours = f"row_id in [{_quoted(rows[start : start + ROWS])}] and writer <= {writer:d}"
+        for piece in chunked(rows, ROWS):
+            ours = f"row_id in [{_quoted(piece)}] and writer <= {writer:d}"
             self._client.delete(collection, filter=ours, timeout=SECONDS)
 
     def search(
@@ -230,10 +229,8 @@ class MilvusIndex:
                 yield pa.RecordBatch.from_arrays(arrays, schema=ROW_COLUMNS)
 
     def rows_of(self, collection: str, assets: Sequence[AssetId]) -> Iterator[StoredRow]:
-        for start in range(0, len(assets), ASSETS):
-            yield from self._rows(
-                collection, f"asset_id in [{_quoted(assets[start : start + ASSETS])}]"
-            )
+        for piece in chunked(assets, ASSETS):
+            yield from self._rows(collection, f"asset_id in [{_quoted(piece)}]")
 
     def rows_between(self, collection: str, first: str, last: str) -> Iterator[StoredRow]:
         return self._rows(
@@ -300,11 +297,10 @@ class MilvusIndex:
         with self._named_errors():
             self._load(collection)
             shown = [name for name in SHOWN if name in self._loaded[collection]]
-            size = queries_per_call(limit)
-            for start in range(0, len(data), size):
+            for piece in chunked(data, queries_per_call(limit)):
                 answers = self._client.search(
                     collection,
-                    data=list(data[start : start + size]),
+                    data=piece,
                     anns_field=field,
                     limit=limit,
                     search_params={"metric_type": metric, "params": params},

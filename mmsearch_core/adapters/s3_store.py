@@ -7,6 +7,7 @@ from functools import cached_property
 from pathlib import Path
 from typing import Any, TypeVar
 
+from more_itertools import chunked
 from tenacity import retry, retry_if_exception_type, stop_after_attempt, wait_random_exponential
 
 from mmsearch_core.adapters.aws import ATTEMPTS, Account, make_client, unanswered
@@ -89,8 +90,8 @@ class S3Store:
         self._ask_for(lambda: self._client.delete_object(Bucket=self.bucket, Key=key))
 
     def delete_many(self, keys: Sequence[str]) -> None:
-        for start in range(0, len(keys), KEYS_PER_REQUEST):
-            self._delete_piece(keys[start : start + KEYS_PER_REQUEST])
+        for piece in chunked(keys, KEYS_PER_REQUEST):
+            self._delete_piece(piece)
 
     def _delete_piece(self, keys: Sequence[str]) -> None:
         """One request; then one by one what the endpoint refused, all of it if it has no such

@@ -6,6 +6,8 @@ from functools import cached_property
 from typing import Any, TypeVar
 from urllib.parse import urlsplit
 
+from more_itertools import chunked
+
 from mmsearch_core.adapters.aws import Account, make_client, unanswered
 from mmsearch_core.errors import BadSettings, MMSearchError, QueueAway
 from mmsearch_core.records.message import Message
@@ -75,10 +77,10 @@ class SqsFeed:
         ]
 
     def delete(self, messages: Sequence[Message]) -> None:
-        for start in range(0, len(messages), MOST):
+        for piece in chunked(messages, MOST):
             entries = [
                 {"Id": str(number), "ReceiptHandle": message.receipt}
-                for number, message in enumerate(messages[start : start + MOST])
+                for number, message in enumerate(piece)
             ]
             # one that fails in it only comes again
             self._ask(self._client.delete_message_batch, Entries=entries)

@@ -13,12 +13,12 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from functools import lru_cache
-from itertools import islice
 from pathlib import Path
 from typing import Any
 
 import pyarrow as pa
 import structlog
+from more_itertools import chunked
 
 from mmsearch_core.ahead import ahead
 from mmsearch_core.catalog.log_line import lines, opened, read_line, words
@@ -206,7 +206,7 @@ def _batches(data: bytes) -> Iterator[pa.RecordBatch]:
         return event.time, event.session, event.locale if query else None, query
 
     found = lines(opened(data))
-    while batch := [row(line) for line in islice(found, LINES_A_BATCH)]:
+    for batch in chunked(map(row, found), LINES_A_BATCH):
         columns = zip(*batch, strict=True)
         arrays = [pa.array(column, field.type) for column, field in zip(columns, ROWS, strict=True)]
         yield pa.RecordBatch.from_arrays(arrays, schema=ROWS)

@@ -4,12 +4,12 @@ DuckDB, in bounded memory."""
 import tempfile
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
-from itertools import islice
 from pathlib import Path
 from typing import Any
 
 import pyarrow as pa
 import pyarrow.parquet as pq
+from more_itertools import chunked
 
 MEMORY = "400MB"  # for DuckDB; what does not fit goes to the folder
 ROWS = 50_000  # written at a time
@@ -47,9 +47,8 @@ def _database(schema: pa.Schema, rows: Iterable[tuple[Any, ...]]) -> Iterator[An
 
     with tempfile.TemporaryDirectory() as folder:
         file = Path(folder) / "things.parquet"
-        rest = iter(rows)
         with pq.ParquetWriter(file, schema) as writer:
-            while batch := list(islice(rest, ROWS)):
+            for batch in chunked(rows, ROWS):
                 columns = [
                     pa.array(column, field.type)
                     for column, field in zip(zip(*batch, strict=True), schema, strict=True)

@@ -8,6 +8,8 @@ from dataclasses import dataclass
 from hashlib import sha256
 from typing import Any
 
+from more_itertools import chunked
+
 from mmsearch_core.errors import BadRecord
 from mmsearch_core.layout import pixels_key
 from mmsearch_core.ports.media import Decoder
@@ -142,8 +144,8 @@ def answers(stage: Stage[Any], items: Sequence[Any]) -> list[Any]:
     """One record an item of a stage, None for what it failed at."""
     run = ShardRun()
     found: list[Any] = []
-    for start in range(0, len(items), stage.batch):
-        outcomes = stage.work(items[start : start + stage.batch], run)
+    for batch in chunked(items, stage.batch):
+        outcomes = stage.work(batch, run)
         found += [None if isinstance(outcome, BadRecord) else outcome[0] for outcome in outcomes]
     stage.finish()
     return found

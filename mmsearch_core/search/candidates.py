@@ -3,6 +3,8 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+from more_itertools import chunked
+
 from mmsearch_core.ports.truth import Stores
 from mmsearch_core.records.query import StandardQuery
 from mmsearch_core.records.ranking import Candidate, Match
@@ -67,9 +69,7 @@ def _look(
     able = [place for place in places if leg.looked_for[place] is not None]
     for place in places:
         found[place][leg.name] = []
-    size = max(1, ROWS_PER_CALL // rows)
-    for start in range(0, len(able), size):
-        piece = able[start : start + size]
+    for piece in chunked(able, max(1, ROWS_PER_CALL // rows)):
         answers = leg.search([leg.looked_for[place] for place in piece], rows)
         for place, matches in zip(piece, answers, strict=True):
             found[place][leg.name] = matches

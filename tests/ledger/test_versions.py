@@ -10,9 +10,9 @@ from alembic.migration import MigrationContext
 from alembic.script import ScriptDirectory
 from sqlalchemy import Engine, create_engine, text
 
-from mmsearch_core.adapters.ledger.schema import REVISION, VERSION_TABLE, tables
+from mmsearch_core.adapters.ledger.schema import VERSION_TABLE, tables
 from mmsearch_core.adapters.ledger.sql_ledger import SqlLedger
-from mmsearch_core.adapters.ledger.upgrade import MIGRATIONS, version
+from mmsearch_core.adapters.ledger.upgrade import MIGRATIONS, newest, version
 from mmsearch_core.errors import BadSettings, SchemaMismatch
 from mmsearch_core.records.ids import TargetId
 
@@ -49,7 +49,7 @@ def made_by_the_first(url: str) -> Engine:
 def test_the_named_revision_is_the_newest_file() -> None:
     config = Config()
     config.set_main_option("script_location", str(MIGRATIONS))
-    assert ScriptDirectory.from_config(config).get_heads() == [REVISION]
+    assert ScriptDirectory.from_config(config).get_heads() == [newest()]
 
 
 def test_migrated_tables_are_the_tables_of_the_code(database: str) -> None:
@@ -99,7 +99,7 @@ def test_processes_that_start_at_once_migrate_once(database: str) -> None:
     assert [process.returncode for process in started] == [0] * 4, said
     assert SqlLedger(database).open_batches(TargetId("t")) == 4
     with engine.connect() as connection:
-        assert version(connection) == REVISION
+        assert version(connection) == newest()
 
 
 @pytest.mark.integration  # starts processes

@@ -3,11 +3,12 @@ error is."""
 
 import random
 import time
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from functools import cached_property, wraps
 from typing import Any, ParamSpec, TypeVar
 
+from more_itertools import chunked
 from sqlalchemy import Connection, Engine, Table, create_engine, event
 from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.exc import (
@@ -54,10 +55,9 @@ def again_after_conflict(method: Callable[P, T]) -> Callable[P, T]:
     return tried
 
 
-def pieces(things: Sequence[T]) -> Iterator[Sequence[T]]:
-    """``things`` in pieces that fit a statement."""
-    for start in range(0, len(things), PIECE):
-        yield things[start : start + PIECE]
+def pieces(things: Iterable[T]) -> Iterator[list[T]]:
+    """``things`` in lists that fit a statement."""
+    return chunked(things, PIECE)
 
 
 class LedgerDatabase:

@@ -3,10 +3,10 @@ each of which looks first whether its state of the feed is still the one that is
 
 from collections.abc import Iterable, Iterator, Sequence
 from datetime import UTC, datetime
-from itertools import islice
 from typing import Any, TypeVar
 
 import pyarrow as pa
+from more_itertools import chunked
 from sqlalchemy import Connection, delete, select, update
 
 from mmsearch_core.adapters.ledger.database import LedgerDatabase, pieces
@@ -71,12 +71,12 @@ class LedgerProducts:
     def put_products(
         self, state: FeedState, products_: Iterable[Product], gone: Iterable[ProductId]
     ) -> None:
-        for piece in _batched(products_, PAGE):
+        for piece in chunked(products_, PAGE):
             rows = [product_row(product) for product in piece]
             with self._database.writing() as connection:
                 _check_state(connection, state)
                 self._database.upsert(connection, products, rows)
-        for names in _batched(gone, PAGE):
+        for names in chunked(gone, PAGE):
             with self._database.writing() as connection:
                 _check_state(connection, state)
                 for few in pieces(names):
@@ -147,10 +147,3 @@ def _to_state(row: Any) -> FeedState:
     return FeedState(
         **values, modified_at=in_utc(row["modified_at"]).astimezone(UTC), whole=bool(row["whole"])
     )
-
-
-def _batched(things: Iterable[T], size: int) -> Iterator[list[T]]:
-    """``things`` in lists of ``size``, of which only one is held at a time."""
-    rest = iter(things)
-    while piece := list(islice(rest, size)):
-        yield piece

@@ -17,7 +17,6 @@ from sqlalchemy import (
     text,
 )
 
-REVISION = "0003"  # the newest file in migrations/versions
 # not Alembic's own name: Airflow may keep its tables in the same database
 VERSION_TABLE = "ledger_version"
 

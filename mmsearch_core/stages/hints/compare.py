@@ -9,12 +9,12 @@ again.
 import tempfile
 from collections.abc import Iterator, Mapping
 from dataclasses import replace
-from itertools import islice
 from pathlib import Path
 from types import MappingProxyType
 from typing import Any
 
 import structlog
+from more_itertools import chunked
 
 from mmsearch_core.catalog import inventory
 from mmsearch_core.catalog.keys import ProductOf
@@ -156,9 +156,7 @@ def _lines(
     program drew."""
     if report is None or stores.inventory is None:
         found = ((there.key, there.version) for there in stores.catalog.list(settings.prefix))
-        batches: Iterator[list[inventory.Line]] = iter(
-            lambda: list(islice(found, inventory.LINES)), []
-        )
+        batches: Iterator[list[inventory.Line]] = chunked(found, inventory.LINES)
     else:
         batches = inventory.lines(stores.inventory, report, folder)
     for batch in batches:

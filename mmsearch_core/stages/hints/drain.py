@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import Any
 
 import structlog
+from more_itertools import chunked
 
 from mmsearch_core.catalog.manifest import Manifest
 from mmsearch_core.catalog.notifications import changed_keys
@@ -196,10 +197,10 @@ def _record(
 ) -> tuple[list[BatchId], int]:
     """Batches of ``size`` keys, and how many keys there were; those of one batch are held at a
     time."""
-    rest, batches, count = iter(keys), list[BatchId](), 0
-    while piece := tuple(itertools.islice(rest, size)):
+    batches, count = list[BatchId](), 0
+    for piece in chunked(keys, size):
         manifest = Manifest(
-            batch=_batch(run_id, len(batches)), source=f"drain {run_id}", keys=piece
+            batch=_batch(run_id, len(batches)), source=f"drain {run_id}", keys=tuple(piece)
         )
         try:
             stores.work.put(manifest_key(manifest.batch), to_json(manifest), if_none_match=True)

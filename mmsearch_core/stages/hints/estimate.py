@@ -4,10 +4,11 @@ equal bytes."""
 
 import json
 from collections import Counter
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 import structlog
+from more_itertools import chunked
 
 from mmsearch_core.catalog.selection import Selection, as_form, selected
 from mmsearch_core.catalog.spooled import count_different
@@ -68,7 +69,7 @@ def _contents(
 ) -> Iterator[tuple[str, Sequence[bool]]]:
     """The content of each asset, and whether each stage has to work on it; counts the assets on the
     way."""
-    for piece in _pieces(selected(stores.catalog, settings.catalog.prefix, asked)):
+    for piece in chunked(selected(stores.catalog, settings.catalog.prefix, asked), PIECE):
         done = _done(stores.ledger, target, piece)
         counted["assets"] += len(piece)
         for ref in piece:
@@ -77,16 +78,6 @@ def _contents(
                 ref.version,
                 [stage in asked.redo or ref.key not in done[stage] for stage in ASKING],
             )
-
-
-def _pieces(found: Iterable[ObjectRef]) -> Iterator[list[ObjectRef]]:
-    piece: list[ObjectRef] = []
-    for ref in found:
-        piece.append(ref)
-        if len(piece) == PIECE:
-            yield piece
-            piece = []
-    yield piece
 
 
 def _done(ledger: Ledger, target: Target, piece: Sequence[ObjectRef]) -> dict[str, set[str]]:

@@ -5,6 +5,7 @@ from collections import Counter
 from typing import Any
 
 import structlog
+from more_itertools import chunked
 
 from mmsearch_core.catalog.manifest import Manifest, hand_out
 from mmsearch_core.ports.truth import Stores
@@ -52,11 +53,11 @@ def _hand_out(
 ) -> list[BatchId]:
     batches = []
     size = batch_size(settings.backfill.shards, stores.work, settings)
-    for start in range(0, len(keys), size):
+    for piece in chunked(keys, size):
         manifest = Manifest(
             batch=BatchId(""),
             source=f"redrive {run_name}",
-            keys=tuple(keys[start : start + size]),
+            keys=tuple(piece),
             partial=True,
             retry=True,
         )

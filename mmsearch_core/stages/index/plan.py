@@ -9,6 +9,7 @@ from datetime import UTC, datetime, timedelta
 from typing import Any, TypeVar
 
 import structlog
+from more_itertools import chunked
 
 from mmsearch_core.catalog.keys import ProductOf, kind_of
 from mmsearch_core.catalog.look import look
@@ -90,7 +91,7 @@ def _pieces(
     sizes = shard_sizes(work, settings)
     for kind, of_kind in by_kind.items():
         size = even_pieces(len(of_kind), sizes[kind], most=MOST_SHARDS // len(by_kind))
-        pieces += [(kind, piece) for piece in cut(of_kind, size)]
+        pieces += [(kind, piece) for piece in chunked(of_kind, size)]
     return pieces
 
 
@@ -100,11 +101,6 @@ def versions() -> dict[str, str]:
         name: importlib.metadata.version(name)
         for name in ("mmsearch", "pillow", "pyarrow", "pymilvus")
     }
-
-
-def cut(things: Sequence[T], size: int) -> list[Sequence[T]]:
-    """``things`` in pieces of ``size``, the last one shorter."""
-    return [things[start : start + size] for start in range(0, len(things), size)]
 
 
 def _moment(manifest: Manifest, target: Target, stores: Stores) -> datetime:

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 import structlog
+from more_itertools import chunked
 
 from mmsearch_core.catalog.query_log import fetch_sums
 from mmsearch_core.codec import to_json
@@ -24,7 +25,7 @@ from mmsearch_core.records.target import Target
 from mmsearch_core.settings import QueryLog, Settings
 from mmsearch_core.shards.pace import shard_size
 from mmsearch_core.shards.targets import lacks
-from mmsearch_core.stages.index.plan import cut, versions
+from mmsearch_core.stages.index.plan import versions
 from mmsearch_core.stages.search.popular import Popular, popular_queries
 
 log = structlog.get_logger()
@@ -50,7 +51,7 @@ def run(
     popular = mined(query_log, work, settings.query_log, now=datetime.now(UTC))
     shards = {}
     size = shard_size(len(popular.queries), least=LEAST_A_SHARD, most_shards=MOST_SHARDS)
-    for number, piece in enumerate(cut(popular.queries, size)):
+    for number, piece in enumerate(chunked(popular.queries, size)):
         path = shard_path(batch, number)
         work.put(file_key(path, "popular"), dump(piece, PopularQuery))
         shards[path] = len(piece)

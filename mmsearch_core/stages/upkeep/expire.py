@@ -8,13 +8,13 @@ from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from datetime import datetime
 from functools import partial
-from itertools import islice
 from pathlib import Path
 from typing import Any
 
 import pyarrow as pa
 import pyarrow.parquet as pq
 import structlog
+from more_itertools import chunked
 
 from mmsearch_core.layout import (
     CURRENT,
@@ -250,9 +250,8 @@ class _Spool:
     def _write(
         self, file: str, lines: Iterable[tuple[str, ...]], schema: pa.Schema = NAMES
     ) -> None:
-        rest = iter(lines)
         with pq.ParquetWriter(self._folder / file, schema) as writer:
-            while piece := list(islice(rest, LINES)):
+            for piece in chunked(lines, LINES):
                 columns = [pa.array(column) for column in zip(*piece, strict=True)]
                 writer.write_batch(pa.RecordBatch.from_arrays(columns, schema=schema))
 

@@ -4,9 +4,9 @@ in a dry run only counted."""
 from collections import Counter
 from collections.abc import Callable, Iterable, Sequence
 from datetime import UTC, datetime, timedelta
-from itertools import islice
 from typing import Any
 
+from more_itertools import chunked
 from pydantic import BaseModel, ConfigDict, Field
 
 from mmsearch_core.forms import read_form
@@ -42,8 +42,7 @@ class Removals:
     def of(self, kind: str, names: Iterable[str], remove: Callable[[Sequence[str]], Any]) -> None:
         """Remove ``names``, which are things of one kind; ``remove`` gets at most ``PIECE`` of them
         at a time."""
-        rest = iter(names)
-        while piece := list(islice(rest, PIECE)):
+        for piece in chunked(names, PIECE):
             self.counts[kind] += len(piece)
             named = self.named.setdefault(kind, [])
             named += piece[: NAMED - len(named)]
