@@ -24,6 +24,7 @@ PLUGINS = tuple(
 LOADED = (
     normalise.__module__,
     *(f"PIL.{name}" for name in ("Image", "ImageCms", "ImageOps", *PLUGINS)),
+    "pi_heif",
 )
 MOST_PROCESSES = 8
 GRACE_SECONDS = 60  # for processes to start and to be ended

@@ -4,6 +4,8 @@ to."""
 from __future__ import annotations
 
 import io
+import re
+from collections.abc import Mapping
 from typing import TYPE_CHECKING
 
 from mmsearch_core.errors import BadRecord, MediaTooLarge, UnreadableMedia, UnsupportedMedia
@@ -19,10 +21,28 @@ FORMATS = (
     "PNG",
     "WEBP",
     "AVIF",
+    "HEIF",  # HEIC, as telephones make it
     "GIF",
     "BMP",
     "TIFF",
 )
+# what the heads of other formats look like: people have to export these
+OTHERS: Mapping[str, re.Pattern[bytes]] = {
+    "a JPEG 2000": re.compile(rb"\x00\x00\x00\x0cjP  |\xff\x4f\xff\x51"),
+    "a JPEG XL": re.compile(rb"\xff\x0a|\x00\x00\x00\x0cJXL "),
+    "a PSD of Photoshop": re.compile(rb"8BPS"),
+    "a PostScript or Illustrator file": re.compile(rb"%!PS|\xc5\xd0\xd3\xc6"),
+    "a PDF": re.compile(rb"%PDF-"),
+    "an icon": re.compile(rb"\x00\x00\x01\x00"),
+    "a raw picture of a camera": re.compile(
+        rb"FUJIFILMCCD-RAW|II\x1a\x00\x00\x00HEAPCCDR|IIRO|....ftypcrx ", re.DOTALL
+    ),
+    "an SVG drawing": re.compile(
+        rb"(?:\xef\xbb\xbf)?\s*(?:<\?xml[^>]*>\s*|<!--.*?-->\s*|<!DOCTYPE\s+svg[^>]*>\s*)*<svg[\s>]",
+        re.DOTALL,
+    ),
+}
+HEAD = 4_096  # bytes of a file that are looked at for its format
 MOVING = frozenset({"PNG", "WEBP", "AVIF", "GIF"})
 FRAMES = 50  # looked at for one that shows something
 STEEPEST = 200  # Qwen3-VL refuses a longer side more than 200 times the shorter
@@ -32,6 +52,7 @@ TEXT = 16 * 1024**2  # bytes of a PNG's profile or comment, inflated: editors wr
 def normalise(kind: Kind, data: bytes, settings: Decode) -> bytes:
     """A JPEG: upright, sRGB on white, its longest side bounded; raises UnsupportedMedia,
     MediaTooLarge or UnreadableMedia."""
+    from pi_heif import options, register_heif_opener
     from PIL import AvifImagePlugin, Image, PngImagePlugin, UnidentifiedImageError
 
     if kind != "picture":
@@ -41,7 +62,8 @@ def normalise(kind: Kind, data: bytes, settings: Decode) -> bytes:
     Image.MAX_IMAGE_PIXELS = None  # our own limit is checked before any pixel is read
     PngImagePlugin.MAX_TEXT_CHUNK = TEXT
     # pictures are opened side by side; a thread costs address space
-    AvifImagePlugin.DEFAULT_MAX_THREADS = 1
+    AvifImagePlugin.DEFAULT_MAX_THREADS = options.DECODE_THREADS = 1
+    register_heif_opener(thumbnails=False)
     try:
         with Image.open(io.BytesIO(data), formats=FORMATS) as picture:
             out = io.BytesIO()
@@ -62,20 +84,28 @@ def _unopened(data: bytes) -> BadRecord:
 
     if any(Image.OPEN[name][1](data[:16]) for name in FORMATS):  # type: ignore[misc] # all of these look at the head
         return UnreadableMedia("The picture is damaged at its head: upload it again.")
+    for what, head in OTHERS.items():
+        if head.match(data[:HEAD]):
+            return UnsupportedMedia(f"This is {what}: export it as JPEG, PNG or WebP.")
     return UnsupportedMedia(f"Not a picture in one of the formats {', '.join(FORMATS)}.")
 
 
 def _first_that_shows(picture: Image.Image, settings: Decode) -> Image.Image:
-    """Of what moves, the first frame that is not of one color; of what never shows more, the first
-    frame."""
+    """Of what moves, the first frame that is not of one color; of what never shows more, or is
+    broken behind its first frame, that first frame."""
     first = _seen(picture, settings)
     frames = getattr(picture, "n_frames", 1) if picture.format in MOVING else 1
     if frames == 1 or not _blank(first):
         return first
-    for number in range(1, min(frames, FRAMES)):
-        picture.seek(number)
-        if not _blank(frame := _seen(picture, settings)):
-            return frame
+    try:
+        for number in range(1, min(frames, FRAMES)):
+            picture.seek(number)
+            if not _blank(frame := _seen(picture, settings)):
+                return frame
+    except (BadRecord, MemoryError):
+        raise
+    except Exception:  # browsers show what comes before
+        return first
     return first
 
 

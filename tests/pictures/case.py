@@ -6,6 +6,7 @@ import io
 from dataclasses import dataclass
 from typing import Any
 
+import pillow_heif
 from PIL import Image
 
 CORNERS = {
@@ -49,6 +50,8 @@ def quarters(size: tuple[int, int]) -> Image.Image:
 
 def saved(picture: Image.Image, name: str, **options: Any) -> bytes:
     """The bytes of a file of that format."""
+    if name == "HEIF":
+        pillow_heif.register_heif_opener()  # ours only reads
     out = io.BytesIO()
     picture.save(out, name, **options)
     return out.getvalue()

@@ -15,7 +15,7 @@ from tests.pictures.case import BROKEN, DAMAGED, OTHER, Case, quarters, saved
 def cut() -> Iterator[Case]:
     """Uploads that broke off."""
     noisy = Image.effect_noise((160, 120), 60).convert("RGB")
-    for kind in ("JPEG", "PNG", "WEBP", "AVIF", "BMP", "TIFF"):
+    for kind in ("JPEG", "PNG", "WEBP", "AVIF", "HEIF", "BMP", "TIFF"):
         data = saved(noisy, kind)
         for percent in (1, 5, 10, 20, 35, 50, 65, 80, 90):
             part = data[: len(data) * percent // 100]
@@ -25,7 +25,7 @@ def cut() -> Iterator[Case]:
 def damaged() -> Iterator[Case]:
     """Single bytes changed: a picture or a failure, never anything worse."""
     rng = random.Random(7)
-    for kind in ("JPEG", "PNG", "WEBP", "AVIF", "GIF", "BMP", "TIFF"):
+    for kind in ("JPEG", "PNG", "WEBP", "AVIF", "HEIF", "GIF", "BMP", "TIFF"):
         data = saved(quarters((120, 90)), kind)
         for number in range(20):
             hurt = bytearray(data)
@@ -109,6 +109,10 @@ def bombs() -> Iterator[Case]:
     gif = bytearray(saved(Image.new("P", (4, 4)), "GIF"))
     gif[6:10] = struct.pack("<HH", 65_535, 65_535)
     yield Case(name="bombs/claims.gif", data=bytes(gif), fails=large)
+    heic = saved(Image.new("RGB", (64, 64)), "HEIF")
+    place = heic.index(b"ispe") + 8
+    claims = heic[:place] + struct.pack(">II", 60_000, 60_000) + heic[place + 8 :]
+    yield Case(name="bombs/claims.heic", data=claims, fails=large | BROKEN)
     swollen = zlib.compress(bytes(200_000_000), 9)
     for kind, before in (
         (b"iCCP", b"icc\0\0"),

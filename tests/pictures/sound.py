@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
+import io
+import re
 from collections.abc import Iterator
 from typing import Any
 
+import numpy as np
+import pillow_heif
 from PIL import Image, PngImagePlugin
 
 from tests.pictures.case import SEEN, SIZES, Case, quarters, saved
@@ -29,6 +33,9 @@ KINDS: dict[str, tuple[str, str, dict[str, Any], Any]] = {
     "alpha.webp": ("WEBP", "RGBA", {"lossless": True}, SEEN),
     "plain.avif": ("AVIF", "RGB", {"quality": 90}, SEEN),
     "alpha.avif": ("AVIF", "RGBA", {"quality": 90}, SEEN),
+    "plain.heic": ("HEIF", "RGB", {"quality": 90}, SEEN),
+    "alpha.heic": ("HEIF", "RGBA", {"quality": 90}, SEEN),
+    "grey.heic": ("HEIF", "L", {"quality": 90}, GREYS),
     "plain.gif": ("GIF", "P", {}, SEEN),
     "plain.bmp": ("BMP", "RGB", {}, SEEN),
     "palette.bmp": ("BMP", "P", {}, SEEN),
@@ -58,7 +65,7 @@ def formats() -> Iterator[Case]:
 def turned() -> Iterator[Case]:
     """EXIF orientations 1 to 8: people expect to see the picture upright."""
     back = {2: 0, 3: 3, 4: 1, 5: 5, 6: 2, 7: 6, 8: 4}  # Image.Transpose that a viewer undoes
-    for kind in ("JPEG", "PNG", "WEBP", "TIFF"):
+    for kind in ("JPEG", "PNG", "WEBP", "TIFF", "HEIF"):
         for size in SIZES[:2]:
             for orientation in range(1, 9):
                 picture = quarters(size)
@@ -66,14 +73,15 @@ def turned() -> Iterator[Case]:
                     picture = picture.transpose(Image.Transpose(back[orientation]))
                 exif = Image.Exif()
                 exif[0x0112] = orientation
-                data = saved(picture, kind, exif=exif)
+                # of a HEIC the box that turns it counts, once, and not what EXIF says beside it
+                data = saved(picture, kind, exif=exif.tobytes())
                 name = f"turned/{size[0]}x{size[1]}/{orientation}.{kind.lower()}"
                 yield Case(name=name, data=data, size=size, corners=SEEN)
 
 
 def misnamed() -> Iterator[Case]:
     """A name says nothing: what counts is what lies inside."""
-    for kind in ("JPEG", "PNG", "WEBP", "AVIF", "GIF", "BMP", "TIFF"):
+    for kind in ("JPEG", "PNG", "WEBP", "AVIF", "HEIF", "GIF", "BMP", "TIFF"):
         data = saved(quarters((90, 60)), kind)
         for ending in ("jpg", "png", "gif", "txt", "JPG", "jpeg.webp"):
             yield Case(name=f"misnamed/{kind}.{ending}", data=data, size=(90, 60), corners=SEEN)
@@ -92,6 +100,47 @@ def moving() -> Iterator[Case]:
             options |= {"lossless": True} if kind == "WEBP" else {}
             name = f"moving/{size[0]}x{size[1]}.{kind.lower()}"
             yield Case(name=name, data=saved(frames[0], kind, **options), size=size, corners=SEEN)
+
+
+def telephones() -> Iterator[Case]:
+    """What else a HEIC holds: more pictures than the one that is shown, and ten bits a sample."""
+    size = (200, 120)
+    others = [Image.new("RGB", size, "white"), Image.new("RGB", (64, 64), "black")]
+    for place in (0, 1, 2):
+        pictures = [*others[:place], quarters(size), *others[place:]]
+        data = saved(
+            pictures[0],
+            "HEIF",
+            save_all=True,
+            append_images=pictures[1:],
+            primary_index=place,
+            quality=90,
+        )
+        yield Case(name=f"telephones/shows-{place}.heic", data=data, size=size, corners=SEEN)
+    out = io.BytesIO()
+    deep = np.asarray(quarters(size)).astype(np.uint16) * 257
+    pillow_heif.encode("RGB;16", size, deep.tobytes(), out, quality=90)
+    yield Case(name="telephones/ten-bits.heic", data=out.getvalue(), size=size, corners=SEEN)
+
+
+def half_moving() -> Iterator[Case]:
+    """An animation that is broken behind its first picture: browsers show that picture."""
+    size = SIZES[1]
+    for name, first in (("seen", quarters(size)), ("blank", Image.new("RGB", size, "white"))):
+        frames = [Image.new("RGB", size, "black"), Image.new("RGB", size, "white")]
+        whole = saved(first, "PNG", save_all=True, append_images=frames, duration=80)
+        second = [found.start() for found in re.finditer(b"fcTL", whole)][1]
+        broken = {
+            "sequence": whole[: second + 4] + b"\0\0\0\x4d" + whole[second + 8 :],
+            "cut": whole[: second + 12],
+            "bytes": whole[: second + 60] + b"\xff\xff\xff" + whole[second + 63 :],
+        }
+        corners = SEEN if name == "seen" else ((255, 255, 255),) * 4
+        for how, data in broken.items():
+            case = f"half-moving/{name}-{how}.png"
+            # black is the second frame of a blank one, where that is whole enough to be seen
+            either = None if name == "blank" and how == "bytes" else corners
+            yield Case(name=case, data=data, size=size, corners=either)
 
 
 def clear() -> Iterator[Case]:

@@ -5,13 +5,25 @@ from functools import cache
 from tests.pictures.case import Case
 from tests.pictures.hostile import bombs, cut, damaged, no_pictures, shapes
 from tests.pictures.rare import burdened, late, printers, profiles, samples
-from tests.pictures.sound import clear, deep, formats, large, misnamed, moving, turned
+from tests.pictures.sound import (
+    clear,
+    deep,
+    formats,
+    half_moving,
+    large,
+    misnamed,
+    moving,
+    telephones,
+    turned,
+)
 
 SOUND = (
     formats,
     turned,
     misnamed,
     moving,
+    half_moving,
+    telephones,
     clear,
     deep,
     large,

@@ -9,7 +9,8 @@ import pytest
 from PIL import Image
 
 from mmsearch_core.adapters.pillow_decoder import PillowDecoder
-from mmsearch_core.errors import BadRecord, TryLater
+from mmsearch_core.adapters.pillow_picture import normalise
+from mmsearch_core.errors import BadRecord, TryLater, UnsupportedMedia
 from mmsearch_core.ports.media import Decoder
 from mmsearch_core.records.segment import Decoded
 from mmsearch_core.settings import Decode
@@ -141,3 +142,25 @@ def test_processes_that_cannot_start_are_nobodys_fault(monkeypatch: pytest.Monke
     monkeypatch.setattr("mmsearch_core.adapters.pillow_decoder.confine", no_start)
     with pytest.raises(TryLater, match=r"decode\.processes"):
         PillowDecoder(Decode(processes=1)).decode([("picture", picture("red"))])
+
+
+@pytest.mark.parametrize(
+    ("head", "what"),
+    [
+        (b"\x00\x00\x00\x0cjP  \r\n\x87\n", "a JPEG 2000"),
+        (b"\xff\x4f\xff\x51\x00", "a JPEG 2000"),
+        (b"\xff\x0a\xfa\x7f", "a JPEG XL"),
+        (b"8BPS\x00\x01", "a PSD of Photoshop"),
+        (b"%!PS-Adobe-3.0 EPSF-3.0\n", "a PostScript or Illustrator file"),
+        (b"%PDF-1.7\n", "a PDF"),
+        (b"\x00\x00\x01\x00\x01\x00", "an icon"),
+        (b"FUJIFILMCCD-RAW 0201", "a raw picture of a camera"),
+        (b"\x00\x00\x00\x18ftypcrx \x00", "a raw picture of a camera"),
+        (b"<svg width='9'>", "an SVG drawing"),
+        (b"\xef\xbb\xbf<?xml version='1.0'?>\n<!-- by hand -->\n<svg>", "an SVG drawing"),
+    ],
+)
+def test_a_format_that_is_not_opened_is_named(head: bytes, what: str) -> None:
+    """People have to know what to do with the file."""
+    with pytest.raises(UnsupportedMedia, match=f"This is {what}: export it as JPEG, PNG or WebP"):
+        normalise("picture", head + bytes(100), Decode())
