@@ -59,7 +59,7 @@ def sqs(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Sqs]:
         yield running_one
 
 
-class ByFile(LoadFileScheduling):
+class ByFile(LoadFileScheduling):  # type: ignore[misc]
     """Tests of a file run in one process, which keeps its servers; those of the whole stack share
     one."""
 

@@ -89,7 +89,7 @@ class Interrupted:
     ``times`` times."""
 
     def __init__(
-        self, store: Any, meanwhile: Callable[[], None], key: str = CURRENT, times: int = 1
+        self, store: Any, meanwhile: Callable[[], object], key: str = CURRENT, times: int = 1
     ) -> None:
         self._store, self._meanwhile, self._key, self._left = store, meanwhile, key, times
 

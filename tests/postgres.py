@@ -65,7 +65,8 @@ def running() -> Iterator[Postgres]:
             ask,
         )
         with (folder / "log").open("wb") as log:
-            command = [programs / "postgres", "-D", folder / "data", "-k", folder, *QUICK]
+            command = [str(programs / "postgres"), "-D", str(folder / "data"), "-k", str(folder)]
+            command += QUICK
             server = subprocess.Popen(command, stdout=log, stderr=log, **ask)
         _wait([programs / "pg_isready", "-h", folder], folder / "log", server)
         yield Postgres(folder)

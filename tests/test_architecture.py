@@ -7,7 +7,9 @@ import re
 import subprocess
 import sys
 import tomllib
+from collections.abc import Mapping
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -205,13 +207,13 @@ def test_every_lint_exception_has_a_reason() -> None:
     assert all("#" in line for line in lines[start + 1 : end])
 
 
-def _schemas(schema: dict[str, object]) -> list[dict[str, object]]:
-    inner = [value for value in (schema.get("properties") or {}).values()]  # type: ignore[attr-defined]
+def _schemas(schema: Mapping[str, Any]) -> list[Mapping[str, Any]]:
+    inner = [value for value in (schema.get("properties") or {}).values()]
     inner += [schema["items"]] if "items" in schema else []
     return [schema, *(found for value in inner for found in _schemas(value))] if schema else []
 
 
-def _bounded(schema: dict[str, object]) -> bool:
+def _bounded(schema: Mapping[str, Any]) -> bool:
     needed = {"string": "maxLength", "array": "maxItems", "object": "additionalProperties"}.get(
         str(schema.get("type"))
     )

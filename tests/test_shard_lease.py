@@ -1,7 +1,6 @@
 """Who works on a shard, and what is remembered of those who died."""
 
 import time
-from collections import Counter
 from collections.abc import Sequence
 from dataclasses import replace
 from typing import Any
@@ -222,7 +221,7 @@ def test_in_caution_a_good_item_comes_first_so_that_a_broken_engine_blames_nobod
         return [[item] for item in items]
 
     def canary() -> None:
-        work([], Counter())
+        work([], ShardRun())
 
     broken_stage = replace(stage(), work=work, canary=canary)
     for _ in range(6):

@@ -2,6 +2,7 @@
 and nothing else."""
 
 import inspect
+from typing import Any
 
 import grpc
 import pytest
@@ -153,16 +154,16 @@ def test_words_decide_where_the_code_says_nothing(
         ),  # Lite's illegal argument
         (MilvusException(6, "database 'shop' does not exist"), BadSettings),
         (MilvusException(1, "wrong", is_input_error=True), BadSettings),
-        (MilvusException(grpc.StatusCode.UNAVAILABLE, "Retry timeout: 15s"), IndexAway),  # type: ignore[arg-type]
-        (MilvusException(grpc.StatusCode.DEADLINE_EXCEEDED, "x"), IndexAway),  # type: ignore[arg-type]
-        (MilvusException(grpc.StatusCode.UNAUTHENTICATED, "x"), BadSettings),  # type: ignore[arg-type]
+        (MilvusException(grpc.StatusCode.UNAVAILABLE, "Retry timeout: 15s"), IndexAway),
+        (MilvusException(grpc.StatusCode.DEADLINE_EXCEEDED, "x"), IndexAway),
+        (MilvusException(grpc.StatusCode.UNAUTHENTICATED, "x"), BadSettings),
     ],
 )
 def test_errors_of_the_client_are_named(error: MilvusException, kind: type[MMSearchError]) -> None:
     assert type(milvus_error(error, uri=URI)) is kind
 
 
-class RpcError(grpc.RpcError):
+class RpcError(grpc.RpcError):  # type: ignore[misc]
     """As gRPC raises it."""
 
     def __init__(self, status: grpc.StatusCode, details: str = "") -> None:
@@ -198,8 +199,10 @@ def test_every_error_of_pymilvus_is_ours() -> None:
     ]
     index = MilvusIndex(URI)
     for kind in kinds:
+        make: Any = kind
+        error: Exception = make(message="x")
         with pytest.raises(MMSearchError), index._named_errors():
-            raise kind(message="x")
+            raise error
 
 
 def test_neither_credentials_nor_escape_sequences_are_shown() -> None:

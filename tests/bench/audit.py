@@ -211,7 +211,8 @@ def _audit(folder: Path, rows: int) -> None:
     from mmsearch_core.stages.hints import audit
 
     ledger = SqlLedger(f"sqlite:///{folder / 'ledger.db'}")
-    runtime = fake_runtime().having(ledger=ledger, index=Columns(folder, rows))
+    columns: Any = Columns(folder, rows)
+    runtime = fake_runtime().having(ledger=ledger, index=columns)
     started = time.perf_counter()
     counts = audit.run(
         target=TARGET, stores=runtime.stores, settings=runtime.settings, listing=folder / "listing"

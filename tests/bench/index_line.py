@@ -5,8 +5,8 @@ import time
 from collections import defaultdict
 from pathlib import Path
 
-from mmsearch_core.ports import Question
 from mmsearch_core.prompts import load
+from mmsearch_core.records.question import Question
 from mmsearch_core.shards.shard import Shard
 from mmsearch_core.wiring.batches import Runtime
 from tasks import close, compare, plan

@@ -11,7 +11,7 @@ from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 from hashlib import sha256
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 from mmsearch_core.records.asset import ObjectRef
 from mmsearch_core.settings import QueryLog
@@ -132,9 +132,8 @@ def _mine(folder: Path) -> None:
 
     started = time.perf_counter()
     settings = QueryLog(popular=POPULAR)
-    found = mined(
-        DiskStore(folder / "logs"), DiskStore(folder / "work"), settings, now=datetime.now(UTC)
-    )
+    logs, work = cast(tuple[Any, Any], (DiskStore(folder / "logs"), DiskStore(folder / "work")))
+    found = mined(logs, work, settings, now=datetime.now(UTC))
     _say(started, len(found.queries))
 
 

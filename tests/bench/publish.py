@@ -10,7 +10,7 @@ from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 from hashlib import sha256
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 from urllib.parse import quote, unquote
 
 from mmsearch_core.codec import to_json
@@ -30,12 +30,12 @@ from mmsearch_core.records.ids import (
     TargetId,
     digest,
 )
+from mmsearch_core.records.line import SEARCH, names
 from mmsearch_core.records.plan import Plan
 from mmsearch_core.records.query import PopularQuery, StandardQuery, query_key
 from mmsearch_core.records.ranking import Candidate, Judgement
 from mmsearch_core.records.report import Failure, ShardReport
 from mmsearch_core.records.segment import Whole
-from mmsearch_core.stages.search.result_lists import STAGES
 from tests.bench.row import Row, peak_memory_mb
 
 QUERIES, HITS, A_SHARD, PRODUCTS = 10_000, 50, 100, 200_000
@@ -133,8 +133,8 @@ def _fill(folder: Path, queries: int, night: int) -> None:
             ("judgements", [judgement for _, judgement in pairs], Judgement),
             ("failures/standardize", [], Failure),
         ):
-            store.put(f"{path}/{name}.parquet", dump(records, kind))  # type: ignore[arg-type]
-        for stage in STAGES:
+            store.put(f"{path}/{name}.parquet", dump(records, kind))
+        for stage in names(SEARCH):
             store.put(f"{path}/reports/{stage}.json", to_json(_report(stage, path, len(numbers))))
     plan = Plan(
         batch=batch,
@@ -227,7 +227,7 @@ def _publish(folder: Path, night: int) -> None:
     from mmsearch_core.stages.search import publish
     from mmsearch_core.testing.memory_ledger import MemoryLedger
 
-    class Stocked(MemoryLedger):  # type: ignore[misc]
+    class Stocked(MemoryLedger):
         """Everything is for sale: the look-up is the ledger's own affair."""
 
         def products(self, ids: Any) -> Any:
@@ -236,7 +236,7 @@ def _publish(folder: Path, night: int) -> None:
             return {name: Product(product_id=name, title={}, facts={}) for name in ids}
 
     started = time.perf_counter()
-    store, settings = FolderStore(folder), Search()
+    store, settings = cast(Any, FolderStore(folder)), Search()
     report = publish.run(
         batch=_batch(night), work=store, ledger=Stocked(), settings=settings, approve=False
     )
@@ -248,7 +248,7 @@ def _bare(folder: Path) -> None:
     """What nobody can do without: the records out of the shards."""
     from mmsearch_core.shards.shard import Shard
 
-    store, started = FolderStore(folder), time.perf_counter()
+    store, started = cast(Any, FolderStore(folder)), time.perf_counter()
     for number in range(QUERIES // A_SHARD):
         shard = Shard(store, shard_path(_batch(0), number))
         if store.head(f"{shard.path}/candidates.parquet"):

@@ -2,11 +2,13 @@
 
 import tempfile
 import time
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 from mmsearch_core.adapters.ledger.sql_ledger import SqlLedger
 from mmsearch_core.records.asset import ObjectRef
+from mmsearch_core.wiring.batches import Runtime
 from tasks import compare, plan
 from tests.bench.row import Row, peak_memory_mb, spent
 from tests.line import INDEX, do, fake_runtime, feed, picture
@@ -29,9 +31,9 @@ def upsert_heads() -> list[Row]:
         shards = plan.work(runtime, batch)["shards"]
         for shard in shards:
             do(runtime, shard, *INDEX[:-1])
-        slow = SlowHeads(runtime.catalog)
+        slow: Any = SlowHeads(runtime.catalog)
         runtime = runtime.having(catalog=slow)
-        took = spent(lambda: [do(runtime, shard, "upsert") for shard in shards])
+        took = spent(lambda: list(map(partial(_upsert, runtime), shards)))
         one_by_one = PICTURES * SECONDS_A_HEAD
     return [
         Row(
@@ -46,6 +48,10 @@ def upsert_heads() -> list[Row]:
             peak_memory_mb=peak_memory_mb(),
         )
     ]
+
+
+def _upsert(runtime: Runtime, shard: str) -> None:
+    do(runtime, shard, "upsert")
 
 
 class SlowHeads:

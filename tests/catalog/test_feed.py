@@ -15,13 +15,14 @@ from mmsearch_core.catalog.feed import (
 )
 from mmsearch_core.errors import BadSettings, Busy, PreconditionFailed
 from mmsearch_core.records.asset import Product
+from mmsearch_core.records.ids import ProductId
 from mmsearch_core.testing.memory_store import MemoryStore
 
 GOOD = {"product_id": "p1", "title": {"en": "Lumen", "zh": "流明"}, "price": 9.5, "in_stock": True}
 KEY = "products.jsonl"
 
 
-def read(folder: Path, data: bytes) -> tuple[list[str], int]:
+def read(folder: Path, data: bytes) -> tuple[list[ProductId], int]:
     """The products that can be read, and how many lines cannot."""
     path = folder / "feed"
     path.write_bytes(data)

@@ -224,8 +224,8 @@ def test_what_is_live_of_each_asset_is_told_as_columns(ledger: Ledger) -> None:
     failure = Failure(record_id="c", stage="decode", kind="UnreadableMedia", message="no")
     ledger.begin(T, [look], token=token(ledger))
     ledger.fail(T, {look.asset.asset_id: (look, failure)}, token=token(ledger))
-    rows = [row for batch in ledger.built_columns(T) for row in batch.to_pylist()]
-    assert {row.pop("asset_id"): tuple(row.values()) for row in rows} == {
+    told = [row for batch in ledger.built_columns(T) for row in batch.to_pylist()]
+    assert {row.pop("asset_id"): tuple(row.values()) for row in told} == {
         asset("a").asset_id: ("live", "b1", 1, "0000000000000001"),
         asset("b").asset_id: ("writing", "b1", 3, "0000000000000003"),
         asset("c").asset_id: ("failed", None, 0, ""),

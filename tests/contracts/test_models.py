@@ -2,6 +2,7 @@
 models."""
 
 import io
+from typing import Any
 
 import numpy as np
 import pytest
@@ -179,7 +180,7 @@ def test_a_model_that_cannot_be_had_names_its_setting(
     # no waiting for a hub that may be away
     monkeypatch.setattr("huggingface_hub.constants.HF_HUB_OFFLINE", True)
     settings = Models.model_validate({model: "no/such-model"})
-    ask = {
+    ask: Any = {
         "vlm": lambda: TransformersVLM(settings).answer([Question(system="", text="x", schema={})]),
         "clip": lambda: OpenClipEmbedder(settings).embed(["x"]),
         "sbert": lambda: SbertEmbedder(settings).embed(["x"]),

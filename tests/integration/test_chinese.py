@@ -4,6 +4,7 @@ that are shipped."""
 import io
 import time
 from collections.abc import Iterator, Mapping, Sequence
+from typing import Any
 
 import numpy as np
 import pytest
@@ -41,7 +42,8 @@ def found(servers: Servers) -> Iterator[Mapping[str, float]]:
     collection = f"chinese_{time.time_ns()}"
     index.create(collection, {"clip": clip.dimension, "sbert": sbert.dimension})
     texts = [f"今年夏天新到的{caption(look)['zh']}适合送给朋友" for look in LOOKS]
-    seen, read = clip.embed([jpeg(look) for look in LOOKS]), sbert.embed(texts)
+    seen: Any = clip.embed([jpeg(look) for look in LOOKS])
+    read: Any = sbert.embed(texts)
     index.upsert(collection, [row(*each) for each in zip(LOOKS, texts, seen, read, strict=True)])
     legs = Legs(index, clip, sbert).for_queries(
         collection, [asked(caption(look)["zh"]) for look in LOOKS]

@@ -1,7 +1,7 @@
 """Two writers at once, on the databases where that can happen."""
 
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
@@ -35,7 +35,7 @@ def url(database: str) -> str:
     return database
 
 
-def at_once(url: str, works: list[Callable[[SqlLedger], R]]) -> list[R | Busy]:
+def at_once(url: str, works: Sequence[Callable[[SqlLedger], R]]) -> list[R | Busy]:
     """Each work on a ledger of its own, all let go at the same moment; Busy comes back as an
     answer."""
     gate = threading.Barrier(len(works))
@@ -61,6 +61,10 @@ def at_once(url: str, works: list[Callable[[SqlLedger], R]]) -> list[R | Busy]:
 def writing(build: str, seconds: float) -> Writing:
     observed = NOW + timedelta(seconds=seconds)
     return Writing(asset=asset("a"), build=Build(build), product_text="t", observed_at=observed)
+
+
+def _begin(ledger: SqlLedger, *, seconds: float, token: int) -> object:
+    return ledger.begin(T, [writing(f"b{seconds}", seconds)], token=token)
 
 
 def test_of_writers_that_come_at_once_one_gets_the_lease(url: str) -> None:
@@ -130,10 +134,7 @@ def test_the_newer_observation_wins_in_whatever_order_they_come(url: str) -> Non
     token = SqlLedger(url).take_lease(LEASE, holder="me", seconds=60)
     for round_number in range(5):
         base = 10.0 * round_number
-        works = [
-            lambda ledger, s=s: ledger.begin(T, [writing(f"b{s}", s)], token=token)  # type: ignore[misc]
-            for s in (base + 1, base + 2, base + 3)
-        ]
+        works = [partial(_begin, seconds=base + late, token=token) for late in (1, 2, 3)]
         at_once(url, works)
         newest = f"b{base + 3}"
         assert SqlLedger(url).commit(T, {asset("a").asset_id: made(newest)}, token=token) == {
@@ -192,7 +193,7 @@ def test_a_transaction_that_was_given_up_is_done_again(postgres: Postgres) -> No
             halfway.wait()
             connection.execute(lock, {"name": first.asset_id})
 
-    ledger._database.upsert = slow  # type: ignore[method-assign]
+    ledger._database.upsert = slow  # type: ignore[assignment,method-assign]
     thread = threading.Thread(target=stranger)
     thread.start()
     held.wait()
@@ -252,7 +253,7 @@ def test_of_feeds_that_are_begun_at_once_one_is(url: str) -> None:
                 return "late"
 
         answers = at_once(url, [partial(take, version=f"v{number}") for number in range(1, 5)])
-        assert sorted(answers)[:3] == ["late"] * 3, answers
+        assert sorted(map(str, answers))[:3] == ["late"] * 3, answers
 
 
 def test_another_feed_is_not_begun_in_the_middle_of_a_write(url: str) -> None:
@@ -293,8 +294,12 @@ def test_two_refreshes_at_once_are_harmless(url: str) -> None:
     for number in range(4):
         runtime.catalog.put(f"pictures/p1/{number}.jpg", picture("red", shade=number))
     runtime.build_target()
-    works = [lambda _, run=run: compare.work(runtime, run)["batches"] for run in ("one", "two")]  # type: ignore[misc]
-    batches = [batch for found in at_once(url, works) for batch in found]  # type: ignore[union-attr]
+
+    def compared(_: SqlLedger, run: str) -> Any:
+        return compare.work(runtime, run)["batches"]
+
+    found: Any = at_once(url, [partial(compared, run=run) for run in ("one", "two")])
+    batches = [batch for each in found for batch in each]
     assert len(batches) == 2
     assert sorted(index_batch(runtime, batch)["assets"]["live"] for batch in batches) == [0, 4]
     target = runtime.target()

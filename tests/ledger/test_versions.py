@@ -91,10 +91,15 @@ def test_processes_that_start_at_once_migrate_once(database: str) -> None:
         " SqlLedger(sys.argv[1]);sys.stdin.readline(); ledger.upgrade();"
         " ledger.open_batch(sys.argv[2], target='t', source='test')"
     )
-    ask = {"stdin": subprocess.PIPE, "stderr": subprocess.PIPE, "text": True}
     started = [
-        subprocess.Popen([sys.executable, "-c", code, database, f"b{n}"], **ask) for n in range(4)
-    ]  # type: ignore[call-overload]
+        subprocess.Popen(
+            [sys.executable, "-c", code, database, f"b{number}"],
+            stdin=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            text=True,
+        )
+        for number in range(4)
+    ]
     said = [process.communicate("go\n")[1] for process in started]
     assert [process.returncode for process in started] == [0] * 4, said
     assert SqlLedger(database).open_batches(TargetId("t")) == 4

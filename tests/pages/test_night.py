@@ -150,9 +150,10 @@ def test_two_batches_that_are_closed_at_once_are_both_named(
     """Each reads what stands there and writes what it makes of it; one of them is refused, and
     looks again."""
     runtime, first, second = shop
-    put, others = runtime.work.put, [lambda: fail(runtime, first)]
+    put: Any = runtime.work.put
+    others = [lambda: fail(runtime, first)]
 
-    def late(key: str, data: bytes, **condition: Any) -> str:
+    def late(key: str, data: bytes, **condition: Any) -> Any:
         if key == "runs/latest.index.json" and others:
             others.pop()()
         return put(key, data, **condition)

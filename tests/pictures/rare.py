@@ -91,6 +91,7 @@ def samples() -> Iterator[Case]:
             ImageCms.createProfile("sRGB"), ImageCms.createProfile("LAB"), "RGB", "LAB"
         )
         seen = ImageCms.applyTransform(quarters(size), lab)
+        assert seen
         yield Case(
             name=f"samples/{size[0]}x{size[1]}/lab.tiff",
             data=saved(seen, "TIFF"),

@@ -23,7 +23,8 @@ from mmsearch_core.wiring.batches import Runtime
 from tests.conftest import Servers
 from tests.line import feed, index, picture
 from tests.pictures import mischief
-from tests.pictures.suite import Case, every_case
+from tests.pictures.case import Case
+from tests.pictures.suite import every_case
 from tests.pictures.test_suite import complaint
 
 pytestmark = pytest.mark.integration

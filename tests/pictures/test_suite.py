@@ -3,6 +3,7 @@
 import io
 from collections import Counter
 from collections.abc import Sequence
+from typing import Any
 
 import psutil
 import pytest
@@ -17,7 +18,8 @@ from mmsearch_core.settings import Decode
 from mmsearch_core.testing.fake_models import FakeDecoder
 from tests.line import picture
 from tests.pictures import mischief
-from tests.pictures.suite import Case, every_case, sound_cases
+from tests.pictures.case import Case
+from tests.pictures.suite import every_case, sound_cases
 
 REAL = pytest.mark.integration
 
@@ -38,7 +40,9 @@ def complaint(case: Case, answer: list[Decoded] | BadRecord) -> str:
         if case.corners is None:
             return ""
         right, low = seen.width - 1, seen.height - 1
-        corners = [seen.getpixel(place) for place in ((0, 0), (right, 0), (right, low), (0, low))]
+        corners: Any = [
+            seen.getpixel(place) for place in ((0, 0), (right, 0), (right, low), (0, low))
+        ]
     far = max(
         abs(a - b)
         for pair in zip(corners, case.corners, strict=True)
@@ -100,8 +104,12 @@ def test_a_file_that_kills_hangs_or_swells_costs_itself_only(decoder: PillowDeco
     answers = decoder.decode(
         [("picture", picture(color)) for color in ("red", "blue", "green") * 5]
     )
-    seen = [Image.open(io.BytesIO(answer[0].jpeg)).getpixel((9, 9)) for answer in answers]  # type: ignore[index]
-    assert [max(range(3), key=color.__getitem__) for color in seen] == [0, 2, 1] * 5
+    strongest = []
+    for answer in answers:
+        assert not isinstance(answer, BadRecord)
+        color: Any = Image.open(io.BytesIO(answer[0].jpeg)).getpixel((9, 9))
+        strongest.append(max(range(3), key=color.__getitem__))
+    assert strongest == [0, 2, 1] * 5
 
 
 @REAL
@@ -117,7 +125,8 @@ def test_what_swells_leaves_the_memory_to_the_next() -> None:
 def pool_of(decoder: PillowDecoder) -> list[psutil.Process]:
     """The processes that wait for pictures: they are forked from one that is forked from this
     one."""
-    return list(decoder._pool._pool_manager.worker_manager.workers.values())  # type: ignore[return-value]
+    workers: Any = decoder._pool._pool_manager.worker_manager.workers
+    return list(workers.values())
 
 
 @REAL

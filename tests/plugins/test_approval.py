@@ -20,7 +20,7 @@ class Pulled:
 
 def test_nobody_is_asked_where_the_report_does_not_ask() -> None:
     approval = ReportApproval(task_id="approve", report_of="gates", subject="?")
-    assert approval.execute({"ti": Pulled(report={"ask": False, "why": []})}) is None  # type: ignore[typeddict-item]
+    assert approval.execute({"ti": Pulled(report={"ask": False, "why": []})}) is None
 
 
 def test_who_is_asked_sees_the_table_of_the_report() -> None:

@@ -84,7 +84,7 @@ def run(*arguments: str, **options: Any) -> tuple[Any, dict[str, Any]]:
     return (
         operator.execute({"ti": instance, "outlet_events": options.pop("events", {})}),
         instance.pushed,
-    )  # type: ignore[typeddict-item]
+    )
 
 
 def gone(pid: int) -> bool:
@@ -158,7 +158,7 @@ def test_every_batch_becomes_a_partition_of_the_asset() -> None:
         returns="batches",
         partitions=asset,
     )
-    operator.execute({"ti": RecordingTaskInstance(), "outlet_events": {asset: outlet}})  # type: ignore[typeddict-item]
+    operator.execute({"ti": RecordingTaskInstance(), "outlet_events": {asset: outlet}})
     assert outlet.partitions == ["x", "y"]
     assert operator.outlets == [asset]
 
@@ -172,7 +172,7 @@ def test_no_batch_skips_the_task_and_the_report_is_pushed_all_the_same() -> None
         partitions=asset,
     )
     with pytest.raises(AirflowSkipException, match="Nothing changed"):
-        operator.execute({"ti": instance, "outlet_events": {}})  # type: ignore[typeddict-item]
+        operator.execute({"ti": instance, "outlet_events": {}})
     assert instance.pushed == {"report": {"batches": []}}
 
 
@@ -212,7 +212,7 @@ def test_on_kill_ends_the_stage_and_what_it_started_also_what_ignores_the_polite
     threading.Timer(0.5, os.kill, [os.getpid(), signal.SIGUSR1]).start()
     try:
         with pytest.raises(AirflowException, match="signal 9 ended it"):
-            operator.execute({"ti": RecordingTaskInstance()})  # type: ignore[typeddict-item]
+            operator.execute({"ti": RecordingTaskInstance()})
     finally:
         signal.signal(signal.SIGUSR1, before)
     family = pids(tmp_path / "pids")

@@ -98,7 +98,9 @@ class World:
 
     def process(self, life: Life | None = None) -> Runtime:
         """A process that begins now, knowing nothing."""
-        parts = {name: Mortal(part, life) if life else part for name, part in self.parts.items()}
+        parts: Any = {}
+        for name, part in self.parts.items():
+            parts[name] = Mortal(part, life) if life else part
         memo = ObjectMemo(parts["work"])
         return fake_runtime(**self.knobs).having(**parts, query_log=parts["catalog"], memo=memo)
 

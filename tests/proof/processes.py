@@ -40,8 +40,8 @@ def main(settings: Settings, log: str, stage: str, *arguments: str) -> None:
     output = os.open(log, os.O_WRONLY | os.O_CREAT | os.O_APPEND)
     os.dup2(output, 1)
     os.dup2(output, 2)
-    _command.load_settings = lambda: settings
-    _command.Runtime = process
+    setattr(_command, "load_settings", lambda: settings)  # noqa: B010 names of another module
+    setattr(_command, "Runtime", process)  # noqa: B010
     sys.argv = [stage, *arguments]
     runpy.run_module(f"tasks.{stage}", run_name="__main__")
 

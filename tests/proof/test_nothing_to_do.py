@@ -55,7 +55,7 @@ def test_no_model_call_no_write_to_the_index_and_no_object_but_the_report(
     before, rows = objects(runtime.work), set(runtime.index.builds(runtime.target().collection))
 
     night = process(settings)
-    counted = Counted(night.index)
+    counted: Any = Counted(night.index)
     night = night.having(index=counted)
     assert index(night, "night") == []
     assert calls(night) == 0

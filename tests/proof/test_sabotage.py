@@ -3,6 +3,7 @@ model was asked."""
 
 import itertools
 import json
+import time
 from collections.abc import Callable, Iterator
 from dataclasses import replace
 from datetime import datetime, timedelta, tzinfo
@@ -188,7 +189,7 @@ def test_clocks_that_are_a_day_off_lose_nothing(days: int, monkeypatch: pytest.M
         def now(cls, tz: tzinfo | None = None) -> "Off":
             return super().now(tz) + timedelta(days=days)
 
-    real = ledger_books.time.time
+    real = time.time
     with monkeypatch.context() as patch:
         patch.setattr(plan, "datetime", Off)
         patch.setattr(ledger_books, "time", SimpleNamespace(time=lambda: real() + days * 86_400))

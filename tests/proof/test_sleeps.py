@@ -2,6 +2,7 @@
 had been."""
 
 from collections.abc import Callable
+from functools import partial
 
 import pytest
 
@@ -87,9 +88,7 @@ def sleep_everywhere(
                     ends_at=ends_at, after=after, sleep=lambda: _meanwhile(world, shop, meanwhile)
                 )
                 try:
-                    refusals.append(
-                        _refused(lambda life=life, stage=stage: step(world.process(life), stage))
-                    )
+                    refusals.append(_refused(partial(step, world.process(life), stage)))
                     shop.look()
                     world.let_leases_run_out()
                     shop.settle()

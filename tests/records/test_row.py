@@ -56,7 +56,7 @@ def test_spaces_are_told_apart_and_their_order_does_not_matter() -> None:
     vector = np.array([1, 0], np.float32)
     swapped = replace(ROW, vectors={"sbert": vector, "clip": None})
     assert swapped.content != ROW.content
-    assert replace(ROW, vectors=dict(reversed(ROW.vectors.items()))).content == ROW.content
+    assert replace(ROW, vectors=dict(reversed(list(ROW.vectors.items())))).content == ROW.content
     assert (
         replace(ROW, vectors={"clip": vector.astype(np.float64), "sbert": None}).content
         == ROW.content

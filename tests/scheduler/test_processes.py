@@ -113,7 +113,8 @@ def test_free_ports_are_free_and_different(tmp_path: Path, server: Part, port: i
 def test_the_ports_of_what_runs_win_over_what_is_asked_for(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    for name in ("S3", "MILVUS"):  # as servers of other tests in this process set them
+    # as servers of other tests in this process set them
+    for name in ("S3", "MILVUS", "AIRFLOW", "QUEUE", "RELAY"):
         monkeypatch.delenv(f"MMSEARCH_DEMO_{name}_PORT", raising=False)
     assert ports(tmp_path) == Ports(8333, 19530, 8080)
     monkeypatch.setenv("MMSEARCH_DEMO_S3_PORT", "18333")

@@ -64,9 +64,8 @@ def tell(runtime: Runtime, *keys: str, bucket: str = "catalog") -> None:
     """What the bucket would send, one message a key."""
     for key in keys:
         s3 = {"bucket": {"name": bucket}, "object": {"key": quote_plus(key)}}
-        runtime.changes.send(
-            json.dumps({"Records": [{"eventName": "ObjectCreated:Put", "s3": s3}]})
-        )  # type: ignore[attr-defined]
+        said = {"Records": [{"eventName": "ObjectCreated:Put", "s3": s3}]}
+        runtime.changes.send(json.dumps(said))  # type: ignore[attr-defined]
 
 
 def add(runtime: Runtime, *keys: str, color: str = "red") -> None:

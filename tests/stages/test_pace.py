@@ -61,7 +61,7 @@ def test_a_batch_fits_in_memory_and_into_what_airflow_maps_over() -> None:
     assert batch_size(20, work, Settings()) == 20 * 450
     for size in (1, 450, MOST_RECORDS):
         for most in (1, 200, MOST_SHARDS):
-            keys = batch_size(most, work, Settings(shards={"size": size}))
+            keys = batch_size(most, work, Settings.model_validate({"shards": {"size": size}}))
             assert keys <= BATCH_KEYS
             assert keys / size <= MOST_SHARDS < 1_000
 

@@ -4,6 +4,7 @@ import math
 from collections import Counter, defaultdict
 from collections.abc import Sequence
 from datetime import timedelta
+from typing import Any
 
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -14,7 +15,7 @@ from mmsearch_core.stages.search.popular import Popular
 from tests.query_log import NOW, asked, popular
 
 
-def texts(events: Sequence[QueryEvent], **knobs: object) -> list[str]:
+def texts(events: Sequence[QueryEvent], **knobs: Any) -> list[str]:
     return [found.text for found in popular(events, **knobs).queries]
 
 

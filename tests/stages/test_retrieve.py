@@ -29,7 +29,7 @@ from mmsearch_core.search.fusion import fuse
 from mmsearch_core.search.legs import Leg, Legs
 from mmsearch_core.settings import Search
 from mmsearch_core.shards.shard import Shard
-from mmsearch_core.stages.search import retrieve as stage
+from mmsearch_core.stages.index import embed_image
 from mmsearch_core.testing.fake_models import FakeEmbedder
 from mmsearch_core.testing.memory_index import MemoryIndex
 from mmsearch_core.wiring.batches import Runtime
@@ -273,10 +273,8 @@ def test_queries_are_embedded_as_the_rows_were(
     have no distance."""
     runtime, shard = night
     do(runtime, shard, "standardize")
-    recipe = stage.embed_image.recipe
-    monkeypatch.setattr(
-        stage.embed_image, "recipe", lambda model: replace(recipe(model), version=99)
-    )
+    recipe = embed_image.recipe
+    monkeypatch.setattr(embed_image, "recipe", lambda model: replace(recipe(model), version=99))
     with pytest.raises(ModelMismatch, match="clear the run"):
         do(runtime, shard, "retrieve")
 

@@ -91,7 +91,7 @@ def test_a_hold_stops_a_publisher_that_has_begun(three_nights: Runtime) -> None:
     """The pointer changes under it, and what it reads then is on hold."""
     before = current(three_nights)
     batch = judged(three_nights, "next", QUERIES[:13])
-    store = Interrupted(three_nights.work, lambda: rollback.hold(three_nights.work) and None)
+    store = Interrupted(three_nights.work, lambda: rollback.hold(three_nights.work))
     three_nights = three_nights.having(work=store)
     with pytest.raises(StopEverything, match="on hold"):
         publish.work(three_nights, batch)
@@ -109,10 +109,10 @@ def test_holding_twice_writes_once_and_a_restless_pointer_is_given_up(
     assert work.writes == writes
     pointer, moves = work.get(CURRENT) or b"", iter(range(1, 1_000))
     restless = Interrupted(
-        work, lambda: work.put(CURRENT, pointer + b" " * next(moves)) and None, times=1_000
+        work, lambda: work.put(CURRENT, pointer + b" " * next(moves)), times=1_000
     )
     with pytest.raises(TryLater, match="3 times"):
-        rollback.release(restless)  # type: ignore[arg-type]
+        rollback.release(restless)
     held = read_current(work)
     assert held
     assert held.hold

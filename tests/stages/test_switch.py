@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from mmsearch_core.cli.index import retire
-from mmsearch_core.errors import StageMissing
+from mmsearch_core.errors import BadRecord, StageMissing
 from mmsearch_core.records.ids import TargetId
 from mmsearch_core.records.recipe import Recipe
 from mmsearch_core.settings import Settings
@@ -73,10 +73,8 @@ def refresh_beside(runtime: Runtime, run: str) -> list[dict[str, Any]]:
 def exchanged(runtime: Runtime) -> Runtime:
     """As after the two sections of the settings were exchanged."""
     other = runtime.with_models(NEXT)
-    other.settings = Settings(
-        models={"sbert": "next"}, beside={"sbert": runtime.settings.models.sbert}
-    )
-    return other
+    models = {"models": {"sbert": "next"}, "beside": {"sbert": runtime.settings.models.sbert}}
+    return other.having(settings=Settings.model_validate(models))
 
 
 def searched(runtime: Runtime) -> str:
@@ -203,10 +201,9 @@ def test_an_index_of_another_shape_takes_the_place_of_the_old_one_unmeasured(
     (batch,) = compare_task.work(shop, "after the upgrade")["batches"]
     assert searched(shop) == old.collection
     assert shop.live_target() == replace(old, status="live")
-    assert [
-        found[0].asset_id
-        for found in shop.index.search(old.collection, "clip", shop.clip.embed(["red"]), 1)
-    ]  # type: ignore[arg-type]
+    (vector,) = shop.clip.embed(["red"])
+    assert not isinstance(vector, BadRecord)
+    assert shop.index.search(old.collection, "clip", [vector], 1)[0]
     index_batch(shop, batch)
     assert searched(shop) == shop.target().collection != old.collection
     assert calls(shop) == before + Counter({"clip": 1}), "for the search"

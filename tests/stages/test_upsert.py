@@ -1,7 +1,7 @@
 """upsert: what it asks the store, and when."""
 
 import threading
-from typing import Any
+from typing import Any, cast
 
 from tasks import compare, plan
 from tests.line import INDEX, do, fake_runtime, feed, picture
@@ -36,7 +36,8 @@ def test_objects_are_looked_at_once_more_side_by_side_and_before_others_have_to_
             order.append(name)
             return getattr(ledger, name)
 
-    runtime = runtime.having(catalog=Watched(), ledger=Leased())
+    watched, leased = cast(tuple[Any, Any], (Watched(), Leased()))
+    runtime = runtime.having(catalog=watched, ledger=leased)
     do(runtime, shard, "upsert")
     assert order.count("head") == TOGETHER
     assert order.index("take_lease") > max(

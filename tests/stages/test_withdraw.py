@@ -156,5 +156,5 @@ def test_writers_that_meet_end_and_leave_what_the_ledger_says(
         published.work.delete(WITHDRAWN)
         withdraw(published.work, published.ledger)
 
-    withdraw(Interrupted(published.work, another, WITHDRAWN, times), published.ledger)  # type: ignore[arg-type]
+    withdraw(Interrupted(published.work, another, WITHDRAWN, times), published.ledger)
     assert read_withdrawn(published.work) == {"p2"}

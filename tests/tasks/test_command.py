@@ -14,7 +14,7 @@ from mmsearch_core.wiring.batches import Runtime
 from tasks import _command, compare, plan
 from tests.line import fake_runtime, feed, picture
 
-SECRETS = {
+SECRETS: dict[str, Any] = {
     "store": {"access_key": "AKIA", "secret_key": "s3cr3t/of+the=store"},
     "index": {"uri": "https://root:milvus-pass@milvus.example", "token": "root:Milvus"},
     "ledger": {"url": "postgresql+psycopg://shop:ledger-pass@db/mmsearch"},
