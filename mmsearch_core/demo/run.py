@@ -26,7 +26,7 @@ from mmsearch_core.demo import processes, stack
 from mmsearch_core.demo.environment import secrets, settings_environment
 from mmsearch_core.demo.follow import FINISHED, Follower, Run
 from mmsearch_core.demo.processes import PartFailed
-from mmsearch_core.demo.upload import client, create_buckets, upload
+from mmsearch_core.demo.upload import make_buckets, upload
 from mmsearch_core.errors import MMSearchError
 from mmsearch_core.settings import load_settings
 
@@ -67,13 +67,10 @@ def load_sample(state: Path) -> None:
 
     settings, sample = load_settings(), state / "sample"
     write_sample(sample, products=products())
-    s3 = client(settings)
-    create_buckets(s3, settings.catalog.bucket, settings.query_log.bucket, settings.work.bucket)
-    pictures = upload(
-        s3, sample / "catalog", settings.catalog.bucket, "", state / "uploaded-catalog.json"
-    )
+    catalog, query_log = make_buckets(settings)
+    pictures = upload(catalog, sample / "catalog", "", state / "uploaded-catalog.json")
     log, prefix = sample / "queries", settings.query_log.prefix
-    queries = upload(s3, log, settings.query_log.bucket, prefix, state / "uploaded-queries.json")
+    queries = upload(query_log, log, prefix, state / "uploaded-queries.json")
     console.print(f"  uploaded {pictures} files of the catalog and {queries} of the query log")
 
 

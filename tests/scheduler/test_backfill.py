@@ -2,7 +2,6 @@
 against a no."""
 
 from datetime import UTC, timedelta
-from pathlib import Path
 from typing import Any
 
 import pytest
@@ -10,7 +9,7 @@ import pytest
 from mmsearch_core.catalog.take_feed import take_feed
 from mmsearch_core.demo.catalog import write_sample
 from mmsearch_core.demo.environment import ROOT
-from mmsearch_core.demo.upload import client, create_buckets, upload
+from mmsearch_core.demo.upload import make_buckets, upload
 from mmsearch_core.settings import load_settings
 from mmsearch_core.wiring.batches import Runtime
 from tests.patience import until
@@ -22,11 +21,8 @@ def shop(running: Any, tmp_path_factory: pytest.TempPathFactory) -> Any:
     running.use_tasks(ROOT / "tasks")
     sample, settings = tmp_path_factory.mktemp("few"), load_settings()
     write_sample(sample, products=3)
-    s3 = client(settings)
-    create_buckets(s3, settings.catalog.bucket, settings.work.bucket)
-    assert upload(
-        s3, sample / "catalog", settings.catalog.bucket, "", Path(sample / "catalog.json")
-    )
+    catalog, _ = make_buckets(settings)
+    assert upload(catalog, sample / "catalog", "", sample / "catalog.json") > 0
     runtime = Runtime(settings)
     runtime.build_target()  # a backfill fills an index that a refresh has begun
     take_feed(

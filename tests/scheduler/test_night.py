@@ -11,7 +11,7 @@ import pytest
 from mmsearch_core.demo import processes
 from mmsearch_core.demo.catalog import write_sample
 from mmsearch_core.demo.environment import ROOT
-from mmsearch_core.demo.upload import client, create_buckets, upload
+from mmsearch_core.demo.upload import make_buckets, upload
 from mmsearch_core.settings import load_settings
 from mmsearch_core.wiring.batches import Runtime
 
@@ -40,13 +40,12 @@ def shop(running: Any, tmp_path_factory: pytest.TempPathFactory) -> Any:
     running.use_tasks(ROOT / "tasks")
     sample, settings = tmp_path_factory.mktemp("sample"), load_settings()
     write_sample(sample, products=16)
-    s3 = client(settings)
-    create_buckets(s3, settings.catalog.bucket, settings.work.bucket)
-    for name, prefix in (("catalog", ""), ("queries", settings.query_log.prefix)):
-        assert upload(s3, sample / name, settings.catalog.bucket, prefix, sample / f"{name}.json")
-        assert (
-            upload(s3, sample / name, settings.catalog.bucket, prefix, sample / f"{name}.json") == 0
-        )
+    stores = make_buckets(settings)
+    prefixes = ("", settings.query_log.prefix)
+    for store, name, prefix in zip(stores, ("catalog", "queries"), prefixes, strict=True):
+        note = sample / f"{name}.json"
+        assert upload(store, sample / name, prefix, note) > 0
+        assert upload(store, sample / name, prefix, note) == 0
     return running
 
 

@@ -16,7 +16,7 @@ import pytest
 
 from mmsearch_core.demo.environment import ROOT
 from mmsearch_core.demo.queue import ANYBODY
-from mmsearch_core.demo.upload import client, create_buckets
+from mmsearch_core.demo.upload import make_buckets
 from mmsearch_core.settings import load_settings
 from mmsearch_core.wiring.batches import Runtime
 from tests.line import picture
@@ -40,7 +40,7 @@ class Shop:
 
     def __init__(self, stack: Any) -> None:
         self.stack, self.settings = stack, load_settings()
-        self.runtime, self.s3 = Runtime(self.settings), client(self.settings)
+        self.runtime = Runtime(self.settings)
         url = str(self.settings.queue.url)
         address = urlsplit(url)
         self._queue = url
@@ -86,7 +86,7 @@ def shop(running: Any, tmp_path: Path) -> Iterator[Shop]:
     (tasks / "__init__.py").write_text(LARGE_SHARDS)
     running.use_tasks(tasks)
     shop = Shop(running)
-    create_buckets(shop.s3, shop.settings.catalog.bucket, shop.settings.work.bucket)
+    make_buckets(shop.settings)
     line = {"product_id": "p1", "title": "Lumen 1", "in_stock": True}
     shop.runtime.catalog.put(shop.settings.catalog.feed, (json.dumps(line) + "\n").encode())
     shop.runtime.build_target()  # nobody drains a queue before there is an index
