@@ -9,10 +9,12 @@ from functools import partial
 from typing import Any, TypeVar
 
 import pytest
-from sqlalchemy import Connection, Table, create_engine, text
+from sqlalchemy import Connection, Table, create_engine, text, update
 
+from mmsearch_core.adapters.ledger import database as ledger_database
+from mmsearch_core.adapters.ledger.schema import assets
 from mmsearch_core.adapters.ledger.sql_ledger import SqlLedger
-from mmsearch_core.errors import Busy, FeedReplaced
+from mmsearch_core.errors import Busy, FeedReplaced, LedgerAway
 from mmsearch_core.records.asset import Product
 from mmsearch_core.records.commit import Writing
 from mmsearch_core.records.feed import FeedState
@@ -308,3 +310,27 @@ def test_two_refreshes_at_once_are_harmless(url: str) -> None:
     assert rows == {(one.asset_id, one.live_build) for one in known}
     assert len(known) == 4
     assert compare.work(runtime, "three")["batches"] == []
+
+
+@pytest.mark.integration
+def test_a_process_that_is_frozen_within_a_transaction_holds_nobody_for_ever(
+    postgres: Postgres, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """PostgreSQL takes the transaction back, and whoever wakes is told to try again."""
+    monkeypatch.setattr(ledger_database, "IDLE_SECONDS", 1)
+    url = postgres.database()
+    frozen, other = SqlLedger(url), SqlLedger(url)
+    frozen.add_target(TARGET)
+    frozen.doubt(T, [asset("a")])
+    change = update(assets).where(assets.c.asset_id == asset("a").asset_id).values(attempts=7)
+
+    def freeze_within_a_transaction() -> None:
+        with frozen._database.writing() as connection:
+            connection.execute(change)
+            other.doubt(T, [asset("a")])  # it waits for the row until the other one has lost it
+            connection.execute(change)
+
+    with pytest.raises(LedgerAway):
+        freeze_within_a_transaction()
+    assert [known.attempts for batch in other.known(T) for known in batch] == [0]
+    frozen.doubt(T, [asset("a")])

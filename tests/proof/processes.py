@@ -9,9 +9,11 @@ import os
 import random
 import runpy
 import signal
+import sqlite3
 import sys
 import time
 from collections.abc import Callable
+from contextlib import closing
 from multiprocessing.context import ForkServerProcess
 from pathlib import Path
 
@@ -65,8 +67,20 @@ class Line:
         self.random = random.Random(seed)
         self.seconds: dict[str, float] = {}
         self.kills = self.runs = 0
+        self.in_transaction = 0  # processes that were found within one when they were stopped
         self._context = multiprocessing.get_context("forkserver")
         self._context.set_forkserver_preload(LOADED)
+
+    def ledger_is_locked(self) -> bool:
+        """Whether some process writes the ledger's file at this moment."""
+        path = self.settings.ledger.url.removeprefix("sqlite:///")
+        with closing(sqlite3.connect(path, timeout=0, isolation_level=None)) as ledger:
+            try:
+                ledger.execute("BEGIN IMMEDIATE")
+            except sqlite3.OperationalError:
+                return True
+            ledger.execute("ROLLBACK")
+            return False
 
     def start(self, stage: str, *arguments: str) -> ForkServerProcess:
         child = self._context.Process(

@@ -6,13 +6,16 @@ import signal
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from multiprocessing.context import ForkServerProcess
 from pathlib import Path
 
+import psutil
 import pytest
 
 from mmsearch_core.demo import processes, stack
 from mmsearch_core.demo.environment import Ports
 from tests.conftest import Servers
+from tests.patience import until
 from tests.proof.oracle import CONTENTS
 from tests.proof.processes import AGAIN, LATE, Line, send, stir
 from tests.proof.real import fresh, settings_for
@@ -137,6 +140,19 @@ def test_a_process_that_was_stopped_goes_on_after_its_lease_was_taken(line: Line
     stop_many(line, 2)
 
 
+def stopped_outside_of_a_transaction(line: Line, child: ForkServerProcess) -> bool:
+    """Stop the process, but not within a transaction on SQLite: that would hold the ledger's file,
+    and with it everybody, for as long as it sleeps. Whether it was still there."""
+    while send(child, signal.SIGSTOP):
+        until(lambda: psutil.Process(child.pid).status() == psutil.STATUS_STOPPED, "stopped")
+        if not line.ledger_is_locked():
+            return True
+        line.in_transaction += 1
+        send(child, signal.SIGCONT)
+        time.sleep(0.005)
+    return False
+
+
 def stop_many(line: Line, stops: int) -> int:
     """Nights in which an upsert is stopped and wakes when all has gone on without it; how many
     were."""
@@ -147,7 +163,7 @@ def stop_many(line: Line, stops: int) -> int:
         def run(stage: str, *arguments: str) -> None:
             child = line.start(stage, *arguments)
             time.sleep(line.random.uniform(0.2, 1) * line.seconds.get(stage, 0.5))
-            if send(child, signal.SIGSTOP):
+            if stopped_outside_of_a_transaction(line, child):
 
                 def wake() -> int:
                     os.kill(child.pid or 0, signal.SIGCONT)
@@ -166,4 +182,5 @@ def stop_many(line: Line, stops: int) -> int:
         line.shop.look()
         time.sleep(LEASE)  # until the sleeper's own leases have run out
         line.shop.settle()
+    print(f"  within a transaction: {line.in_transaction}", flush=True)
     return stopped

@@ -32,6 +32,9 @@ PIECE = 500  # values in one IN list
 TRIES = 3  # of a transaction that met another's locks
 CONFLICTS = ("40P01", "40001")  # SQLSTATE: deadlock detected, serialization failure
 PATIENCE = 30  # seconds to wait for SQLite's one writer
+# that a process may pause within a transaction before PostgreSQL takes it back: a process that was
+# frozen must not hold its locks for ever
+IDLE_SECONDS = 600
 REFUSALS = ("authentication", "does not exist", "unable to open database file")
 
 
@@ -134,6 +137,8 @@ class LedgerDatabase:
             raise BadSettings("ledger.url is not the address of a database: correct it.") from None
         if engine.dialect.name == "sqlite":
             _configure_sqlite(engine)
+        elif engine.dialect.name == "postgresql":
+            _configure_postgresql(engine)
         return engine
 
     @contextmanager
@@ -179,6 +184,14 @@ def _configure_sqlite(engine: Engine) -> None:
     def begin(connection: Connection) -> None:
         writing = connection.get_execution_options().get("writing")
         connection.exec_driver_sql("BEGIN IMMEDIATE" if writing else "BEGIN")
+
+
+def _configure_postgresql(engine: Engine) -> None:
+    @event.listens_for(engine, "connect")
+    def configure(connection: Any, _: Any) -> None:
+        connection.autocommit = True  # the setting is the session's, not a transaction's
+        connection.execute(f"SET idle_in_transaction_session_timeout = {IDLE_SECONDS * 1000}")
+        connection.autocommit = False
 
 
 def _first_line(error: Exception) -> str:
