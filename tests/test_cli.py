@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 from typer.testing import CliRunner
 
-from mmsearch_core.cli.app import app
+from mmsearch_core.cli.app import COMMANDS, app
 from mmsearch_core.errors import StageMissing
 from mmsearch_core.wiring.batches import Runtime
 from tests.line import commands_see
@@ -71,3 +71,20 @@ def test_going_back_holding_and_letting_go(published: Runtime) -> None:
 def test_a_generation_that_is_not_there_is_one_sentence() -> None:
     with pytest.raises(StageMissing, match="There is no generation nonsense"):
         mmsearch("rollback", "nonsense")
+
+
+def test_status_is_for_people_unless_json_is_asked_for(published: Runtime) -> None:
+    """What is searched, what failed, what is published, and how the last runs went."""
+    mmsearch("hold")
+    said = mmsearch("status")
+    target = published.target()
+    assert f"{target.collection} (live): " in said
+    assert f"results  {current(published)}, held" in said
+    assert "last run of the index line  good" in said
+    assert json.loads(mmsearch("status", "--json"))["results"]["hold"]
+
+
+@pytest.mark.parametrize("command", sorted({*COMMANDS} - {"ledger"}))
+def test_every_command_takes_json(command: str) -> None:
+    assert "--json" in mmsearch(command, "--help")
+    assert "--json" in mmsearch("ledger", "upgrade", "--help")

@@ -1,5 +1,6 @@
 """`mmsearch status` and `mmsearch page`: what is there, and how the last runs went."""
 
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -44,7 +45,33 @@ def status(as_json: Json = False) -> None:
         },
         "pages": {line: _page(parts.work, line) for line in ("index", "search")},
     }
-    show_json(report, indent=None if as_json else 2)
+    if as_json:
+        show_json(report)
+    else:
+        _show(report)
+
+
+def _show(report: Mapping[str, Any]) -> None:
+    """The report for people, a line a thing."""
+    say(f"catalog  {report['catalog']}")
+    say(f"index    {report['index']['uri']}")
+    for target in report["index"]["targets"]:
+        counts = [f"{count} {state}" for state, count in target["assets"].items() if count]
+        say(f"  {target['collection']} ({target['status']}): {', '.join(counts) or 'empty'}")
+        if target["unfinished_batches"]:
+            say(f"    {target['unfinished_batches']} batches of a comparison are not done")
+        if target["hindrance"]:
+            say(f"    not searched yet: {target['hindrance']}")
+        for failed in target["failures"]:
+            say(f"    {failed['key']}: {failed['stage']} {failed['kind']}: {failed['message']}")
+    results = report["results"]
+    held = ", held: nothing is published until `mmsearch release`" if results["hold"] else ""
+    say(f"results  {results['generation'] or 'none yet'}{held}")
+    for name, count in results["counts"].items():
+        say(f"  {count} {name}")
+    for line, newest in report["pages"].items():
+        told = f"{newest['verdict']}: {newest['headline']} {newest['page']}" if newest else "none"
+        say(f"last run of the {line} line  {told}")
 
 
 @app.command()
