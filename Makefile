@@ -10,7 +10,7 @@ MODELS ?=
 SCALE ?=
 FASHION_MNIST ?= /usr/share/datasets/fashion-mnist
 
-.PHONY: help setup demo stop test lint test-fast test-real soak bench quality demo-models clean
+.PHONY: help setup demo stop test lint test-fast test-others test-parts test-real test-scheduler soak bench quality demo-models clean
 
 help: ## Show this list
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-12s %s\n", $$1, $$2}'
@@ -27,7 +27,13 @@ demo: $(INSTALLED) ## Start the embedded stack, index the sample catalog, publis
 stop: ## End what `make demo` started, and nothing else
 	@if [ -x $(BIN)/python ]; then $(BIN)/python -m mmsearch_core.demo.stack stop; fi
 
-test: lint test-fast test-real ## All that CI runs
+# the scheduler's tests mostly wait, so the others run beside them
+test: lint ## All that CI runs
+	@$(MAKE) --no-print-directory --jobs 2 --output-sync=line test-scheduler test-others
+
+test-others: $(INSTALLED)
+	@$(MAKE) --no-print-directory test-fast
+	@$(MAKE) --no-print-directory test-parts
 
 lint: $(INSTALLED) ## Style, types, layers
 	@$(BIN)/ruff check .
@@ -38,8 +44,13 @@ lint: $(INSTALLED) ## Style, types, layers
 test-fast: $(INSTALLED) ## Unit and contract tests on fakes, DAG policy: seconds
 	@$(BIN)/python -m pytest -n 2 -m "not (integration or scheduler or exhaustive)"
 
-test-real: $(INSTALLED) ## The real parts, what takes long, and the real scheduler from bucket to published results
-	@$(BIN)/python -m pytest -n 2 --dist loadfile --no-loadscope-reorder -m "integration or scheduler or exhaustive" --durations=25
+test-real: test-parts test-scheduler ## The real parts, what takes long, and the real scheduler
+
+test-parts: $(INSTALLED) ## The real parts (store, Milvus, models), and what takes long on fakes
+	@$(BIN)/python -m pytest -n 2 --dist loadfile --no-loadscope-reorder -m "(integration or exhaustive) and not scheduler" --durations=15
+
+test-scheduler: $(INSTALLED) ## Airflow's real scheduler, from bucket to published results
+	@$(BIN)/python -m pytest tests/scheduler -m scheduler --durations=10
 
 soak: $(INSTALLED) ## Histories, kills and sleeps at full length, into build/soak.json; SCALE=0.1 for less
 	@$(BIN)/python -m tests.proof $(if $(SCALE),--scale $(SCALE))
