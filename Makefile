@@ -29,7 +29,7 @@ stop: ## End what `make demo` started, and nothing else
 
 # the scheduler's tests mostly wait, so the others run beside them
 test: lint ## All that CI runs
-	@$(MAKE) --no-print-directory --jobs 2 --output-sync=line test-scheduler test-others
+	@$(MAKE) --no-print-directory --jobs 2 test-scheduler test-others
 
 test-others: $(INSTALLED)
 	@$(MAKE) --no-print-directory test-fast
