@@ -94,13 +94,12 @@ class Queue(Section):
     url: str | None = Field(default=None, pattern=r"^https?://[^/]+/.+")
     access_key: str | None = None
     secret_key: SecretStr | None = None
-    # a batch ends when no message came for so long,
-    quiet_seconds: int = Field(default=5, ge=1, le=20)
-    longest_seconds: int = Field(default=60, ge=1, le=3600)  # or this long after it began,
-    max_batch: int = Field(default=2000, gt=0)  # or with so many messages
+    quiet_seconds: int = Field(default=5, ge=1, le=20)  # without a message, and a batch ends
+    longest_seconds: int = Field(default=60, ge=1, le=3600)  # after its first message it ends, too
+    max_batch: int = Field(default=2000, gt=0)  # messages, with which it ends, too
     poll_seconds: float = Field(default=5, gt=0)  # how often the doorbell looks
-    ring_again_seconds: float = Field(default=30, gt=0)  # while messages wait,
-    ring_longest_seconds: float = Field(default=900, gt=0)  # up to so long while no drain ends well
+    ring_again_seconds: float = Field(default=30, gt=0)  # until it rings again for what waits
+    ring_longest_seconds: float = Field(default=900, gt=0)  # the same while no drain ends well
 
 
 class PinnedQuery(Section):
@@ -262,8 +261,8 @@ class HousekeepingSettings(Section):
 class Search(Section):
     """Retrieval and what is published."""
 
-    per_leg: int = Field(default=200, gt=0, le=MOST_ROWS)  # rows that each leg is asked for first,
-    # and at most, where too many of them cannot be shown
+    per_leg: int = Field(default=200, gt=0, le=MOST_ROWS)  # rows that each leg is asked for first
+    # rows that it is asked for at most, where too many of the first cannot be shown
     deepest: int = Field(default=3200, gt=0, le=MOST_ROWS)
     candidates: int = Field(default=50, gt=0)
     hits: int = Field(default=50, gt=0)
