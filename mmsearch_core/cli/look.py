@@ -70,7 +70,7 @@ def _show(report: Mapping[str, Any]) -> None:
     for name, count in results["counts"].items():
         say(f"  {count} {name}")
     for line, newest in report["pages"].items():
-        told = f"{newest['verdict']}: {newest['headline']} {newest['page']}" if newest else "none"
+        told = f"{newest['headline']} {newest['page']}" if newest else "none"
         say(f"last run of the {line} line  {told}")
 
 

@@ -80,7 +80,7 @@ def test_status_is_for_people_unless_json_is_asked_for(published: Runtime) -> No
     target = published.target()
     assert f"{target.collection} (live): " in said
     assert f"results  {current(published)}, held" in said
-    assert "last run of the index line  good" in said
+    assert "last run of the index line  Good" in said
     assert json.loads(mmsearch("status", "--json"))["results"]["hold"]
 
 
