@@ -6,7 +6,7 @@ from datetime import datetime
 from functools import cache
 from typing import Any, TypeVar, cast, get_args, get_origin
 
-from cattrs import Converter
+from cattrs import BaseValidationError, Converter
 from cattrs.strategies import configure_tagged_union
 
 from mmsearch_core.records.asset import Change
@@ -27,8 +27,11 @@ def to_json_value(value: Any, value_type: Any = None) -> Any:
 
 
 def from_json(data: bytes, record_type: type[T]) -> T:
-    """The inverse of ``to_json``."""
-    return _json_converter().structure(json.loads(data), record_type)
+    """The inverse of ``to_json``; ValueError if the data is no such record."""
+    try:
+        return _json_converter().structure(json.loads(data), record_type)
+    except (BaseValidationError, ValueError, TypeError, KeyError, AttributeError) as error:
+        raise ValueError(f"This is no {record_type.__name__} as this mmsearch knows it.") from error
 
 
 @cache

@@ -1,12 +1,19 @@
-"""Child processes that open what strangers sent: their memory is bounded, and they do not outlive
-who started them."""
+"""Child processes that open what strangers sent: their time and memory are bounded, and they do not
+outlive who started them."""
 
+import atexit
 import ctypes
+import multiprocessing
 import resource
 import signal
 import sys
+from collections.abc import Callable, Sequence
+from typing import TypeVar
+
+from pebble import ProcessFuture, ProcessPool
 
 PR_SET_PDEATHSIG = 1  # <sys/prctl.h>
+T = TypeVar("T")
 
 
 def confine(memory: int) -> None:
@@ -18,3 +25,50 @@ def confine(memory: int) -> None:
     resource.setrlimit(resource.RLIMIT_CORE, (0, 0))  # of a crash the exit code is enough
     if sys.platform == "linux":
         ctypes.CDLL(None).prctl(PR_SET_PDEATHSIG, int(signal.SIGKILL))
+
+
+class ConfinedPool:
+    """Confined processes that wait for work. They are forked from a process that has the modules
+    loaded, stay warm between calls, and are replaced when they die."""
+
+    def __init__(
+        self,
+        *,
+        processes: int,
+        memory: int,
+        modules: Sequence[str],
+        calls: int = 0,
+    ) -> None:
+        """
+        :param memory: address space of a process, in bytes.
+        :param modules: what a call needs: a confined process may have no memory left to import it.
+        :param calls: after which a process is replaced, so that a leak stays small; 0: never.
+        """
+        context = multiprocessing.get_context("forkserver")
+        context.set_forkserver_preload(list(modules))
+        self._pool = ProcessPool(
+            max_workers=processes,
+            max_tasks=calls,
+            initializer=confine,
+            initargs=[memory],
+            context=context,
+        )
+        # else a child that is just being started complains in the log
+        atexit.register(self.end)
+
+    @property
+    def working(self) -> bool:
+        """False once the pool broke: it will answer nothing more."""
+        return bool(self._pool.active)
+
+    def start(self, work: Callable[..., T], *args: object, seconds: float) -> ProcessFuture[T]:
+        """Let a process do ``work``; the future's TimeoutError after ``seconds``, ProcessExpired if
+        the process died of it. RuntimeError where the pool broke."""
+        future: ProcessFuture[T] = self._pool.schedule(work, args=list(args), timeout=seconds)
+        return future
+
+    def end(self) -> None:
+        """Stop all processes, also those at work."""
+        atexit.unregister(self.end)
+        self._pool.stop()  # type: ignore[no-untyped-call]
+        self._pool.join()

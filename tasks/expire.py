@@ -2,6 +2,7 @@
 
 from typing import Any
 
+from mmsearch_core.records.line import INDEX, names
 from mmsearch_core.stages.upkeep import expire
 from mmsearch_core.stages.upkeep.housekeeping import read_request
 from mmsearch_core.wiring.batches import Runtime
@@ -11,8 +12,8 @@ from tasks._command import Request, command
 def work(runtime: Runtime, request: Request) -> dict[str, Any]:
     """Keep what today's settings and the targets use."""
     recipes = [
-        *runtime.index_recipes.values(),
-        *(recipe.recipe_id for recipe in runtime.search_recipes.values()),
+        *runtime.named_target().recipes_of(*names(INDEX)),
+        *runtime.search_recipes.values(),
     ]
     return expire.run(
         asked=read_request(request),

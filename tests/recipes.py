@@ -1,9 +1,9 @@
 """The code that decides what each stage says, as a digest beside the version of the stage's recipe.
 
 After a change run ``python -m tests.recipes``: it writes the digests and versions of today into
-``tests/recipes.json``. Raise the version in the stage's ``recipe()`` first if any output may
-differ, since answers that are remembered under the old recipe would else be taken for those of the
-new code.
+``tests/recipes.json``. Raise the version of the recipe, in the stage or in ``media/``, first if any
+output may differ, since answers that are remembered under the old recipe would else be taken for
+those of the new code.
 """
 
 import ast
@@ -16,6 +16,7 @@ from pathlib import Path
 from types import ModuleType
 from typing import Any
 
+from mmsearch_core.media import KINDS
 from mmsearch_core.records.recipe import Recipe
 from mmsearch_core.settings import Decode, Search
 from mmsearch_core.stages.index import decode, describe, embed_image, embed_text, upsert
@@ -40,11 +41,11 @@ ASKING = (
 )
 READING = (f"{ANSWERS}:Text", f"{ANSWERS}:Words", f"{ANSWERS}:_Answer", f"{ANSWERS}:_read")
 
-# by stage: whole modules, or names in them, of what decides its output and stands in no prompt,
-# model or setting
+# by recipe (of a stage, or of a stage for one kind of asset): whole modules, or names in them, of
+# what decides its output and stands in no prompt, model or setting
 DECIDING: Mapping[str, tuple[str, ...]] = {
-    "decode": ("mmsearch_core.adapters.pillow_picture", f"{RECORDS}.segment:pixels_id"),
-    "describe": (
+    "picture/decode": ("mmsearch_core.adapters.pillow_picture", f"{RECORDS}.segment:pixels_id"),
+    "picture/describe": (
         *ASKING,
         *READING,
         f"{VLM}:TransformersVLM._generate",
@@ -54,8 +55,10 @@ DECIDING: Mapping[str, tuple[str, ...]] = {
         f"{ANSWERS}:to_description",
         f"{STAGES}.index.describe:question",
     ),
-    "embed_text": (
-        f"{STAGES}.index.embed_text:caption_passage",
+    "picture/embed_text": (
+        "mmsearch_core.media.words:only_caption",
+        "mmsearch_core.media.words:caption_passage",
+        "mmsearch_core.media.words:_by_language",
         f"{SBERT}:SbertEmbedder._encode",
         f"{ANSWERS}:vector_to_bytes",
     ),
@@ -71,7 +74,7 @@ DECIDING: Mapping[str, tuple[str, ...]] = {
         f"{RECORDS}.row:IndexRow.indexed_text",
         f"{RECORDS}.row:IndexRow.content",
         f"{RECORDS}.row:row_id",
-        f"{RECORDS}.row:passage_id",
+        f"{RECORDS}.passage:passage_id",
         f"{RECORDS}.row:build_id",
     ),
     "standardize": (
@@ -103,16 +106,16 @@ DECIDING: Mapping[str, tuple[str, ...]] = {
         f"{RECORDS}.query:StandardQuery.judged_text",
     ),
 }
-RECIPES: tuple[Recipe, ...] = (
-    decode.recipe(Decode()),
-    describe.recipe("model"),
-    embed_text.recipe("model"),
-    embed_image.recipe("model"),
-    upsert.recipe(),
-    standardize.recipe("model"),
-    retrieve.recipe(Search(), "clip", "sbert"),
-    judge.recipe("model"),
-)
+RECIPES: Mapping[str, Recipe] = {
+    "picture/decode": decode.recipes(KINDS, Decode())["picture"],
+    "picture/describe": describe.recipes(KINDS, "model")["picture"],
+    "picture/embed_text": embed_text.recipes(KINDS, "model")["picture"],
+    "embed_image": embed_image.recipes(KINDS, "model")["picture"],
+    "upsert": upsert.recipes(KINDS)["picture"],
+    "standardize": standardize.recipe("model"),
+    "retrieve": retrieve.recipe(Search(), "clip", "sbert"),
+    "judge": judge.recipe("model"),
+}
 # of a node: where its type or its use is said in a way that differs between Python versions, or
 # says nothing
 LEFT_OUT = {"type_comment", "type_params", "kind", "ctx"}
@@ -127,15 +130,14 @@ def recorded() -> dict[str, dict[str, Any]]:
 def today() -> dict[str, dict[str, Any]]:
     """What is so now."""
     return {
-        recipe.stage: {"version": recipe.version, "code": code_of(recipe.stage)}
-        for recipe in RECIPES
+        name: {"version": recipe.version, "code": code_of(name)} for name, recipe in RECIPES.items()
     }
 
 
-def code_of(stage: str) -> str:
-    """A digest of the code that decides what the stage says."""
+def code_of(recipe: str) -> str:
+    """A digest of the code that decides what a stage says under this recipe."""
     hashed = sha256()
-    for place in DECIDING[stage]:
+    for place in DECIDING[recipe]:
         name, _, inner = place.partition(":")
         hashed.update(f"{place}\n{normal(source(importlib.import_module(name)), inner)}\n".encode())
     return hashed.hexdigest()[:16]

@@ -102,7 +102,7 @@ def test_a_plan_is_readable_json() -> None:
         collection="c",
         made_at=NOW,
         commit=1,
-        recipes={"decode": RecipeId("r")},
+        recipes={"picture": {"decode": RecipeId("r")}},
         shards={"runs/b/shards/00000": 2},
         counts={},
         versions={},

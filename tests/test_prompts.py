@@ -4,7 +4,7 @@ from string import Template
 
 import pytest
 
-from mmsearch_core.prompts import LONGEST, load
+from mmsearch_core.prompts import LONGEST, load, parsed
 
 JUDGE = load("judge")
 
@@ -57,3 +57,34 @@ def test_a_long_text_is_cut() -> None:
 def test_a_query_cannot_begin_another_question() -> None:
     """Standardize asks for one query."""
     assert load("standardize").text(query="red\nQuery: blue").endswith("Query: red Query blue")
+
+
+FILE = b"""system: You look.
+user: "Query: $query"
+answer: {type: object, properties: {a: {type: string}, b: {type: string}}}
+"""
+
+
+@pytest.mark.parametrize(
+    ("old", "new"),
+    [
+        (b"system: You look.", b"# why\nsystem: 'You look.'"),
+        (b"{type: object, properties", b"{type: object,   properties"),
+    ],
+)
+def test_a_comment_or_another_layout_is_the_same_prompt(old: bytes, new: bytes) -> None:
+    """It would else be another recipe, and every picture be described again."""
+    assert parsed("p", FILE.replace(old, new)).digest == parsed("p", FILE).digest
+    assert FILE.replace(old, new) != FILE
+
+
+@pytest.mark.parametrize(
+    ("old", "new"),
+    [
+        (b"You look.", b"You look"),
+        (b"{a: {type: string}, b: {type: string}}", b"{b: {type: string}, a: {type: string}}"),
+    ],
+)
+def test_whatever_a_model_is_told_makes_another_prompt(old: bytes, new: bytes) -> None:
+    """Fields are answered in the order of the schema."""
+    assert parsed("p", FILE.replace(old, new)).digest != parsed("p", FILE).digest

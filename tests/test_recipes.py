@@ -5,28 +5,25 @@ import pytest
 
 from tests.recipes import COMMAND, DECIDING, FILE, RECIPES, normal, recorded, today
 
-STAGES = [recipe.stage for recipe in RECIPES]
-
 
 def test_every_stage_with_a_recipe_has_its_code_named() -> None:
-    assert set(DECIDING) == set(STAGES) == set(recorded())
+    assert set(DECIDING) == set(RECIPES) == set(recorded())
 
 
-@pytest.mark.parametrize("stage", STAGES)
-def test_code_that_decides_an_output_changes_with_its_version(stage: str) -> None:
-    now, then = today()[stage], recorded()[stage]
+@pytest.mark.parametrize("recipe", RECIPES)
+def test_code_that_decides_an_output_changes_with_its_version(recipe: str) -> None:
+    now, then = today()[recipe], recorded()[recipe]
     if now == then:
         return
     record = f"Then run `{COMMAND}`, which writes {FILE.relative_to(FILE.parent.parent)}."
     if now["version"] == then["version"]:
         pytest.fail(
-            f"The code that decides what {stage} says changed, and its recipe is still version"
-            f" {now['version']}. If any output may differ, raise the version in recipe() of the"
-            f" stage {stage}, so that no answer of the old code is taken for one"
-            f" of the new. {record}"
+            f"The code that decides what {recipe} says changed, and the recipe is still version"
+            f" {now['version']}. If any output may differ, raise it in the stage or in media/, so"
+            f" that no answer of the old code is taken for one of the new. {record}"
         )
     pytest.fail(
-        f"The recipe of {stage} has version {now['version']} now, recorded is {then['version']}."
+        f"The recipe of {recipe} has version {now['version']} now, recorded is {then['version']}."
         f" {record}"
     )
 

@@ -5,17 +5,17 @@ import json
 import pytest
 
 from mmsearch_core.errors import (
-    BadRecord,
     ModelMismatch,
     StageMissing,
     StopEverything,
     TooManyFailures,
     UnreadableMedia,
 )
-from mmsearch_core.records.asset import Kind
+from mmsearch_core.ports.media import Content
 from mmsearch_core.records.ids import AssetId
 from mmsearch_core.records.segment import Decoded
 from mmsearch_core.serving.results import Results
+from mmsearch_core.settings import Decode
 from mmsearch_core.testing.fake_models import FakeDecoder, FakeVisionLanguageModel
 from mmsearch_core.wiring.batches import Runtime
 from tasks import close, compare, mine, plan
@@ -143,12 +143,9 @@ def test_a_picture_waits_for_its_product(shop: Runtime) -> None:
     assert "pictures/p9/1.jpg" in live(shop)
 
 
-class BrokenDecoder(FakeDecoder):
-    """An environment in which no picture opens, the best one neither."""
-
-    @staticmethod
-    def _open(kind: Kind, data: bytes) -> list[Decoded] | BadRecord:
-        return UnreadableMedia("The codec is missing.")
+def without_codec(_content: Content, _settings: Decode) -> list[Decoded]:
+    """The opener of an environment in which no picture opens, the best one neither."""
+    raise UnreadableMedia("The codec is missing.")
 
 
 def test_files_that_are_no_pictures_keep_no_good_picture_out(shop: Runtime) -> None:
@@ -168,7 +165,7 @@ def test_an_environment_in_which_nothing_opens_charges_nobody_and_heals(shop: Ru
     marked."""
     for number in range(20):
         shop.catalog.put(f"pictures/p1/more{number}.jpg", picture("red", shade=number))
-    shop = shop.having(decoder=BrokenDecoder())
+    shop = shop.having(decoder=FakeDecoder({"picture": without_codec}))
     with pytest.raises(
         TooManyFailures, match=r"24 of 24 .* So did a known good item, with: The codec is missing\."
     ):

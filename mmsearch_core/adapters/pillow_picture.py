@@ -9,7 +9,8 @@ from collections.abc import Mapping
 from typing import TYPE_CHECKING
 
 from mmsearch_core.errors import BadRecord, MediaTooLarge, UnreadableMedia, UnsupportedMedia
-from mmsearch_core.records.asset import Kind
+from mmsearch_core.ports.media import Content
+from mmsearch_core.records.segment import Decoded, Whole
 from mmsearch_core.settings import Decode
 
 if TYPE_CHECKING:
@@ -42,6 +43,14 @@ OTHERS: Mapping[str, re.Pattern[bytes]] = {
         re.DOTALL,
     ),
 }
+_PLUGINS = ("Jpeg", "Mpo", "Png", "WebP", "Avif", "Gif", "Bmp", "Tiff")
+# what opening a picture imports
+MODULES = (
+    __name__,
+    *(f"PIL.{name}" for name in ("Image", "ImageCms", "ImageOps")),
+    *(f"PIL.{name}ImagePlugin" for name in _PLUGINS),
+    "pi_heif",
+)
 HEAD = 4_096  # bytes of a file that are looked at for its format
 MOVING = frozenset({"PNG", "WEBP", "AVIF", "GIF"})
 FRAMES = 50  # looked at for one that shows something
@@ -49,14 +58,18 @@ STEEPEST = 200  # Qwen3-VL refuses a longer side more than 200 times the shorter
 TEXT = 16 * 1024**2  # bytes of a PNG's profile or comment, inflated: editors write megabytes
 
 
-def normalise(kind: Kind, data: bytes, settings: Decode) -> bytes:
+def open_picture(content: Content, settings: Decode) -> list[Decoded]:
+    """The opener of pictures."""
+    data = content if isinstance(content, bytes) else content.read_bytes()
+    return [Decoded(where=Whole(), jpeg=normalise(data, settings))]
+
+
+def normalise(data: bytes, settings: Decode) -> bytes:
     """A JPEG: upright, sRGB on white, its longest side bounded; raises UnsupportedMedia,
     MediaTooLarge or UnreadableMedia."""
     from pi_heif import options, register_heif_opener
     from PIL import AvifImagePlugin, Image, PngImagePlugin, UnidentifiedImageError
 
-    if kind != "picture":
-        raise UnsupportedMedia(f"A {kind} cannot be opened yet; only pictures can.")
     if not data:
         raise UnreadableMedia("The file is empty: upload it again.")
     Image.MAX_IMAGE_PIXELS = None  # our own limit is checked before any pixel is read

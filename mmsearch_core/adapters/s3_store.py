@@ -119,16 +119,14 @@ class S3Store:
         if there is None:
             self._ask(lambda: self._client.create_bucket(Bucket=self.bucket))
 
-    def download(self, key: str, path: Path, *, if_match: str | None = None) -> ObjectRef | None:
-        there = self.head(key)
-        if there is None:
-            return None
-        if if_match is not None and there.etag != if_match:
-            raise PreconditionFailed(f"{key} is not the object that the caller expected.")
-        with path.open("wb") as file:
-            for start in range(0, there.size, RANGE):
-                file.write(self._range(there, start))
-        return there
+    def download(self, found: ObjectRef, path: Path) -> None:
+        try:
+            with path.open("wb") as file:
+                for start in range(0, found.size, RANGE):
+                    file.write(self._range(found, start))
+        except BaseException:
+            path.unlink()
+            raise
 
     @retry(
         retry=retry_if_exception_type(StoreAway),

@@ -161,11 +161,11 @@ class TransformersVLM:
 def _chat(question: Question) -> list[dict[str, Any]]:
     from PIL import Image
 
-    content: list[dict[str, Any]] = [{"type": "text", "text": MARKS.sub(" ", question.text)}]
-    if question.picture is not None:
-        content.insert(
-            0, {"type": "image", "image": Image.open(io.BytesIO(question.picture)).convert("RGB")}
-        )
+    content: list[dict[str, Any]] = []
+    for frame in question.frames:
+        picture = Image.open(io.BytesIO(frame.jpeg)).convert("RGB")
+        content.append({"type": "image", "image": picture})
+    content.append({"type": "text", "text": MARKS.sub(" ", question.text)})
     return [
         {"role": "system", "content": [{"type": "text", "text": question.system}]},
         {"role": "user", "content": content},

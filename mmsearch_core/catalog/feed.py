@@ -146,10 +146,11 @@ def add_to_feed(catalog: ObjectStore, feed: str, product: str, title: str) -> bo
 def _add(catalog: ObjectStore, feed: str, product: ProductId, line: bytes) -> bool:
     with tempfile.TemporaryDirectory() as folder:
         path = Path(folder) / "feed"
-        there = catalog.download(feed, path)
+        there = catalog.head(feed)
         if there is None:
             catalog.put(feed, line + b"\n", if_none_match=True)
             return False
+        catalog.download(there, path)
         if any(named_product(each) == product for _, each in read_lines(path)):
             return True
         body = path.read_bytes()

@@ -1,17 +1,9 @@
-"""What a key of the catalog bucket says by itself: the product it belongs to and the kind of the
-asset."""
+"""The product that a key of the catalog bucket belongs to."""
 
 import re
-from pathlib import PurePosixPath
 
 from mmsearch_core.errors import BadSettings
-from mmsearch_core.records.asset import Kind
 from mmsearch_core.records.ids import ProductId
-
-KINDS: dict[str, Kind] = {
-    **dict.fromkeys((".mp4", ".mov", ".mkv", ".webm", ".avi"), "video"),
-    **dict.fromkeys((".pdf",), "document"),
-}
 
 
 class ProductOf:
@@ -30,8 +22,3 @@ class ProductOf:
     def __call__(self, key: str) -> ProductId | None:
         found = self._pattern.search(key)
         return ProductId(found.group(1)) if found else None
-
-
-def kind_of(key: str) -> Kind:
-    """By the key's ending; what has none of a video or a document is opened as a picture."""
-    return KINDS.get(PurePosixPath(key).suffix.lower(), "picture")

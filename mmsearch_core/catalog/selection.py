@@ -7,9 +7,9 @@ from typing import Any
 
 from pydantic import BaseModel, ConfigDict, Field, field_validator
 
-from mmsearch_core.catalog.keys import kind_of
 from mmsearch_core.errors import BadSettings
 from mmsearch_core.forms import read_form
+from mmsearch_core.media import kind_of
 from mmsearch_core.ports.stores import ObjectStore
 from mmsearch_core.records.asset import Kind, ObjectRef
 from mmsearch_core.records.ids import digest

@@ -112,8 +112,7 @@ def _look(catalog: ObjectStore, key: str) -> ObjectRef:
 
 def _read(catalog: ObjectStore, there: ObjectRef, spool: FeedSpool) -> Spooled:
     path = spool.folder / "feed"
-    if catalog.download(there.key, path, if_match=there.etag) is None:
-        raise FeedReplaced(f"The feed {there.bucket}/{there.key} was removed while it was read.")
+    catalog.download(there, path)
     spooled = spool.feed(path)
     path.unlink()
     return spooled

@@ -27,10 +27,9 @@ class ObjectStore(Protocol):
         """The bytes, or None where there is no object; PreconditionFailed if its ETag is not
         ``if_match``."""
 
-    def download(self, key: str, path: Path, *, if_match: str | None = None) -> ObjectRef | None:
-        """Write the object's bytes to a file, never all of them in memory, and return the object as
-        it was then; None, and no file, where there is no object. PreconditionFailed if its ETag is
-        not ``if_match``, or if the object is replaced meanwhile."""
+    def download(self, found: ObjectRef, path: Path) -> None:
+        """Write the bytes of an object that was found before to a file, never all of them in
+        memory; PreconditionFailed, and no file, if it is another object by now, or none."""
 
     def put(
         self, key: str, data: bytes, *, if_none_match: bool = False, if_match: str | None = None

@@ -1,6 +1,7 @@
 """The prompts, as data: one YAML file each, with the JSON schema of the answer, hashed into
 recipes. What shops and shoppers wrote is cleaned here before it becomes part of a question."""
 
+import json
 import re
 import unicodedata
 from collections.abc import Mapping
@@ -30,8 +31,8 @@ JOINERS = "\u200c\u200d"  # format characters that belong to words (Persian, Hin
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Prompt:
-    """A prompt file. ``digest`` is the sha256 of its bytes, so any edit, a comment too, makes
-    another recipe."""
+    """A prompt file. ``digest`` is the sha256 of what it says, so that an edit makes another
+    recipe, and a comment or another layout does not."""
 
     name: str
     system: str
@@ -64,16 +65,21 @@ class Prompt:
 @cache
 def load(name: str) -> Prompt:
     """The prompt ``name``, from the file ``name.yaml`` beside this one."""
-    data = files(__name__).joinpath(f"{name}.yaml").read_bytes()
+    return parsed(name, files(__name__).joinpath(f"{name}.yaml").read_bytes())
+
+
+def parsed(name: str, data: bytes) -> Prompt:
+    """The prompt that a file says."""
     fields = yaml.safe_load(data)
     labels = fields.get("labels")
+    said = json.dumps(fields, ensure_ascii=False)  # in its order, which is that of answers
     return Prompt(
         name=name,
         system=fields["system"],
         user=fields["user"],
         answer=fields.get("answer"),
         labels=(labels[0], labels[1]) if labels else None,
-        digest=sha256(data).hexdigest(),
+        digest=sha256(said.encode()).hexdigest(),
     )
 
 

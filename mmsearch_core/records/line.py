@@ -38,6 +38,7 @@ INDEX = (
     ),
     Step(name="upsert", after=("decode", "describe", "embed_text", "embed_image")),
 )
+EMBEDDING = ("embed_text", "embed_image")  # the stages whose models a search asks, too
 SEARCH = (
     Step(name="standardize", remembered_by="query", gpu=True),
     Step(name="retrieve", after=("standardize",)),

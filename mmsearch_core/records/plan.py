@@ -5,7 +5,10 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Literal
 
-from mmsearch_core.records.ids import BatchId, RecipeId, TargetId
+from mmsearch_core.records.ids import BatchId, TargetId
+from mmsearch_core.records.recipe import Recipes
+
+QUERY = "query"  # what a shard of the search line holds, where one of the index line holds a kind
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -19,11 +22,10 @@ class Plan:
     collection: str  # physical, resolved from the alias once
     made_at: datetime  # when the objects were looked at
     commit: int  # the ledger's commit number when the plan was made
-    recipes: Mapping[str, RecipeId]
+    recipes: Recipes  # by kind of asset, then stage; those of the search line under ``QUERY``
     shards: Mapping[str, int]  # records by shard
     counts: Mapping[str, int]  # added, changed, removed, unchanged, waiting_for_product, …
     versions: Mapping[str, str]  # mmsearch and the libraries that decide outputs
-    current_etag: str = ""  # search line: ETag of results/CURRENT, "" where there was none
     source: str = ""  # who asked for it
     # index line: the counts by kind of asset
     kinds: Mapping[str, Mapping[str, int]] = field(default_factory=dict)
@@ -34,5 +36,5 @@ class Plan:
     incomplete: bool = False  # search line: the index was not whole when the plan was made
     # index line: digest of what the batch was asked to do when the plan was made
     manifest: str = ""
-    # index line: the one kind of asset of each shard
+    # what each shard holds: assets of one kind, or queries
     shard_kinds: Mapping[str, str] = field(default_factory=dict)

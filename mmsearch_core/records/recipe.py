@@ -1,6 +1,7 @@
 """What decides a stage's output, apart from its inputs, and how that is named."""
 
-from collections.abc import Mapping
+from collections import defaultdict
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
 from mmsearch_core.records.ids import RecipeId, digest
@@ -24,6 +25,19 @@ class Recipe:
         return RecipeId(
             digest("recipe", self.stage, str(self.version), self.model, self.prompt, *settings)
         )
+
+
+# recipes by what they are for (a kind of asset, or queries), then by stage
+Recipes = Mapping[str, Mapping[str, RecipeId]]
+
+
+def named(stages: Iterable[Mapping[str, Recipe]]) -> Recipes:
+    """The names of the recipes of some stages, each given by what they are for."""
+    found: dict[str, dict[str, RecipeId]] = defaultdict(dict)
+    for of_stage in stages:
+        for holds, recipe in of_stage.items():
+            found[holds][recipe.stage] = recipe.recipe_id
+    return dict(found)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

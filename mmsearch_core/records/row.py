@@ -1,4 +1,4 @@
-"""What can be found in a segment, and what lies in Milvus."""
+"""What lies in Milvus."""
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
@@ -27,19 +27,6 @@ ROW_COLUMNS = pa.schema(
     [(name, pa.string()) for name in ("row_id", "asset_id", "build", "content")]
     + [("writer", pa.int64())]
 )
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Passage:
-    """A piece of text that can be found, and the place it speaks of. One row each."""
-
-    passage_id: PassageId
-    segment_id: SegmentId
-    kind: PassageKind
-    where: Where
-    text: str
-    # False where the model's description was unusable and only the feed's words are here
-    described: bool
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
@@ -97,12 +84,6 @@ def content_of(rows: Iterable[IndexRow]) -> str:
     """Digest, 16 hex digits, of a set of rows: the sum of their digests modulo 2**64, so that their
     order does not matter and a row that is there twice counts twice."""
     return f"{sum(int(row.content, 16) for row in rows) % 2**64:016x}"
-
-
-def passage_id(segment: SegmentId, kind: PassageKind, number: int) -> PassageId:
-    """The id of a passage's place: the ``number``-th of its kind in the segment, whatever it
-    says."""
-    return PassageId(digest("passage", segment, kind, str(number)))
 
 
 def build_id(source_version: str, product_text: str, recipes: Mapping[str, RecipeId]) -> Build:

@@ -12,16 +12,18 @@ from more_itertools import chunked
 
 from mmsearch_core.errors import BadRecord
 from mmsearch_core.layout import pixels_key
+from mmsearch_core.media.picture import PICTURE
 from mmsearch_core.ports.media import Decoder
 from mmsearch_core.ports.truth import Stores
 from mmsearch_core.records.description import Description
 from mmsearch_core.records.ids import AssetId, PixelsId, ProductId, QueryKey, RecipeId, SegmentId
+from mmsearch_core.records.plan import QUERY
 from mmsearch_core.records.query import Constraint, PopularQuery, StandardQuery, query_key
 from mmsearch_core.records.segment import Segment, Whole, pixels_id
 from mmsearch_core.records.target import Target
 from mmsearch_core.search.legs import Legs
 from mmsearch_core.settings import Search
-from mmsearch_core.shards.stage import ShardRun, Stage
+from mmsearch_core.shards.stage import Stage
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -50,7 +52,9 @@ def standardized(asked: Sequence[Asked], line: Line) -> dict[str, StandardQuery]
     """Each query as the line standardizes it, by query id; what the models cannot answer is left
     out."""
     typed = {query.query_id: _popular(query) for query in asked if query.text}
-    said = dict(zip(typed, answers(line.stage("standardize"), list(typed.values())), strict=True))
+    said = dict(
+        zip(typed, answers(line.stage("standardize"), QUERY, list(typed.values())), strict=True)
+    )
     seen = described({query.query_id: query.picture for query in asked if query.picture}, line)
     found: dict[str, StandardQuery] = {}
     for query in asked:
@@ -72,7 +76,7 @@ def described(pictures: Mapping[str, bytes], line: Line) -> dict[str, Descriptio
     for (query_id, data), answer in zip(pictures.items(), opened, strict=True):
         if isinstance(answer, BadRecord):
             continue
-        pixels = pixels_of(data, line.target.recipes["decode"])
+        pixels = pixels_of(data, line.target.recipes[PICTURE.name]["decode"])
         line.stores.work.put(pixels_key(pixels), answer[0].jpeg)
         segments.append(
             Segment(
@@ -83,7 +87,7 @@ def described(pictures: Mapping[str, bytes], line: Line) -> dict[str, Descriptio
                 pixels=pixels,
             )
         )
-    said_each = answers(line.stage("describe"), segments)
+    said_each = answers(line.stage("describe"), PICTURE.name, segments)
     return {
         segment.segment_id: said for segment, said in zip(segments, said_each, strict=True) if said
     }
@@ -96,7 +100,7 @@ def pixels_of(data: bytes, decode: RecipeId) -> PixelsId:
 
 def normalised(asked: Iterable[Asked], line: Line) -> list[bytes | None]:
     """The pixels of each query's picture, once it is described."""
-    decode = line.target.recipes["decode"]
+    decode = line.target.recipes[PICTURE.name]["decode"]
     return [
         query.picture and line.stores.work.get(pixels_key(pixels_of(query.picture, decode)))
         for query in asked
@@ -140,9 +144,12 @@ def with_picture(
     )
 
 
-def answers(stage: Stage[Any], items: Sequence[Any]) -> list[Any]:
-    """One record an item of a stage, None for what it failed at."""
-    run = ShardRun()
+def answers(stage: Stage[Any], holds: str, items: Sequence[Any]) -> list[Any]:
+    """One record an item of a stage, None for what it failed at.
+
+    :param holds: what the items are made of: a kind of asset, or queries.
+    """
+    run = stage.run(holds)
     found: list[Any] = []
     for batch in chunked(items, stage.batch):
         outcomes = stage.work(batch, run)

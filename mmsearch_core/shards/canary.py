@@ -18,7 +18,7 @@ from mmsearch_core.ports.models import Embedder, VisionLanguageModel
 from mmsearch_core.prompts import load
 from mmsearch_core.records.ids import QueryKey
 from mmsearch_core.records.query import PopularQuery
-from mmsearch_core.records.question import Question
+from mmsearch_core.records.question import Frame, Question
 
 TEXT = "red dress"
 BRACKETED = "red dress (category: dress; color: red; pattern: plain)"
@@ -63,7 +63,7 @@ def of_judging(model: VisionLanguageModel) -> BadRecord | None:
     verdict."""
     prompt = load("judge")
     text = prompt.text(description=BRACKETED, query=BRACKETED)
-    question = Question(system=prompt.system, text=text, picture=picture())
+    question = Question(system=prompt.system, text=text, frames=(Frame(jpeg=picture()),))
     (score,) = model.choose([question], prompt.labels or ("yes", "no"))
     if isinstance(score, BadRecord):
         return score

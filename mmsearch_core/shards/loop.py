@@ -45,10 +45,12 @@ def run_stage(
     already."""
     shard = Shard(store, path)
     plan = read_plan(store, shard.batch)
-    check_recipe(stage.recipe, plan)
+    holds = _what_it_holds(plan, shard.path)
+    recipe = stage.recipes[holds]
+    check_recipe(recipe, plan, holds)
     inputs = _input_digests(stage, shard)
     index = {"index": f"{plan.collection}@{plan.commit}"}
-    fingerprint = str(Fingerprint(recipe=stage.recipe.recipe_id, inputs={**inputs, **index}))
+    fingerprint = str(Fingerprint(recipe=recipe.recipe_id, inputs={**inputs, **index}))
     if there := _done(stage, shard, fingerprint):
         return there, True
     key, seconds = lease_key(shard.path, stage.name), settings.lease_seconds
@@ -56,7 +58,9 @@ def run_stage(
         if there := _done(stage, shard, fingerprint):  # by the process that this one waited for
             return there, True
         report = replace(
-            _do(stage, shard, lease, settings, plan), fingerprint=fingerprint, inputs=inputs
+            _do(stage, shard, lease, settings, stage.run(holds, plan)),
+            fingerprint=fingerprint,
+            inputs=inputs,
         )
         lease.check()
         store.put(report_key(shard.path, stage.name), to_json(report))
@@ -66,13 +70,31 @@ def run_stage(
     return report, False
 
 
-def check_recipe(recipe: Recipe, plan: Plan) -> None:
-    """ModelMismatch if what would run now is not what was planned."""
-    if plan.recipes.get(recipe.stage) != recipe.recipe_id:
-        raise ModelMismatch(
-            f"The model, prompt or settings of {recipe.stage} changed since batch {plan.batch} was"
-            " planned: clear the run from its first task, so that it is planned again."
+def check_recipe(recipe: Recipe, plan: Plan, holds: str) -> None:
+    """ModelMismatch if what would run now is not what was planned.
+
+    :param holds: what the recipe is for: a kind of asset, or queries.
+    """
+    if plan.recipes.get(holds, {}).get(recipe.stage) != recipe.recipe_id:
+        raise not_as_planned(recipe.stage, plan)
+
+
+def not_as_planned(stage: str, plan: Plan) -> ModelMismatch:
+    """The error of a stage whose recipe is another than the plan's."""
+    return ModelMismatch(
+        f"The model, prompt or settings of {stage} changed since batch {plan.batch} was planned:"
+        " clear the run from its first task, so that it is planned again."
+    )
+
+
+def _what_it_holds(plan: Plan, path: str) -> str:
+    """The kind of asset that the shard holds, or queries; StageMissing where the plan has no such
+    shard."""
+    if path not in plan.shard_kinds:
+        raise StageMissing(
+            f"{path} is not in the plan of batch {plan.batch}: clear the run from its first task."
         )
+    return plan.shard_kinds[path]
 
 
 def _input_digests(stage: Stage[Any], shard: Shard) -> dict[str, str]:
@@ -113,12 +135,11 @@ def _done(stage: Stage[Any], shard: Shard, fingerprint: str) -> ShardReport | No
 
 
 def _do(
-    stage: Stage[Any], shard: Shard, lease: ShardLease, settings: Shards, plan: Plan
+    stage: Stage[Any], shard: Shard, lease: ShardLease, settings: Shards, run: ShardRun
 ) -> ShardReport:
     started = time.monotonic()
-    run = ShardRun(plan=plan)
     tally = run.tally
-    items = stage.items(shard, plan)
+    items = stage.items(shard, run.planned)
     loaded = time.monotonic()
     made: dict[str, list[Any]] = {name: [] for name in stage.writes}
     failures = []
@@ -143,7 +164,7 @@ def _do(
     return ShardReport(
         stage=stage.name,
         shard=shard.path,
-        recipe=stage.recipe.recipe_id,
+        recipe=run.recipe,
         fingerprint="",  # and the inputs: the caller knows them
         inputs={},
         read=len(items),

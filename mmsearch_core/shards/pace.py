@@ -13,8 +13,8 @@ from dataclasses import dataclass, field
 
 from mmsearch_core.codec import from_json, to_json
 from mmsearch_core.layout import PACE
+from mmsearch_core.media import KINDS
 from mmsearch_core.ports.stores import ObjectStore
-from mmsearch_core.records.asset import Kind
 from mmsearch_core.records.line import remembering
 from mmsearch_core.records.plan import Plan
 from mmsearch_core.records.report import ShardReport
@@ -25,7 +25,6 @@ LEAST_RECORDS = 10  # a shard, however slow its stages are
 # records that have to be measured: what a process needs to start would else count as theirs
 ENOUGH = 50
 BATCH_KEYS = 100_000  # a batch; its plan holds that many in memory
-KINDS: tuple[Kind, ...] = ("picture", "video", "document")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -41,7 +40,7 @@ def shard_size(records: int, *, least: int, most_shards: int) -> int:
     return max(least, -(-records // most_shards))
 
 
-def shard_sizes(work: ObjectStore, settings: Settings) -> dict[Kind, int]:
+def shard_sizes(work: ObjectStore, settings: Settings) -> dict[str, int]:
     """Number of assets in a shard, by their kind."""
     if settings.shards.size:
         return dict.fromkeys(KINDS, settings.shards.size)

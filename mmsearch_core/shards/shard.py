@@ -14,9 +14,18 @@ from mmsearch_core.records.report import Failure, ShardReport
 
 
 def find_plan(store: ObjectStore, batch: str) -> Plan | None:
-    """The frozen plan of a batch, if it was planned."""
+    """The frozen plan of a batch, if it was planned; StageMissing if an older mmsearch planned
+    it."""
     data = store.get(plan_key(batch))
-    return from_json(data, Plan) if data else None
+    if data is None:
+        return None
+    try:
+        return from_json(data, Plan)
+    except ValueError as error:
+        raise StageMissing(
+            f"The plan of batch {batch} was made by another version of mmsearch: clear the run from"
+            " its first task, so that it is planned again."
+        ) from error
 
 
 def read_plan(store: ObjectStore, batch: str) -> Plan:

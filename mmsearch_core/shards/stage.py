@@ -9,6 +9,7 @@ from mmsearch_core.errors import (
     BadRecord,
     StageMissing,
 )
+from mmsearch_core.records.ids import RecipeId
 from mmsearch_core.records.plan import Plan
 from mmsearch_core.records.recipe import Recipe
 from mmsearch_core.shards.shard import Shard
@@ -22,6 +23,8 @@ Tally = Counter[str]  # what a stage wants counted: calls_made, calls_saved, row
 class ShardRun:
     """One run of a stage on a shard: what its work may need beside the items."""
 
+    holds: str  # what the items are made of: a kind of asset, or queries
+    recipe: RecipeId  # the stage's, for these
     tally: Tally = field(default_factory=Counter)
     plan: Plan | None = None  # None: nobody planned it, as for a query that is asked live
 
@@ -35,24 +38,23 @@ class ShardRun:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Stage(Generic[In]):
-    """What a stage is, apart from the loop. ``reads`` names each input file and the stage that
-    writes it; ``writes`` names each output file and its record type, a different one each; ``work``
-    answers a batch with one outcome an item, in order; ``finish`` is called once, when all are
-    answered. ``canary`` does a known good item in the same way, not through the memo, and answers
-    why it failed or None: it is asked when so many records failed that the cause may be the
-    environment."""
+    """What a stage is, apart from the loop."""
 
-    recipe: Recipe
-    reads: Mapping[str, str]
-    writes: Mapping[str, Any]
+    name: str
+    # what decides its outputs, apart from its inputs, by what a shard holds: a kind, or queries
+    recipes: Mapping[str, Recipe]
+    reads: Mapping[str, str]  # the stage that writes it, by input file
+    writes: Mapping[str, Any]  # the type of its records, a different one each, by output file
     items: Callable[[Shard, Plan], Sequence[In]]
     id_of: Callable[[In], str]
+    # one outcome an item, in order
     work: Callable[[Sequence[In], ShardRun], Sequence[Outcome]]
-    batch: int
-    finish: Callable[[], None] = lambda: None
+    batch: int  # items that ``work`` is given at once
+    finish: Callable[[], None] = lambda: None  # is called once, when all are answered
+    # does a known good item in the same way, not through the memo, and answers why it failed or
+    # None; asked when so many records failed that the cause may be the environment
     canary: Callable[[], BadRecord | None] | None = None
 
-    @property
-    def name(self) -> str:
-        """The stage's one name."""
-        return self.recipe.stage
+    def run(self, holds: str, plan: Plan | None = None) -> ShardRun:
+        """A run of the stage on what is of this kind."""
+        return ShardRun(holds=holds, recipe=self.recipes[holds].recipe_id, plan=plan)

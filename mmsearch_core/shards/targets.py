@@ -6,7 +6,6 @@ that was in it.
 """
 
 from collections.abc import Iterable
-from dataclasses import replace
 
 from mmsearch_core.errors import StageMissing
 from mmsearch_core.ports.index import VectorIndex
@@ -64,8 +63,8 @@ def of_plan(plan: Plan, stores: Stores) -> Target:
 
 
 def of_search_plan(plan: Plan, stores: Stores) -> Target:
-    """The target that a run of the search line searches, with the recipes that its plan names;
-    StageMissing if it was retired, or its collection was lost or made anew since."""
+    """The target that a run of the search line searches; StageMissing if it was retired, or its
+    collection was lost or made anew since."""
     target = find(stores.ledger, plan.target_id)
     uuid = stores.index.uuid(plan.collection)
     if target is None or uuid != target.collection_uuid or plan.collection_uuid not in ("", uuid):
@@ -73,7 +72,7 @@ def of_search_plan(plan: Plan, stores: Stores) -> Target:
             f"The index {plan.collection} was retired or made again since batch {plan.batch} was"
             " planned: run precompute_results again."
         )
-    return replace(target, collection=plan.collection, recipes=plan.recipes)
+    return target
 
 
 def of_comparisons(batches: Iterable[OpenBatch]) -> list[OpenBatch]:

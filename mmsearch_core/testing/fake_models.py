@@ -4,17 +4,19 @@ the whole line means something without weights. ``calls`` counts items asked."""
 import io
 import json
 import re
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from hashlib import sha256
 
 import numpy as np
 
-from mmsearch_core.adapters.pillow_picture import normalise
-from mmsearch_core.errors import BadRecord, UnreadableMedia, UnusableAnswer
+from mmsearch_core.adapters.isolated_decoder import Opener
+from mmsearch_core.adapters.pillow_picture import open_picture
+from mmsearch_core.errors import BadRecord, UnreadableMedia, UnsupportedMedia, UnusableAnswer
+from mmsearch_core.ports.media import Content, Item
 from mmsearch_core.records.asset import Kind
 from mmsearch_core.records.embedding import Vector
 from mmsearch_core.records.question import Question
-from mmsearch_core.records.segment import Decoded, Whole
+from mmsearch_core.records.segment import Decoded
 from mmsearch_core.settings import Decode
 
 COLORS = {
@@ -29,13 +31,18 @@ class FakeDecoder:
     """Opens what the real one opens, in this process: without limits of time and memory, and who
     dies takes all."""
 
-    def decode(self, items: Sequence[tuple[Kind, bytes]]) -> list[list[Decoded] | BadRecord]:
-        return [self._open(kind, data) for kind, data in items]
+    def __init__(self, openers: Mapping[str, Opener] | None = None) -> None:
+        """``openers`` by kind of asset; pictures alone, where there are none."""
+        self._openers = openers or {"picture": open_picture}
 
-    @staticmethod
-    def _open(kind: Kind, data: bytes) -> list[Decoded] | BadRecord:
+    def decode(self, items: Sequence[Item]) -> list[list[Decoded] | BadRecord]:
+        return [self._open(kind, content) for kind, content in items]
+
+    def _open(self, kind: Kind, content: Content) -> list[Decoded] | BadRecord:
+        if kind not in self._openers:
+            return UnsupportedMedia(f"A {kind} cannot be opened yet.")
         try:
-            return [Decoded(where=Whole(), jpeg=normalise(kind, data, Decode()))]
+            return self._openers[kind](content, Decode())
         except BadRecord as error:
             return error
 
@@ -51,7 +58,8 @@ class FakeVisionLanguageModel:
     def answer(self, questions: Sequence[Question]) -> list[str | BadRecord]:
         self.calls += len(questions)
         return [
-            self._describe(q.picture) if q.picture else self._standardize(q.text) for q in questions
+            self._describe(q.frames[0].jpeg) if q.frames else self._standardize(q.text)
+            for q in questions
         ]
 
     def choose(

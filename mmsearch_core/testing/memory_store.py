@@ -37,13 +37,11 @@ class MemoryStore:
             raise PreconditionFailed(f"{key} is not the object that the caller expected.")
         return data
 
-    def download(self, key: str, path: Path, *, if_match: str | None = None) -> ObjectRef | None:
-        ref = self.head(key)
-        data = self.get(key, if_match=if_match or (ref.etag if ref else None))
-        if ref is None or data is None:
-            return None
+    def download(self, found: ObjectRef, path: Path) -> None:
+        data = self.get(found.key, if_match=found.etag)
+        if data is None:
+            raise PreconditionFailed(f"{found.key} was removed.")
         path.write_bytes(data)
-        return ref
 
     def put(
         self, key: str, data: bytes, *, if_none_match: bool = False, if_match: str | None = None

@@ -64,21 +64,31 @@ class Runtime(Targets):
                     catalog=self.catalog,
                     work=self.work,
                     decoder=self.decoder,
+                    kinds=self.kinds,
                     settings=self.settings.decode,
                 )
             case "describe":
-                return describe.stage(work=self.work, memo=memo, model=self.vlm, batch=batch)
+                return describe.stage(
+                    work=self.work, memo=memo, model=self.vlm, kinds=self.kinds, batch=batch
+                )
             case "embed_text":
-                return embed_text.stage(memo=memo, embedder=self.sbert, batch=batch)
+                return embed_text.stage(
+                    memo=memo, embedder=self.sbert, kinds=self.kinds, batch=batch
+                )
             case "embed_image":
                 return embed_image.stage(
-                    work=self.work, memo=memo, embedder=self.clip, batch=16 * batch
+                    work=self.work,
+                    memo=memo,
+                    embedder=self.clip,
+                    kinds=self.kinds,
+                    batch=16 * batch,
                 )
             case "upsert":
                 return upsert.stage(
                     stores=self.stores,
                     picture_space=self.clip.space,
                     text_space=self.sbert.space,
+                    kinds=self.kinds,
                     lease_seconds=self.settings.shards.lease_seconds,
                 )
         return None
@@ -93,6 +103,7 @@ class Runtime(Targets):
                     stores=self.stores,
                     clip=self.clip,
                     sbert=self.sbert,
+                    kinds=self.kinds,
                     settings=self.settings.search,
                 )
             case "judge":

@@ -7,6 +7,8 @@ from functools import cached_property
 from typing import TYPE_CHECKING, Any, Self, TypedDict, TypeVar, Unpack, cast
 from urllib.parse import urlsplit
 
+from mmsearch_core.media import KINDS, Kinds
+from mmsearch_core.media.picture import PICTURE
 from mmsearch_core.ports.truth import Stores
 from mmsearch_core.settings import Settings
 
@@ -42,11 +44,18 @@ class Parts:
     with the part that needs them: whoever reads results loads no model."""
 
     def __init__(
-        self, settings: Settings, *, redo: tuple[str, ...] = (), **given: Unpack[Given]
+        self,
+        settings: Settings,
+        *,
+        redo: tuple[str, ...] = (),
+        kinds: Kinds = KINDS,
+        **given: Unpack[Given],
     ) -> None:
-        """``redo`` names stages that ask their models again, whatever the memo holds."""
+        """``redo`` names stages that ask their models again, whatever the memo holds; ``kinds`` are
+        the kinds of assets."""
         self.settings = settings
         self.redo = redo
+        self.kinds = kinds
         self._parts: dict[str, Any] = dict(given)
 
     def having(
@@ -54,6 +63,7 @@ class Parts:
         *,
         settings: Settings | None = None,
         redo: tuple[str, ...] | None = None,
+        kinds: Kinds | None = None,
         without: tuple[str, ...] = (),
         **given: Unpack[Given],
     ) -> Self:
@@ -65,6 +75,7 @@ class Parts:
         return type(self)(
             settings or self.settings,
             redo=self.redo if redo is None else redo,
+            kinds=self.kinds if kinds is None else kinds,
             **cast("Given", {**kept, **given}),
         )
 
@@ -163,9 +174,11 @@ class Parts:
         return ObjectMemo(self.work)
 
     def _make_decoder(self) -> Decoder:
-        from mmsearch_core.adapters.pillow_decoder import PillowDecoder
+        from mmsearch_core.adapters.isolated_decoder import IsolatedDecoder, Opener
+        from mmsearch_core.adapters.pillow_picture import MODULES, open_picture
 
-        return PillowDecoder(self.settings.decode)
+        openers: dict[str, Opener] = {PICTURE.name: open_picture}
+        return IsolatedDecoder(self.settings.decode, openers, modules=MODULES)
 
     def _make_vlm(self) -> VisionLanguageModel:
         from mmsearch_core.adapters.transformers_vlm import TransformersVLM

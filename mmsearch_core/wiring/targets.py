@@ -9,15 +9,14 @@ from typing import Self
 
 from mmsearch_core.errors import ModelMismatch, StageMissing
 from mmsearch_core.records.ids import RecipeId, TargetId, digest
-from mmsearch_core.records.recipe import Recipe
-from mmsearch_core.records.target import Target
+from mmsearch_core.records.line import EMBEDDING
+from mmsearch_core.records.recipe import Recipes, named
+from mmsearch_core.records.target import Target, share_a_recipe
 from mmsearch_core.safe_text import redacted
 from mmsearch_core.shards import targets
 from mmsearch_core.stages.index import decode, describe, embed_image, embed_text, upsert
 from mmsearch_core.stages.search import judge, retrieve, standardize
 from mmsearch_core.wiring.parts import Parts
-
-EMBEDDING = ("embed_text", "embed_image")  # the stages whose models a search asks, too
 
 
 class Targets(Parts):
@@ -37,37 +36,39 @@ class Targets(Parts):
         return other if other.index_recipes != self.index_recipes else None
 
     @cached_property
-    def index_recipes(self) -> Mapping[str, RecipeId]:
-        """What decides the index, by stage."""
-        recipes = (
-            decode.recipe(self.settings.decode),
-            describe.recipe(self.vlm.name),
-            embed_text.recipe(self.sbert.name),
-            embed_image.recipe(self.clip.name),
-            upsert.recipe(),
+    def index_recipes(self) -> Recipes:
+        """What decides the index, by kind of asset, then stage."""
+        return named(
+            [
+                decode.recipes(self.kinds, self.settings.decode),
+                describe.recipes(self.kinds, self.vlm.name),
+                embed_text.recipes(self.kinds, self.sbert.name),
+                embed_image.recipes(self.kinds, self.clip.name),
+                upsert.recipes(self.kinds),
+            ]
         )
-        return {recipe.stage: recipe.recipe_id for recipe in recipes}
 
     @cached_property
-    def search_recipes(self) -> Mapping[str, Recipe]:
+    def search_recipes(self) -> Mapping[str, RecipeId]:
         """What decides the results, given the index, by stage."""
         recipes = (
             standardize.recipe(self.vlm.name),
             retrieve.recipe(self.settings.search, self.clip.name, self.sbert.name),
             judge.recipe(self.vlm.name),
         )
-        return {recipe.stage: recipe for recipe in recipes}
+        return {recipe.stage: recipe.recipe_id for recipe in recipes}
 
     def named_target(self) -> Target:
         """The target of today's recipes, whether there is one or not."""
-        recipes = dict(sorted(self.index_recipes.items()))
-        named = (f"{stage}={recipe}" for stage, recipe in recipes.items())
-        target_id = TargetId(digest("target", *named)[:16])
+        lines = []
+        for kind, recipes in self.index_recipes.items():
+            lines += [f"{kind}/{stage}={recipe}" for stage, recipe in recipes.items()]
+        target_id = TargetId(digest("target", *sorted(lines))[:16])
         return Target(
             target_id=target_id,
             collection=f"{self.settings.index.alias}_{target_id}",
             collection_uuid="",
-            recipes=recipes,
+            recipes=self.index_recipes,
             status="building",
         )
 
@@ -116,7 +117,7 @@ class Targets(Parts):
         if live is None:
             raise StageMissing("There is no index yet: run catalog_refresh first.")
         for stage in EMBEDDING:
-            if live.recipes[stage] != self.index_recipes[stage]:
+            if not share_a_recipe(self.index_recipes, live.recipes, stage):
                 raise ModelMismatch(
                     f"The index was built with another model for {stage} than the settings name:"
                     " run catalog_refresh to build a new one, or set models back."

@@ -63,9 +63,8 @@ class OneFile(MemoryStore):
             bucket="catalog", key=key, etag=etag, size=there.st_size, last_modified=modified
         )
 
-    def download(self, key: str, path: Path, *, if_match: str | None = None) -> ObjectRef | None:
+    def download(self, found: ObjectRef, path: Path) -> None:
         shutil.copy(self._path, path)
-        return self.head(key)
 
 
 def _write(path: Path, products: int, *, later: bool) -> None:

@@ -25,7 +25,7 @@ TARGET = Target(
     target_id=T,
     collection="c",
     collection_uuid="u1",
-    recipes={"decode": RecipeId("r")},
+    recipes={"picture": {"decode": RecipeId("r")}},
     status="building",
 )
 

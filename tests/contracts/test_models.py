@@ -8,8 +8,9 @@ import numpy as np
 import pytest
 from PIL import Image
 
+from mmsearch_core.adapters.isolated_decoder import IsolatedDecoder
 from mmsearch_core.adapters.open_clip_embedder import OpenClipEmbedder
-from mmsearch_core.adapters.pillow_decoder import PillowDecoder
+from mmsearch_core.adapters.pillow_picture import MODULES, open_picture
 from mmsearch_core.adapters.sbert_embedder import SbertEmbedder
 from mmsearch_core.adapters.transformers_vlm import TransformersVLM
 from mmsearch_core.answers import to_description, to_standard_query
@@ -19,7 +20,7 @@ from mmsearch_core.ports.models import Embedder, VisionLanguageModel
 from mmsearch_core.prompts import load
 from mmsearch_core.records.ids import QueryKey, SegmentId
 from mmsearch_core.records.query import PopularQuery
-from mmsearch_core.records.question import Question
+from mmsearch_core.records.question import Frame, Question
 from mmsearch_core.settings import Decode, Models
 from mmsearch_core.shards import canary
 from mmsearch_core.testing.fake_models import FakeDecoder, FakeEmbedder, FakeVisionLanguageModel
@@ -31,7 +32,11 @@ REAL = pytest.mark.integration
 @pytest.fixture(params=["fake", pytest.param("pillow", marks=REAL)])
 def decoder(request: pytest.FixtureRequest) -> Decoder:
     """One of each kind."""
-    return FakeDecoder() if request.param == "fake" else PillowDecoder(Decode())
+    return (
+        FakeDecoder()
+        if request.param == "fake"
+        else IsolatedDecoder(Decode(), {"picture": open_picture}, modules=MODULES)
+    )
 
 
 @pytest.fixture(params=["fake", pytest.param("transformers", marks=REAL)], scope="module")
@@ -85,7 +90,7 @@ def test_a_description_fits_its_schema(vlm: VisionLanguageModel) -> None:
         Question(
             system=prompt.system,
             text=prompt.text(),
-            picture=picture(color, size=96),
+            frames=(Frame(jpeg=picture(color, size=96)),),
             schema=prompt.answer,
         )
         for color in ("red", "blue", "red")
@@ -115,7 +120,8 @@ def test_a_judgement_is_a_likelihood(vlm: VisionLanguageModel) -> None:
     """Between 0 and 1, one a question, the same each time."""
     prompt = load("judge")
     text = prompt.text(description="red dress (color: red)", query="red dress (color: red)")
-    questions = [Question(system=prompt.system, text=text, picture=picture("red", size=96))] * 3
+    frames = (Frame(jpeg=picture("red", size=96)),)
+    questions = [Question(system=prompt.system, text=text, frames=frames)] * 3
     scores = vlm.choose(questions, ("yes", "no"))
     assert all(isinstance(score, float) and 0 <= score <= 1 for score in scores)
     assert max(scores) - min(scores) < 1e-5  # type: ignore[type-var,operator]

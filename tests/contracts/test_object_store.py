@@ -157,20 +157,25 @@ def test_an_object_is_downloaded_as_it_is(store: ObjectStore, tmp_path: Path, si
     """Also one that takes several requests, and one of no bytes."""
     data = bytes(range(256)) * (size // 256) + b"x" * (size % 256)
     store.put("a/b c", data)
-    found = store.download("a/b c", tmp_path / "file")
-    assert found == store.head("a/b c")
+    found = store.head("a/b c")
+    assert found
+    store.download(found, tmp_path / "file")
     assert (tmp_path / "file").read_bytes() == data
 
 
-def test_of_what_is_not_there_or_not_as_expected_nothing_is_downloaded(
+def test_of_what_was_removed_or_replaced_nothing_is_downloaded(
     store: ObjectStore, tmp_path: Path
 ) -> None:
-    etag = store.put("k", b"1")
-    assert store.download("nothing", tmp_path / "file") is None
-    assert not (tmp_path / "file").exists()
+    store.put("k", b"1")
+    found = store.head("k")
+    assert found
     store.put("k", b"2")
     with pytest.raises(PreconditionFailed):
-        store.download("k", tmp_path / "file", if_match=etag)
+        store.download(found, tmp_path / "file")
+    store.delete("k")
+    with pytest.raises(PreconditionFailed):
+        store.download(found, tmp_path / "file")
+    assert not (tmp_path / "file").exists()
 
 
 def test_a_listing_may_be_longer_than_a_page(store: ObjectStore) -> None:
@@ -302,8 +307,11 @@ class TestReplaced:
         bucket = Replaced(bucket="replaced", settings=servers.settings.store)
         bucket.create()
         bucket.put("k", b"x" * (16 * 2**20 + 1))
+        found = bucket.head("k")
+        assert found
         with pytest.raises(PreconditionFailed):
-            bucket.download("k", tmp_path / "file")
+            bucket.download(found, tmp_path / "file")
+        assert not (tmp_path / "file").exists()
 
 
 def test_every_error_of_botocore_is_ours() -> None:

@@ -17,9 +17,10 @@ from mmsearch_core.demo.picture import draw, garments
 from mmsearch_core.demo.vocabulary import CATEGORIES, COLORS, Look
 from mmsearch_core.records.embedding import Vector
 from mmsearch_core.records.ids import AssetId, Build, PixelsId, ProductId, digest
+from mmsearch_core.records.passage import passage_id
 from mmsearch_core.records.query import StandardQuery, query_key
 from mmsearch_core.records.ranking import Match
-from mmsearch_core.records.row import IndexRow, passage_id, row_id
+from mmsearch_core.records.row import IndexRow, row_id
 from mmsearch_core.records.segment import Whole, segment_id
 from mmsearch_core.search.legs import Legs
 from mmsearch_core.settings import Models

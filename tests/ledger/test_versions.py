@@ -2,6 +2,7 @@
 
 import subprocess
 import sys
+from datetime import UTC, datetime
 
 import pytest
 from alembic.autogenerate import compare_metadata
@@ -69,6 +70,19 @@ def test_a_ledger_of_the_first_version_is_upgraded_and_keeps_what_it_knows(datab
     assert SqlLedger(database).open_batches(FIRST) == 1
     assert not SqlLedger(database).upgrade()
     test_migrated_tables_are_the_tables_of_the_code(database)
+
+
+def test_the_recipes_of_an_older_target_are_those_of_its_pictures(database: str) -> None:
+    engine = migrated_to(database, "0003")
+    values = """'t', 'c', 'u', '{"decode": "d1", "describe": "d2"}', 'live', 0, :now"""
+    columns = "target_id, collection, collection_uuid, recipes, status, commit_number, created_at"
+    with engine.begin() as connection:
+        connection.execute(
+            text(f"INSERT INTO targets ({columns}) VALUES ({values})"), {"now": datetime.now(UTC)}
+        )
+    SqlLedger(database).upgrade()
+    (target,) = SqlLedger(database).targets()
+    assert target.recipes == {"picture": {"decode": "d1", "describe": "d2"}}
 
 
 def test_a_newer_ledger_is_refused_and_left_alone(database: str) -> None:

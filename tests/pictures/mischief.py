@@ -6,19 +6,20 @@ import resource
 import signal
 import time
 
-from mmsearch_core.adapters.pillow_picture import normalise
+from mmsearch_core.adapters.pillow_picture import open_picture
 from mmsearch_core.pages.run.thumbnails import shrink
-from mmsearch_core.records.asset import Kind
+from mmsearch_core.ports.media import Content
+from mmsearch_core.records.segment import Decoded
 from mmsearch_core.settings import Decode
 
 CRASH, HANG, SWELL = b"please crash", b"please hang", b"please swell"
 ENDS = {CRASH: "KilledTheWorker", HANG: "MediaTooLarge", SWELL: "MediaTooLarge"}
 
 
-def opener(kind: Kind, data: bytes, settings: Decode) -> bytes:
+def opener(content: Content, settings: Decode) -> list[Decoded]:
     """Opens pictures, but for three files."""
-    _misbehave(data)
-    return normalise(kind, data, settings)
+    _misbehave(content if isinstance(content, bytes) else content.read_bytes())
+    return open_picture(content, settings)
 
 
 def shrinker(data: bytes) -> bytes:

@@ -8,7 +8,8 @@ from typing import Any
 
 import pytest
 
-from mmsearch_core.adapters.pillow_decoder import PillowDecoder
+from mmsearch_core.adapters.isolated_decoder import IsolatedDecoder
+from mmsearch_core.adapters.pillow_picture import MODULES
 from mmsearch_core.adapters.s3_store import S3Store
 from mmsearch_core.layout import pixels_key
 from mmsearch_core.records.asset import Asset, Change, asset_id
@@ -75,7 +76,7 @@ def runtime(servers: Servers) -> Runtime:
     settings = Settings.model_validate(knobs)
     runtime = Runtime(
         settings,
-        decoder=PillowDecoder(settings.decode, opener=mischief.opener),
+        decoder=IsolatedDecoder(settings.decode, {"picture": mischief.opener}, modules=MODULES),
         vlm=FakeVisionLanguageModel(),
         clip=FakeEmbedder("clip"),
         sbert=FakeEmbedder("sbert"),

@@ -9,8 +9,8 @@ import psutil
 import pytest
 from PIL import Image
 
-from mmsearch_core.adapters.pillow_decoder import PillowDecoder
-from mmsearch_core.adapters.pillow_picture import normalise
+from mmsearch_core.adapters.isolated_decoder import IsolatedDecoder, Opener
+from mmsearch_core.adapters.pillow_picture import MODULES, normalise, open_picture
 from mmsearch_core.errors import BadRecord, TryLater, UnsupportedMedia
 from mmsearch_core.ports.media import Decoder
 from mmsearch_core.records.segment import Decoded
@@ -76,12 +76,16 @@ def test_the_suite_is_large_and_its_names_differ() -> None:
 
 @REAL
 def test_every_file_ends_as_people_expect() -> None:
-    assert complaints(PillowDecoder(Decode()), every_case()) == []
+    assert complaints(pictures_opened_by(open_picture, Decode()), every_case()) == []
 
 
 @pytest.fixture(scope="module")
-def decoder() -> PillowDecoder:
-    return PillowDecoder(Decode(seconds=5, memory_mb=512, processes=2), opener=mischief.opener)
+def decoder() -> IsolatedDecoder:
+    return pictures_opened_by(mischief.opener, Decode(seconds=5, memory_mb=512, processes=2))
+
+
+def pictures_opened_by(opener: Opener, settings: Decode) -> IsolatedDecoder:
+    return IsolatedDecoder(settings, {"picture": opener}, modules=MODULES)
 
 
 def kinds(decoder: Decoder, *files: bytes) -> list[str]:
@@ -91,7 +95,7 @@ def kinds(decoder: Decoder, *files: bytes) -> list[str]:
 
 
 @REAL
-def test_a_file_that_kills_hangs_or_swells_costs_itself_only(decoder: PillowDecoder) -> None:
+def test_a_file_that_kills_hangs_or_swells_costs_itself_only(decoder: IsolatedDecoder) -> None:
     """Before and after it, pictures are opened, in order."""
     files = [
         picture("red"),
@@ -118,20 +122,20 @@ def test_what_swells_leaves_the_memory_to_the_next() -> None:
     left."""
     large = io.BytesIO()
     Image.new("RGB", (5000, 5000), "red").save(large, "PNG")
-    alone = PillowDecoder(Decode(memory_mb=512, processes=1), opener=mischief.opener)
+    alone = pictures_opened_by(mischief.opener, Decode(memory_mb=512, processes=1))
     assert kinds(alone, *[mischief.SWELL, large.getvalue()] * 2) == ["MediaTooLarge", "list"] * 2
 
 
-def pool_of(decoder: PillowDecoder) -> list[psutil.Process]:
+def pool_of(decoder: IsolatedDecoder) -> list[psutil.Process]:
     """The processes that wait for pictures: they are forked from one that is forked from this
     one."""
-    workers: Any = decoder._pool._pool_manager.worker_manager.workers
+    workers: Any = decoder._pool._pool._pool_manager.worker_manager.workers
     return list(workers.values())
 
 
 @REAL
 def test_a_process_killed_from_outside_is_replaced_and_nobody_is_blamed(
-    decoder: PillowDecoder,
+    decoder: IsolatedDecoder,
 ) -> None:
     """As a host does that runs out of memory: while the processes wait, and while they work."""
     for killed in (1, 2):
@@ -148,9 +152,9 @@ def no_start(memory: int) -> None:
 @REAL
 def test_processes_that_cannot_start_are_nobodys_fault(monkeypatch: pytest.MonkeyPatch) -> None:
     """The shard is tried again later; no picture is charged."""
-    monkeypatch.setattr("mmsearch_core.adapters.pillow_decoder.confine", no_start)
+    monkeypatch.setattr("mmsearch_core.confined.confine", no_start)
     with pytest.raises(TryLater, match=r"decode\.processes"):
-        PillowDecoder(Decode(processes=1)).decode([("picture", picture("red"))])
+        pictures_opened_by(open_picture, Decode(processes=1)).decode([("picture", picture("red"))])
 
 
 @pytest.mark.parametrize(
@@ -172,4 +176,4 @@ def test_processes_that_cannot_start_are_nobodys_fault(monkeypatch: pytest.Monke
 def test_a_format_that_is_not_opened_is_named(head: bytes, what: str) -> None:
     """People have to know what to do with the file."""
     with pytest.raises(UnsupportedMedia, match=f"This is {what}: export it as JPEG, PNG or WebP"):
-        normalise("picture", head + bytes(100), Decode())
+        normalise(head + bytes(100), Decode())

@@ -249,7 +249,7 @@ class Shop:
                 f"still dirty after {ROUNDS} refreshes:"
                 f" {compare.work(self.runtime, 'late', APPROVED)['counts']}"
             )
-        truth = implied(self.runtime.catalog, self.runtime.index_recipes, self.sold)
+        truth = implied(self.runtime.catalog, self.runtime.index_recipes["picture"], self.sold)
         assert found(self.runtime) == truth
         self.steady = {key for key, (state, _) in truth.states.items() if state == "live"}
         self.look()

@@ -47,8 +47,9 @@ def store() -> MemoryStore:
         collection="c",
         made_at=NOW,
         commit=0,
-        recipes={"describe": RECIPE.recipe_id},
+        recipes={"picture": {"describe": RECIPE.recipe_id}},
         shards={"runs/b/shards/00000": 5},
+        shard_kinds={"runs/b/shards/00000": "picture"},
         counts={},
         versions={},
     )
@@ -66,7 +67,8 @@ def stage(poison: str = "") -> Stage[Any]:
         return [[item] for item in items]
 
     return Stage(
-        recipe=RECIPE,
+        name="describe",
+        recipes={"picture": RECIPE},
         reads={"changes": "plan"},
         writes={"copies": Failure},
         items=lambda shard, _: shard.read("changes", Failure),
@@ -221,7 +223,7 @@ def test_in_caution_a_good_item_comes_first_so_that_a_broken_engine_blames_nobod
         return [[item] for item in items]
 
     def canary() -> None:
-        work([], ShardRun())
+        work([], stage().run("picture"))
 
     broken_stage = replace(stage(), work=work, canary=canary)
     for _ in range(6):

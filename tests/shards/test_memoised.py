@@ -64,7 +64,7 @@ def test_a_vector_that_is_none_costs_its_record_and_is_not_remembered(
     (report,) = index(shop)
     assert report["stages"]["embed_image" if space == "clip" else "embed_text"]["failed"] == 1
     shop = healthy
-    recipe = shop.index_recipes["embed_image" if space == "clip" else "embed_text"]
+    recipe = shop.index_recipes["picture"]["embed_image" if space == "clip" else "embed_text"]
     remembered = [answer for (name, _), answer in shop.memo._answers.items() if name == recipe]  # type: ignore[attr-defined]
     assert len(remembered) == 3
     shop.index.drop(shop.target().collection)  # everything is made again
@@ -77,7 +77,7 @@ def spoil(runtime: Runtime, stage: str) -> None:
     """Leave half of every answer of a stage in the memo."""
     answers = runtime.memo._answers  # type: ignore[attr-defined]
     for (recipe, key), answer in list(answers.items()):
-        if recipe == runtime.index_recipes[stage]:
+        if recipe == runtime.index_recipes["picture"][stage]:
             answers[recipe, key] = answer[: len(answer) // 2]
 
 
@@ -108,7 +108,8 @@ def test_an_answer_that_does_not_parse_costs_its_record_and_is_not_remembered(
     shop = shop.having(vlm=Mumbles())
     (report,) = index(shop)
     assert report["stages"]["describe"]["failed"] == 4
-    assert not [key for key in shop.memo._answers if key[0] == shop.index_recipes["describe"]]  # type: ignore[attr-defined]
+    describe = shop.index_recipes["picture"]["describe"]
+    assert not [key for key in shop.memo._answers if key[0] == describe]  # type: ignore[attr-defined]
 
 
 def test_a_winner_that_is_damaged_does_not_replace_our_answer() -> None:

@@ -150,7 +150,7 @@ def test_another_model_fills_another_target_and_what_is_searched_stays(shop: Run
     other = shop.with_models({"vlm": OTHER_MODEL})
     assert other.vlm.name == OTHER_MODEL
     assert other.clip is shop.clip
-    assert other.named_target().recipes["describe"] != recipes["describe"]
+    assert other.named_target().recipes["picture"]["describe"] != recipes["picture"]["describe"]
     assert shop.target().recipes == recipes
     said = estimate.work(shop, request(vlm=OTHER_MODEL))
     assert said["calls"] == {"describe": 3, "embed_text": 3, "embed_image": 0}

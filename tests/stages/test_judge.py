@@ -93,7 +93,7 @@ def judged(runtime: Runtime, run: str) -> tuple[dict[tuple[str, str], Judgement]
 
 
 def remembered(runtime: Runtime, text: str) -> list[PairScore]:
-    return runtime.memo.judgements(runtime.search_recipes["judge"].recipe_id, query_key(text, "en"))
+    return runtime.memo.judgements(runtime.search_recipes["judge"], query_key(text, "en"))
 
 
 def test_a_querys_object_is_written_once_however_many_batches_its_pairs_are_spread_over(
@@ -154,7 +154,7 @@ def test_a_night_in_which_nothing_changed_reads_no_description(
     search(runtime)
     read: list[str] = []
     get: Any = runtime.memo.get_many
-    describe = runtime.live_target().recipes["describe"]
+    describe = runtime.live_target().recipes["picture"]["describe"]
 
     def counted(recipe: Any, keys: Sequence[str]) -> Any:
         read.extend(keys if recipe == describe else [])
@@ -203,7 +203,7 @@ def test_what_an_older_version_remembered_costs_no_call(monkeypatch: pytest.Monk
     runtime = small_shop({"p1": "red", "p2": "red", "p3": "blue"})
     first, _ = judged(runtime, "night-1")
     old = [PairScore(pair_id=said.pair_id, relevance=said.relevance) for said in first.values()]
-    recipe = runtime.search_recipes["judge"].recipe_id
+    recipe = runtime.search_recipes["judge"]
     runtime.memo._judgements.clear()  # type: ignore[attr-defined]
     runtime.memo.add_judgements(recipe, query_key(RED, "en"), old)
     asked = runtime.vlm.calls  # type: ignore[attr-defined]
@@ -229,7 +229,7 @@ def test_a_description_that_was_made_anew_is_judged_anew() -> None:
     runtime = small_shop({"p1": "red"})
     first, _ = judged(runtime, "night-1")
     (pixels,) = {pixels for _, pixels in runtime.index.pixels(runtime.target().collection)}
-    describe = runtime.live_target().recipes["describe"]
+    describe = runtime.live_target().recipes["picture"]["describe"]
     answer = json.loads(runtime.memo.get_many(describe, [pixels])[pixels])
     answer["attributes"]["color"] = "green"
     RedoneMemo(runtime.memo).put_many(describe, {pixels: json.dumps(answer).encode()})
@@ -371,7 +371,7 @@ def test_a_product_that_is_not_described_is_judged_by_its_title_on_one_line() ->
             said = super().answer(questions)
             unusable = UnusableAnswer("Nothing can be seen.")
             return [
-                unusable if q.picture else answer for q, answer in zip(questions, said, strict=True)
+                unusable if q.frames else answer for q, answer in zip(questions, said, strict=True)
             ]
 
     blind = Blind(0.7)

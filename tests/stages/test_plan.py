@@ -1,5 +1,6 @@
 """plan: which objects are looked at, what is frozen, and how it is cut."""
 
+import json
 import re
 from collections.abc import Iterator
 from dataclasses import replace
@@ -11,7 +12,7 @@ import pytest
 from mmsearch_core.catalog.manifest import Manifest
 from mmsearch_core.codec import to_json
 from mmsearch_core.errors import StageMissing
-from mmsearch_core.layout import PACE, manifest_key
+from mmsearch_core.layout import PACE, manifest_key, plan_key
 from mmsearch_core.records.asset import ObjectRef
 from mmsearch_core.records.ids import BatchId
 from mmsearch_core.shards.pace import Pace
@@ -125,6 +126,21 @@ def test_a_plan_is_kept_for_the_same_task_and_made_anew_for_another() -> None:
     assert plan.work(shop, "hint") == first
     assert read_plan(shop.work, "hint") == frozen
     assert plan.work(shop, hint(shop, "hint", A, B))["counts"] == {"added": 1, "changed": 1}
+
+
+def test_a_plan_of_an_older_version_stops_its_stages_and_is_made_again() -> None:
+    """An upgrade in the middle of a night: recipes went by stage only."""
+    shop = shop_on(MemoryStore("catalog"))
+    shop.catalog.put(B, picture("blue"))
+    (shard,) = plan.work(shop, hint(shop, "hint", B))["shards"]
+    older = json.loads(shop.work.get(plan_key("hint")) or b"")
+    older["recipes"] = older["recipes"]["picture"]
+    shop.work.put(plan_key("hint"), json.dumps(older).encode())
+    with pytest.raises(StageMissing, match="another version of mmsearch: clear the run"):
+        do(shop, shard, "decode")
+    assert plan.work(shop, "hint")["shards"] == [shard]
+    do(shop, shard, *INDEX)
+    assert close.work(shop, "hint")["assets"]["live"] == 1
 
 
 def test_the_stages_of_a_batch_stop_where_their_collection_is_not_the_planned_one() -> None:

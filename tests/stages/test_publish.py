@@ -50,7 +50,7 @@ def repaint(runtime: Runtime, run: str, **colors: str) -> None:
 
 def test_yesterdays_cleared_run_never_replaces_todays_results() -> None:
     """Its publication waited, or somebody cleared it: either way nothing goes back in time."""
-    runtime = shop()
+    runtime = shop(churn=1)
     yesterday = judged(runtime, "one")
     publish.work(runtime, yesterday)
     repaint(runtime, "day", p0="black", p3="red")

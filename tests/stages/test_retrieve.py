@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 
 from mmsearch_core.errors import ModelMismatch, StageMissing
+from mmsearch_core.media import Kinds
 from mmsearch_core.records.commit import Known
 from mmsearch_core.records.ids import (
     AssetId,
@@ -21,6 +22,7 @@ from mmsearch_core.records.ids import (
 )
 from mmsearch_core.records.query import StandardQuery
 from mmsearch_core.records.ranking import Candidate, Match
+from mmsearch_core.records.recipe import Recipe
 from mmsearch_core.records.row import IndexRow
 from mmsearch_core.records.segment import Whole
 from mmsearch_core.search import candidates
@@ -273,8 +275,13 @@ def test_queries_are_embedded_as_the_rows_were(
     have no distance."""
     runtime, shard = night
     do(runtime, shard, "standardize")
-    recipe = embed_image.recipe
-    monkeypatch.setattr(embed_image, "recipe", lambda model: replace(recipe(model), version=99))
+    recipes = embed_image.recipes
+
+    def later(kinds: Kinds, model: str) -> dict[str, Recipe]:
+        of_today = recipes(kinds, model)
+        return {kind: replace(recipe, version=99) for kind, recipe in of_today.items()}
+
+    monkeypatch.setattr(embed_image, "recipes", later)
     with pytest.raises(ModelMismatch, match="clear the run"):
         do(runtime, shard, "retrieve")
 

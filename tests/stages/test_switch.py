@@ -196,7 +196,8 @@ def test_an_index_of_another_shape_takes_the_place_of_the_old_one_unmeasured(
     old = shop.target()
     measure(shop, old.target_id, 0.6)
     before = calls(shop)
-    monkeypatch.setattr(upsert, "recipe", lambda: Recipe(stage="upsert", version=99, settings={}))
+    of_another_shape = Recipe(stage="upsert", version=99, settings={})
+    monkeypatch.setattr(upsert, "recipes", lambda kinds: dict.fromkeys(kinds, of_another_shape))
     shop = shop.having()
     (batch,) = compare_task.work(shop, "after the upgrade")["batches"]
     assert searched(shop) == old.collection

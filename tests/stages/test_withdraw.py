@@ -23,7 +23,7 @@ from tests.nights import QUERIES, Interrupted, judged, make_older, night, produc
 
 @pytest.fixture
 def published() -> Runtime:
-    runtime = shop()
+    runtime = shop(churn=1)
     night(runtime, "one")
     assert products(runtime, "red dress") == ["p0", "p1", "p2", "p3"]
     return runtime

@@ -10,7 +10,7 @@ from sqlalchemy import Text, type_coerce
 from mmsearch_core.adapters.ledger.schema import assets
 from mmsearch_core.records.asset import Asset, Change, Product, Removal
 from mmsearch_core.records.commit import BUILT_COLUMNS, KNOWN_COLUMNS, Known, Writing
-from mmsearch_core.records.ids import RecipeId, TargetId
+from mmsearch_core.records.ids import TargetId
 from mmsearch_core.records.report import Failure
 from mmsearch_core.records.target import Target
 
@@ -38,7 +38,7 @@ def target_row(target: Target) -> dict[str, Any]:
         "target_id": target.target_id,
         "collection": target.collection,
         "collection_uuid": target.collection_uuid,
-        "recipes": dict(target.recipes),
+        "recipes": {kind: dict(of_kind) for kind, of_kind in target.recipes.items()},
         "status": target.status,
         "commit_number": 0,
         "created_at": datetime.now(UTC),
@@ -97,7 +97,7 @@ def to_target(row: Mapping[Any, Any]) -> Target:
         target_id=TargetId(row["target_id"]),
         collection=row["collection"],
         collection_uuid=row["collection_uuid"],
-        recipes={name: RecipeId(recipe) for name, recipe in row["recipes"].items()},
+        recipes=row["recipes"],
         status=row["status"],
     )
 

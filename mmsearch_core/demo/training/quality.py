@@ -27,8 +27,9 @@ from mmsearch_core.prompts import load
 from mmsearch_core.records.description import Description
 from mmsearch_core.records.ids import QueryKey, SegmentId
 from mmsearch_core.records.query import Constraint, PopularQuery
-from mmsearch_core.records.question import Question
+from mmsearch_core.records.question import Frame, Question
 from mmsearch_core.settings import MODELS, Models
+from mmsearch_core.stages.index.describe import question
 
 BATCH = 32
 Picture = tuple[bytes, Look]  # a JPEG and what it shows
@@ -67,10 +68,7 @@ def describing(
     said: list[Description | None] = []
     for start in range(0, len(pictures), BATCH):
         batch = pictures[start : start + BATCH]
-        questions = [
-            Question(system=prompt.system, text=prompt.text(), picture=p, schema=prompt.answer)
-            for p, _ in batch
-        ]
+        questions = [question(prompt, picture) for picture, _ in batch]
         said += [
             None if isinstance(answer, BadRecord) else _usable(answer)
             for answer in vlm.answer(questions)
@@ -142,7 +140,7 @@ def judging(
             Question(
                 system=prompt.system,
                 text=prompt.text(description=text, query=queries[place]),
-                picture=pictures[place][0],
+                frames=(Frame(jpeg=pictures[place][0]),),
             )
             for place, text in zip(places, texts, strict=True)
         ]

@@ -13,10 +13,10 @@ from mmsearch_core.demo.language import caption, describe, standardize, typed, w
 from mmsearch_core.demo.training.loop import arguments, begin, fit
 from mmsearch_core.demo.training.words import train_words
 from mmsearch_core.demo.vocabulary import Look, every_look
+from mmsearch_core.media.words import Words, caption_passage
 from mmsearch_core.records.asset import Product
 from mmsearch_core.records.ids import AssetId, PixelsId, ProductId, SegmentId
 from mmsearch_core.records.segment import Segment, Whole
-from mmsearch_core.stages.index.embed_text import Words, caption_passage
 
 BRANDS = ("Lumen", "Nordlys", "Kestrel", "Alba", "Marlow")
 

@@ -1,14 +1,11 @@
 """Small pictures for pages."""
 
 import io
-import multiprocessing
 import time
 from collections.abc import Callable, Iterable, Mapping
 from contextlib import suppress
 
-from pebble import ProcessPool
-
-from mmsearch_core.confined import confine
+from mmsearch_core.confined import ConfinedPool
 
 _MODULES = ("Jpeg", "Png", "WebP", "Gif", "Bmp", "Tiff")
 FORMATS = ("JPEG", "PNG", "WEBP", "GIF", "BMP", "TIFF")
@@ -77,21 +74,17 @@ def thumbnails_of_strangers(
     """
     small: dict[str, bytes] = {}
     deadline = time.monotonic() + seconds
-    context = multiprocessing.get_context("forkserver")
-    # what a child imports late, it may have no memory left for
-    context.set_forkserver_preload(LOADED)
-    pool = ProcessPool(max_workers=1, initializer=confine, initargs=[MEMORY], context=context)
+    pool = ConfinedPool(processes=1, memory=MEMORY, modules=LOADED)
     try:
         for name, data in pictures:
             left = deadline - time.monotonic()
-            if left <= 0 or not pool.active:
+            if left <= 0 or not pool.working:
                 break
             with suppress(
                 Exception
             ):  # whatever a child meets, dies of or takes too long for: the page shows a blank
-                future = pool.schedule(opener, args=[data], timeout=min(SECONDS, left))
+                future = pool.start(opener, data, seconds=min(SECONDS, left))
                 small[name] = future.result(left + SECONDS)
     finally:
-        pool.stop()  # type: ignore[no-untyped-call]
-        pool.join()
+        pool.end()
     return small

@@ -13,13 +13,14 @@ from more_itertools import chunked
 from mmsearch_core.catalog.selection import Selection, as_form, selected
 from mmsearch_core.catalog.spooled import count_different
 from mmsearch_core.layout import facts_key
+from mmsearch_core.media import kind_of
 from mmsearch_core.pages.run import page as run_page
 from mmsearch_core.ports.ledger import Ledger
 from mmsearch_core.ports.stores import ObjectStore
 from mmsearch_core.ports.truth import Stores
 from mmsearch_core.records.asset import ObjectRef, asset_id
 from mmsearch_core.records.ids import AssetId
-from mmsearch_core.records.line import remembering
+from mmsearch_core.records.line import Step, remembering
 from mmsearch_core.records.target import Target
 from mmsearch_core.settings import Backfill, Settings
 
@@ -93,12 +94,22 @@ def _done(ledger: Ledger, target: Target, piece: Sequence[ObjectRef]) -> dict[st
             if was.state == "live" and was.source_version == names[name].version
         }
         for step in remembering():
-            deciding = (*step.after, step.name)
-            if all(other.recipes.get(name) == target.recipes[name] for name in deciding):
-                done[step.name] |= live
+            same = _kinds_done_alike(step, other, target)
+            done[step.name] |= {key for key in live if kind_of(key) in same}
         if other.target_id == target.target_id:
             done["upsert"] |= live
     return done
+
+
+def _kinds_done_alike(step: Step, other: Target, target: Target) -> set[str]:
+    """The kinds of assets for which both targets have the same answers of the step's model."""
+    deciding = (*step.after, step.name)
+    same = set()
+    for kind, recipes in target.recipes.items():
+        of_other = other.recipes.get(kind, {})
+        if all(of_other.get(stage) == recipes[stage] for stage in deciding):
+            same.add(kind)
+    return same
 
 
 def _seconds_a_call(work: ObjectStore, settings: Backfill) -> dict[str, float]:

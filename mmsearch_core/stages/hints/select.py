@@ -23,8 +23,7 @@ def run(*, asked: Selection, target: Target, stores: Stores, settings: Settings)
     report."""
     found = (ref.key for ref in selected(stores.catalog, settings.catalog.prefix, asked))
     size = batch_size(settings.backfill.shards, stores.work, settings)
-    recipes = [f"{stage}={recipe}" for stage, recipe in sorted(target.recipes.items())]
-    run_name = " ".join(["backfill", asked.name, *recipes])
+    run_name = f"backfill {asked.name} {target.target_id}"
     assets = 0
     batches = []
     for keys in in_order(found, size):

@@ -9,10 +9,10 @@ from typing import Any
 
 import structlog
 
-from mmsearch_core.catalog.keys import kind_of
 from mmsearch_core.catalog.look import look
 from mmsearch_core.catalog.manifest import read_manifest
 from mmsearch_core.errors import StageMissing, StopEverything, TryLater
+from mmsearch_core.media import kind_of
 from mmsearch_core.pages.run import facts as run_facts
 from mmsearch_core.pages.run import failed, stopped
 from mmsearch_core.pages.run import page as run_page

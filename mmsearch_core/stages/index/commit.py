@@ -18,11 +18,11 @@ from mmsearch_core.records.ids import (
     AssetId,
     Build,
     ProductId,
-    RecipeId,
     RowId,
 )
 from mmsearch_core.records.line import building
 from mmsearch_core.records.plan import Plan
+from mmsearch_core.records.recipe import Recipes
 from mmsearch_core.records.report import Failure
 from mmsearch_core.records.row import IndexRow, build_id, content_of
 from mmsearch_core.shards.stage import Outcome, Tally
@@ -189,11 +189,11 @@ def _is_back(
     return change.product_id in sold
 
 
-def build_of(asset: Asset, product_text: str, recipes: Mapping[str, RecipeId]) -> Build:
-    """The build that this asset, with these words of the feed, has under these recipes."""
-    return build_id(
-        asset.source.version, product_text, {name: recipes[name] for name in building()}
-    )
+def build_of(asset: Asset, product_text: str, recipes: Recipes) -> Build:
+    """The build that this asset, with these words of the feed, has under the recipes of its
+    kind."""
+    deciding = {stage: recipes[asset.kind][stage] for stage in building()}
+    return build_id(asset.source.version, product_text, deciding)
 
 
 def _made(item: Work, build: Build) -> Made:

@@ -1,9 +1,11 @@
 """decode: an asset's bytes become segments with normalised pixels."""
 
+import hashlib
+import tempfile
 from collections.abc import Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from datetime import UTC, datetime, timedelta
-from hashlib import sha256
+from pathlib import Path
 
 from mmsearch_core.errors import (
     BadRecord,
@@ -13,6 +15,7 @@ from mmsearch_core.errors import (
     UnreadableMedia,
 )
 from mmsearch_core.layout import pixels_key
+from mmsearch_core.media import Kinds
 from mmsearch_core.ports.media import Decoder
 from mmsearch_core.ports.stores import ObjectStore
 from mmsearch_core.records.asset import Asset, Change
@@ -28,28 +31,30 @@ FRESH = timedelta(days=1)
 READERS = 8
 
 
-def recipe(settings: Decode) -> Recipe:
-    """What decides the pixels."""
-    return Recipe(
-        stage="decode",
-        version=2,
-        settings={"longest_side": str(settings.longest_side), "quality": str(settings.quality)},
-    )
+def recipes(kinds: Kinds, settings: Decode) -> dict[str, Recipe]:
+    """What decides the pixels, by kind of asset."""
+    return {kind: media.decode_recipe(settings) for kind, media in kinds.items()}
 
 
 def stage(
-    *, catalog: ObjectStore, work: ObjectStore, decoder: Decoder, settings: Decode, batch: int = 32
+    *,
+    catalog: ObjectStore,
+    work: ObjectStore,
+    decoder: Decoder,
+    kinds: Kinds,
+    settings: Decode,
+    batch: int = 32,
 ) -> Stage[Asset]:
     """Read each asset as the plan saw it, open it, and store what is seen under its content's
     name."""
-    how = recipe(settings)
     return Stage(
-        recipe=how,
+        name="decode",
+        recipes=recipes(kinds, settings),
         reads={"changes": "plan"},
         writes={"segments": Segment},
         items=lambda shard, _: assets_of(shard),
         id_of=lambda asset: asset.asset_id,
-        work=Decoding(catalog, work, decoder, settings, how.recipe_id).work_on,
+        work=Decoding(catalog, work, decoder, settings).work_on,
         batch=batch,
         canary=lambda: canary.of_decoder(decoder),
     )
@@ -64,49 +69,61 @@ class Decoding:
         work: ObjectStore,
         decoder: Decoder,
         settings: Decode,
-        recipe_id: RecipeId,
     ) -> None:
         self._catalog, self._work, self._decoder = catalog, work, decoder
-        self._settings, self._recipe_id = settings, recipe_id
+        self._settings = settings
 
     def work_on(self, assets: Sequence[Asset], run: ShardRun) -> list[Outcome]:
         """The segments of each asset, or why there are none."""
         bad: dict[AssetId, BadRecord] = {}
-        good: list[tuple[Asset, bytes]] = []
+        good: list[tuple[Asset, Path]] = []
         kept: dict[AssetId, Future[list[Segment]]] = {}
-        with ThreadPoolExecutor(READERS) as readers:
-            for asset, data in zip(assets, readers.map(self._fetch, assets), strict=True):
-                if isinstance(data, BadRecord):
-                    bad[asset.asset_id] = data
+        with (
+            tempfile.TemporaryDirectory(prefix="mmsearch-") as folder,
+            ThreadPoolExecutor(READERS) as readers,
+        ):
+            paths = [Path(folder, asset.asset_id) for asset in assets]
+            fetched = readers.map(self._fetch, assets, paths)
+            for asset, path, failure in zip(assets, paths, fetched, strict=True):
+                if failure:
+                    bad[asset.asset_id] = failure
                 else:
-                    good.append((asset, data))
-                    run.tally["bytes_read"] += len(data)
-            opened = self._decoder.decode([(asset.kind, data) for asset, data in good])
-            for (asset, data), decoded in zip(good, opened, strict=True):
+                    good.append((asset, path))
+                    run.tally["bytes_read"] += asset.source.size
+            opened = self._decoder.decode([(asset.kind, path) for asset, path in good])
+            for (asset, path), decoded in zip(good, opened, strict=True):
                 if isinstance(decoded, BadRecord):
                     bad[asset.asset_id] = decoded
                 else:
-                    kept[asset.asset_id] = readers.submit(self._keep, asset, data, decoded)
-        return [bad.get(asset.asset_id) or kept[asset.asset_id].result() for asset in assets]
+                    kept[asset.asset_id] = readers.submit(
+                        self._keep, asset, path, decoded, run.recipe
+                    )
+            return [bad.get(asset.asset_id) or kept[asset.asset_id].result() for asset in assets]
 
-    def _fetch(self, asset: Asset) -> bytes | BadRecord:
+    def _fetch(self, asset: Asset, path: Path) -> BadRecord | None:
+        """Download the asset, as the plan saw it, to a file: a video may not fit into memory."""
         if asset.source.size > self._settings.most_bytes:
             return MediaTooLarge(
                 f"{asset.source.key} has {asset.source.size} bytes, over decode.most_bytes."
             )
+        if asset.source.size == 0:
+            return UnreadableMedia(f"{asset.source.key} is empty.")
         try:
-            data = self._catalog.get(asset.source.key, if_match=asset.source.etag)
+            self._catalog.download(asset.source, path)
         except PreconditionFailed:
-            data = None
-        return data or _gone_or_empty(asset)
+            return SourceChanged(
+                f"{asset.source.key} changed after it was planned: the next refresh takes it up."
+            )
+        return None
 
-    def _keep(self, asset: Asset, data: bytes, decoded: Sequence[Decoded]) -> list[Segment]:
-        source = sha256(data).hexdigest()
+    def _keep(
+        self, asset: Asset, path: Path, decoded: Sequence[Decoded], recipe: RecipeId
+    ) -> list[Segment]:
+        with path.open("rb") as file:
+            source = hashlib.file_digest(file, "sha256").hexdigest()
         segments = []
         for seen in decoded:
-            pixels = pixels_id(
-                source_sha256=source, where=seen.where, decode_recipe=self._recipe_id
-            )
+            pixels = pixels_id(source_sha256=source, where=seen.where, decode_recipe=recipe)
             there = self._work.head(pixels_key(pixels))
             # what is older, expire may be about to take
             if there is None or there.last_modified < datetime.now(UTC) - FRESH:
@@ -126,11 +143,3 @@ class Decoding:
 def assets_of(shard: Shard) -> list[Asset]:
     """The shard's changes that are not removals."""
     return [change for change in shard.read("changes", Change) if isinstance(change, Asset)]
-
-
-def _gone_or_empty(asset: Asset) -> BadRecord:
-    if asset.source.size == 0:
-        return UnreadableMedia(f"{asset.source.key} is empty.")
-    return SourceChanged(
-        f"{asset.source.key} changed after it was planned: the next refresh takes it up."
-    )

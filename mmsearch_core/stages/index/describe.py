@@ -6,12 +6,13 @@ from functools import partial
 
 from mmsearch_core.answers import to_description
 from mmsearch_core.errors import BadRecord
+from mmsearch_core.media import Kinds, Media
 from mmsearch_core.ports.models import VisionLanguageModel
 from mmsearch_core.ports.stores import Memo, ObjectStore
-from mmsearch_core.prompts import load
+from mmsearch_core.prompts import Prompt, load
 from mmsearch_core.records.description import Description
 from mmsearch_core.records.ids import SegmentId
-from mmsearch_core.records.question import Question
+from mmsearch_core.records.question import Frame, Question
 from mmsearch_core.records.recipe import Recipe
 from mmsearch_core.records.segment import Segment
 from mmsearch_core.shards import canary
@@ -20,34 +21,44 @@ from mmsearch_core.shards.stage import Outcome, ShardRun, Stage
 from mmsearch_core.stages.index.embed_image import pictures
 
 
-def recipe(model: str) -> Recipe:
-    """What decides a description."""
+def recipes(kinds: Kinds, model: str) -> dict[str, Recipe]:
+    """What decides a description, by kind of asset."""
+    return {kind: _recipe(media, model) for kind, media in kinds.items()}
+
+
+def _recipe(media: Media, model: str) -> Recipe:
     return Recipe(
-        stage="describe", version=1, model=model, prompt=load("describe").digest, settings={}
+        stage="describe",
+        version=media.describe_version,
+        model=model,
+        prompt=load(media.prompt).digest,
+        settings={},
     )
 
 
 def stage(
-    *, work: ObjectStore, memo: Memo, model: VisionLanguageModel, batch: int
+    *, work: ObjectStore, memo: Memo, model: VisionLanguageModel, kinds: Kinds, batch: int
 ) -> Stage[Segment]:
     """Describe each distinct picture once; equal pixels share their description."""
-    how = recipe(model.name)
-
-    def ask(pixels: Sequence[str]) -> Mapping[str, bytes | BadRecord]:
-        answers = model.answer([question(picture) for picture in pictures(work, pixels)])
-        return {name: as_bytes(answer) for name, answer in zip(pixels, answers, strict=True)}
 
     def read(key: str, answer: bytes) -> Description:  # noqa: ARG001 of the protocol
         return to_description(answer, SegmentId(""))
 
     def work_on(segments: Sequence[Segment], run: ShardRun) -> list[Outcome]:
-        said = memoised(
-            memo, how.recipe_id, [segment.pixels for segment in segments], ask, read, run.tally
-        )
+        prompt = load(kinds[run.holds].prompt)
+
+        def ask(pixels: Sequence[str]) -> Mapping[str, bytes | BadRecord]:
+            asked = [question(prompt, picture) for picture in pictures(work, pixels)]
+            answers = model.answer(asked)
+            return {name: as_bytes(answer) for name, answer in zip(pixels, answers, strict=True)}
+
+        pixels_of_each = [segment.pixels for segment in segments]
+        said = memoised(memo, run.recipe, pixels_of_each, ask, read, run.tally)
         return [_outcome(said[segment.pixels], segment) for segment in segments]
 
     return Stage(
-        recipe=how,
+        name="describe",
+        recipes=recipes(kinds, model.name),
         reads={"segments": "decode"},
         writes={"descriptions": Description},
         items=lambda shard, _: shard.read("segments", Segment),
@@ -55,15 +66,21 @@ def stage(
         work=work_on,
         batch=batch,
         canary=lambda: canary.of_asking(
-            model, question(canary.picture()), partial(to_description, segment=SegmentId(""))
+            model,
+            question(load("describe"), canary.picture()),
+            partial(to_description, segment=SegmentId("")),
         ),
     )
 
 
-def question(picture: bytes) -> Question:
+def question(prompt: Prompt, picture: bytes) -> Question:
     """What Qwen3-VL is asked about a normalised picture."""
-    prompt = load("describe")
-    return Question(system=prompt.system, text=prompt.text(), picture=picture, schema=prompt.answer)
+    return Question(
+        system=prompt.system,
+        text=prompt.text(),
+        frames=(Frame(jpeg=picture),),
+        schema=prompt.answer,
+    )
 
 
 def _outcome(said: Description | BadRecord, segment: Segment) -> Outcome:

@@ -6,6 +6,7 @@ from mmsearch_core.ahead import ahead
 from mmsearch_core.answers import to_vector, vector_to_bytes
 from mmsearch_core.errors import BadRecord, StageMissing, UnusableAnswer
 from mmsearch_core.layout import pixels_key
+from mmsearch_core.media import Kinds
 from mmsearch_core.ports.models import Embedder
 from mmsearch_core.ports.stores import Memo, ObjectStore
 from mmsearch_core.records.embedding import Embedding, Vector
@@ -19,14 +20,15 @@ from mmsearch_core.shards.stage import Outcome, ShardRun, Stage
 READERS = 8
 
 
-def recipe(model: str) -> Recipe:
-    """What decides a picture's vector."""
-    return Recipe(stage="embed_image", version=1, model=model, settings={})
+def recipes(kinds: Kinds, model: str) -> dict[str, Recipe]:
+    """What decides a picture's vector: the same for every kind of asset."""
+    return dict.fromkeys(kinds, Recipe(stage="embed_image", version=1, model=model, settings={}))
 
 
-def stage(*, work: ObjectStore, memo: Memo, embedder: Embedder, batch: int) -> Stage[Segment]:
+def stage(
+    *, work: ObjectStore, memo: Memo, embedder: Embedder, kinds: Kinds, batch: int
+) -> Stage[Segment]:
     """Embed each distinct picture once."""
-    how = recipe(embedder.name)
 
     def ask(pixels: Sequence[str]) -> Mapping[str, bytes | BadRecord]:
         return embed_all(embedder, pixels, pictures(work, pixels))
@@ -34,7 +36,7 @@ def stage(*, work: ObjectStore, memo: Memo, embedder: Embedder, batch: int) -> S
     def work_on(segments: Sequence[Segment], run: ShardRun) -> list[Outcome]:
         vectors = memoised(
             memo,
-            how.recipe_id,
+            run.recipe,
             [segment.pixels for segment in segments],
             ask,
             read_vector,
@@ -43,7 +45,8 @@ def stage(*, work: ObjectStore, memo: Memo, embedder: Embedder, batch: int) -> S
         return [_outcome(vectors[segment.pixels], segment, embedder.space) for segment in segments]
 
     return Stage(
-        recipe=how,
+        name="embed_image",
+        recipes=recipes(kinds, embedder.name),
         reads={"segments": "decode"},
         writes={f"embeddings.{embedder.space}": Embedding},
         items=lambda shard, _: shard.read("segments", Segment),

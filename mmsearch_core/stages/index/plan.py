@@ -11,11 +11,13 @@ from typing import Any, TypeVar
 import structlog
 from more_itertools import chunked
 
-from mmsearch_core.catalog.keys import ProductOf, kind_of
+from mmsearch_core.catalog.keys import ProductOf
 from mmsearch_core.catalog.look import look
 from mmsearch_core.catalog.manifest import Manifest, read_manifest
-from mmsearch_core.codec import from_json, to_json
+from mmsearch_core.codec import to_json
+from mmsearch_core.errors import StageMissing
 from mmsearch_core.layout import file_key, plan_key, shard_path
+from mmsearch_core.media import kind_of
 from mmsearch_core.parquet import dump
 from mmsearch_core.ports.ledger import Ledger
 from mmsearch_core.ports.stores import ObjectStore
@@ -36,6 +38,7 @@ from mmsearch_core.records.plan import Plan
 from mmsearch_core.records.target import Target
 from mmsearch_core.settings import MOST_SHARDS, Catalog, Settings
 from mmsearch_core.shards.pace import even_pieces, shard_sizes
+from mmsearch_core.shards.shard import find_plan
 
 log = structlog.get_logger()
 
@@ -52,8 +55,10 @@ def run(*, batch: BatchId, target: Target, stores: Stores, settings: Settings) -
         log.info("plan.superseded", batch=batch)
         return {"stage": "plan", "batch": batch, "shards": [], "counts": {}, "superseded": True}
     manifest = read_manifest(stores.work, batch)
-    there = stores.work.get(plan_key(batch))
-    plan = from_json(there, Plan) if there else None
+    try:
+        plan = find_plan(stores.work, batch)
+    except StageMissing:  # another version of mmsearch made it
+        plan = None
     if plan is None or not _is_of(plan, manifest, target):
         # of two plans, the one that saw older things must not be later
         looked_at = _moment(manifest, target, stores)

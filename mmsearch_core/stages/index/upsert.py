@@ -5,6 +5,7 @@ from collections import defaultdict
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
+from mmsearch_core.media import Kinds
 from mmsearch_core.ports.truth import Stores
 from mmsearch_core.records.asset import Asset, Change, Product
 from mmsearch_core.records.embedding import Embedding, Vector
@@ -14,10 +15,11 @@ from mmsearch_core.records.ids import (
     SegmentId,
 )
 from mmsearch_core.records.line import building
+from mmsearch_core.records.passage import Passage
 from mmsearch_core.records.plan import Plan
 from mmsearch_core.records.recipe import Recipe
 from mmsearch_core.records.report import Failure
-from mmsearch_core.records.row import IndexRow, Passage, row_id
+from mmsearch_core.records.row import IndexRow, row_id
 from mmsearch_core.records.segment import Segment
 from mmsearch_core.shards.shard import Shard
 from mmsearch_core.shards.stage import Outcome, ShardRun, Stage
@@ -38,10 +40,11 @@ class Parts:
     texts: Mapping[str, Vector]  # by passage
 
 
-def recipe() -> Recipe:
-    """Nothing here decides what a row says; the version stands for the shape of rows. A collection
-    of the next shape is built beside the one that is searched, from the memo."""
-    return Recipe(stage="upsert", version=3, settings={})
+def recipes(kinds: Kinds) -> dict[str, Recipe]:
+    """Nothing here decides what a row says; the version stands for the shape of rows, which is that
+    of every kind. A collection of the next shape is built beside the one that is searched, from the
+    memo."""
+    return dict.fromkeys(kinds, Recipe(stage="upsert", version=3, settings={}))
 
 
 def stage(
@@ -49,6 +52,7 @@ def stage(
     stores: Stores,
     picture_space: str,
     text_space: str,
+    kinds: Kinds,
     batch: int = 100,
     lease_seconds: float = 60,
 ) -> Stage[Work]:
@@ -69,7 +73,8 @@ def stage(
             return Commit(stores, plan, writer, now).apply(items, run.tally)
 
     return Stage(
-        recipe=recipe(),
+        name="upsert",
+        recipes=recipes(kinds),
         reads={
             "changes": "plan",
             "products": "plan",

@@ -13,6 +13,7 @@ import structlog
 from mmsearch_core.errors import BadSettings
 from mmsearch_core.records.asset import Product
 from mmsearch_core.records.ids import ProductId, QueryKey, digest
+from mmsearch_core.records.plan import QUERY
 from mmsearch_core.records.query import StandardQuery
 from mmsearch_core.records.ranking import Candidate, Judgement
 from mmsearch_core.search.ask import Line, answers, normalised, standardized
@@ -201,7 +202,7 @@ def _judged(
     for query, some in zip(asked, candidates, strict=True):
         pairs += [Pair(query=query, candidate=each) for each in some]
     said: dict[QueryKey, dict[ProductId, Judgement]] = defaultdict(dict)
-    for judgement in answers(line.stage("judge"), pairs):
+    for judgement in answers(line.stage("judge"), QUERY, pairs):
         if judgement:
             said[judgement.query_key][judgement.product_id] = judgement
     rankings: dict[str, Ranking] = {}

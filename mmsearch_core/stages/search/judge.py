@@ -12,15 +12,25 @@ from mmsearch_core.ahead import ahead
 from mmsearch_core.answers import to_description
 from mmsearch_core.errors import BadRecord, MMSearchError, PixelsMissing, UnusableAnswer
 from mmsearch_core.layout import pixels_key
+from mmsearch_core.media import kind_of
 from mmsearch_core.ports.models import VisionLanguageModel
 from mmsearch_core.ports.stores import EDITION, Memo
 from mmsearch_core.ports.truth import Stores
 from mmsearch_core.prompts import Prompt, load
 from mmsearch_core.records.asset import Removal
 from mmsearch_core.records.description import Description
-from mmsearch_core.records.ids import AssetId, PairId, PixelsId, QueryKey, SegmentId, digest
+from mmsearch_core.records.ids import (
+    AssetId,
+    PairId,
+    PixelsId,
+    QueryKey,
+    RecipeId,
+    SegmentId,
+    digest,
+)
+from mmsearch_core.records.plan import QUERY
 from mmsearch_core.records.query import Constraint, StandardQuery
-from mmsearch_core.records.question import Question
+from mmsearch_core.records.question import Frame, Question
 from mmsearch_core.records.ranking import Candidate, Judgement, PairScore
 from mmsearch_core.records.recipe import Recipe
 from mmsearch_core.records.target import Target
@@ -83,7 +93,8 @@ def stage(
         return judge.run(pairs, run.tally)
 
     return Stage(
-        recipe=judge.recipe,
+        name="judge",
+        recipes={QUERY: judge.recipe},
         reads={"standard": "standardize", "candidates": "retrieve"},
         writes={"judgements": Judgement},
         items=lambda shard, _: _pairs(shard),
@@ -121,8 +132,11 @@ class Judge:
             return
         self._begun = run
         self._target = target or of_search_plan(run.planned, self._stores)
-        self._describe = self._target.recipes["describe"]
-        self._edition = self._memo.get_many(self._describe, [EDITION]).get(EDITION, b"").decode()
+        self._describe = {kind: of["describe"] for kind, of in self._target.recipes.items()}
+        self._editions = {kind: self._edition(recipe) for kind, recipe in self._describe.items()}
+
+    def _edition(self, describe: RecipeId) -> str:
+        return self._memo.get_many(describe, [EDITION]).get(EDITION, b"").decode()
 
     def run(self, pairs: Sequence[Pair], tally: Tally) -> list[Outcome]:
         """One judgement per pair, or why there is none."""
@@ -162,7 +176,9 @@ class Judge:
 
     def _pair_id(self, pair: Pair) -> PairId:
         query, candidate = pair.query, pair.candidate
-        shown = (candidate.pixels, candidate.text, self._describe, self._edition)
+        kind = kind_of(candidate.key)
+        described = (self._describe[kind], self._editions[kind])
+        shown = (candidate.pixels, candidate.text, *described)
         return PairId(
             digest("shown", self.recipe.recipe_id, query.query_key, query.judged_text, *shown)
         )
@@ -198,11 +214,14 @@ class Judge:
         return failed
 
     def _read(self, pairs: Mapping[PairId, Pair]) -> dict[PairId, Reading]:
-        pixels = list({pair.candidate.pixels for pair in pairs.values()})
-        answers = self._memo.get_many(self._describe, pixels)
-        descriptions = {
-            name: to_description(answer, SegmentId("")) for name, answer in answers.items()
-        }
+        pixels: dict[str, list[PixelsId]] = defaultdict(list)
+        for pair in pairs.values():
+            pixels[kind_of(pair.candidate.key)].append(pair.candidate.pixels)
+        descriptions: dict[str, Description] = {}
+        for kind, of_kind in pixels.items():
+            answers = self._memo.get_many(self._describe[kind], list(dict.fromkeys(of_kind)))
+            for name, answer in answers.items():
+                descriptions[name] = to_description(answer, SegmentId(""))
         return {
             pair_id: self._reading(pair, descriptions.get(pair.candidate.pixels))
             for pair_id, pair in pairs.items()
@@ -349,5 +368,5 @@ def _question(prompt: Prompt, reading: Reading, picture: bytes) -> Question:
     return Question(
         system=prompt.system,
         text=prompt.text(description=reading.text, query=reading.pair.query.judged_text),
-        picture=picture,
+        frames=(Frame(jpeg=picture),),
     )

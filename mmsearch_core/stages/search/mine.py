@@ -13,14 +13,13 @@ from more_itertools import chunked
 from mmsearch_core.catalog.query_log import fetch_sums
 from mmsearch_core.codec import to_json
 from mmsearch_core.errors import StageMissing
-from mmsearch_core.layout import CURRENT, file_key, plan_key, shard_path
+from mmsearch_core.layout import file_key, plan_key, shard_path
 from mmsearch_core.parquet import dump
 from mmsearch_core.ports.stores import ObjectStore
 from mmsearch_core.ports.truth import Stores
-from mmsearch_core.records.ids import BatchId, digest
-from mmsearch_core.records.plan import Plan
+from mmsearch_core.records.ids import BatchId, RecipeId, digest
+from mmsearch_core.records.plan import QUERY, Plan
 from mmsearch_core.records.query import PopularQuery
-from mmsearch_core.records.recipe import Recipe
 from mmsearch_core.records.target import Target
 from mmsearch_core.settings import QueryLog, Settings
 from mmsearch_core.shards.pace import shard_size
@@ -38,7 +37,7 @@ def run(
     *,
     run_id: str,
     target: Target,
-    recipes: Mapping[str, Recipe],
+    recipes: Mapping[str, RecipeId],
     stores: Stores,
     query_log: ObjectStore,
     settings: Settings,
@@ -55,7 +54,6 @@ def run(
         path = shard_path(batch, number)
         work.put(file_key(path, "popular"), dump(piece, PopularQuery))
         shards[path] = len(piece)
-    current = work.head(CURRENT)
     counts = {**popular.counts, "popular": len(popular.queries)}
     plan = Plan(
         batch=batch,
@@ -65,11 +63,11 @@ def run(
         collection_uuid=target.collection_uuid,
         made_at=datetime.now(UTC),
         commit=stores.ledger.commit_number(target.target_id),
-        recipes={**target.recipes, **{name: recipe.recipe_id for name, recipe in recipes.items()}},
+        recipes={**target.recipes, QUERY: recipes},
         shards=shards,
+        shard_kinds=dict.fromkeys(shards, QUERY),
         counts=counts,
         versions=versions(),
-        current_etag=current.etag if current else "",
         incomplete=bool(lacks(stores.ledger, target.target_id)),
     )
     work.put(plan_key(batch), to_json(plan))

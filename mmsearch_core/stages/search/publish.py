@@ -16,6 +16,7 @@ from mmsearch_core.layout import bucket_key, generation_key, products_key, rows_
 from mmsearch_core.ports.ledger import Ledger
 from mmsearch_core.ports.stores import ObjectStore
 from mmsearch_core.records.ids import BatchId
+from mmsearch_core.records.recipe import Recipes
 from mmsearch_core.serving.generation import SCHEMA, Current, Generation, flip, missing_buckets
 from mmsearch_core.serving.withdraw import withdraw
 from mmsearch_core.settings import Search
@@ -140,7 +141,7 @@ def _write(lists: Lists, parent: Parent | None, lost: set[str], work: ObjectStor
         parent=parent.generation if parent else None,
         content=lists.files.content,
         index=f"{plan.collection}@{plan.commit}",
-        recipes=dict(plan.recipes),
+        recipes=_flat(plan.recipes),
         versions=dict(plan.versions),
         counts={"queries": summary.queries, "hits": summary.hits},
         buckets=keys,
@@ -150,6 +151,14 @@ def _write(lists: Lists, parent: Parent | None, lost: set[str], work: ObjectStor
         incomplete=gates.is_incomplete(plan),
     )
     work.put(generation_key(name), to_json(generation))
+
+
+def _flat(recipes: Recipes) -> dict[str, str]:
+    """Recipes by "<kind>/<stage>", as manifests have always been flat."""
+    flat: dict[str, str] = {}
+    for kind, by_stage in recipes.items():
+        flat.update({f"{kind}/{stage}": recipe for stage, recipe in by_stage.items()})
+    return flat
 
 
 def _reusable(lists: Lists, manifest: Generation | None, lost: set[str]) -> Mapping[str, str]:

@@ -3,16 +3,19 @@ fused by rank."""
 
 from collections.abc import Sequence
 
+from mmsearch_core.media import Kinds
 from mmsearch_core.ports.models import Embedder
 from mmsearch_core.ports.truth import Stores
-from mmsearch_core.records.plan import Plan
+from mmsearch_core.records.line import EMBEDDING
+from mmsearch_core.records.plan import QUERY, Plan
 from mmsearch_core.records.query import StandardQuery
 from mmsearch_core.records.ranking import Candidate
-from mmsearch_core.records.recipe import Recipe
+from mmsearch_core.records.recipe import Recipe, Recipes, named
+from mmsearch_core.records.target import share_a_recipe
 from mmsearch_core.search.candidates import retrieve
 from mmsearch_core.search.legs import Legs
 from mmsearch_core.settings import Search
-from mmsearch_core.shards.loop import check_recipe
+from mmsearch_core.shards.loop import not_as_planned
 from mmsearch_core.shards.stage import Outcome, ShardRun, Stage
 from mmsearch_core.shards.targets import of_search_plan
 from mmsearch_core.stages.index import embed_image, embed_text
@@ -30,13 +33,22 @@ def recipe(settings: Search, clip: str, sbert: str) -> Recipe:
 
 
 def stage(
-    *, stores: Stores, clip: Embedder, sbert: Embedder, settings: Search, batch: int = 100
+    *,
+    stores: Stores,
+    clip: Embedder,
+    sbert: Embedder,
+    kinds: Kinds,
+    settings: Search,
+    batch: int = 100,
 ) -> Stage[StandardQuery]:
     """The candidates of each query, from the index that the plan names."""
     legs = Legs(stores.index, clip, sbert)
+    embedding = named(
+        [embed_text.recipes(kinds, sbert.name), embed_image.recipes(kinds, clip.name)]
+    )
 
     def work_on(queries: Sequence[StandardQuery], run: ShardRun) -> list[Outcome]:
-        _check_spaces(run.planned, clip, sbert)
+        _check_spaces(run.planned, embedding)
         target = of_search_plan(run.planned, stores)
         retrieved = retrieve(
             queries, legs.for_queries(target.collection, queries), stores, target, settings
@@ -45,7 +57,8 @@ def stage(
         return [each.candidates for each in retrieved]
 
     return Stage(
-        recipe=recipe(settings, clip.name, sbert.name),
+        name="retrieve",
+        recipes={QUERY: recipe(settings, clip.name, sbert.name)},
         reads={"standard": "standardize"},
         writes={"candidates": Candidate},
         items=lambda shard, _: shard.read("standard", StandardQuery),
@@ -55,7 +68,8 @@ def stage(
     )
 
 
-def _check_spaces(plan: Plan, clip: Embedder, sbert: Embedder) -> None:
+def _check_spaces(plan: Plan, embedding: Recipes) -> None:
     """ModelMismatch if queries would be embedded otherwise than the index's rows were."""
-    check_recipe(embed_image.recipe(clip.name), plan)
-    check_recipe(embed_text.recipe(sbert.name), plan)
+    for stage_name in EMBEDDING:
+        if not share_a_recipe(embedding, plan.recipes, stage_name):
+            raise not_as_planned(stage_name, plan)

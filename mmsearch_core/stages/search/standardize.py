@@ -9,6 +9,7 @@ from mmsearch_core.errors import BadRecord
 from mmsearch_core.ports.models import VisionLanguageModel
 from mmsearch_core.ports.stores import Memo
 from mmsearch_core.prompts import load
+from mmsearch_core.records.plan import QUERY
 from mmsearch_core.records.query import PopularQuery, StandardQuery
 from mmsearch_core.records.question import Question
 from mmsearch_core.records.recipe import Recipe
@@ -26,7 +27,6 @@ def recipe(model: str) -> Recipe:
 
 def stage(*, memo: Memo, model: VisionLanguageModel, batch: int) -> Stage[PopularQuery]:
     """Standardize each query once, ever."""
-    how = recipe(model.name)
 
     def work_on(queries: Sequence[PopularQuery], run: ShardRun) -> list[Outcome]:
         by_key = {str(query.query_key): query for query in queries}
@@ -38,11 +38,12 @@ def stage(*, memo: Memo, model: VisionLanguageModel, batch: int) -> Stage[Popula
         def read(key: str, answer: bytes) -> StandardQuery:
             return to_standard_query(answer, by_key[key])
 
-        said = memoised(memo, how.recipe_id, list(by_key), ask, read, run.tally)
+        said = memoised(memo, run.recipe, list(by_key), ask, read, run.tally)
         return [_outcome(said[query.query_key]) for query in queries]
 
     return Stage(
-        recipe=how,
+        name="standardize",
+        recipes={QUERY: recipe(model.name)},
         reads={"popular": "plan"},
         writes={"standard": StandardQuery},
         items=lambda shard, _: shard.read("popular", PopularQuery),

@@ -32,7 +32,7 @@ from mmsearch_core.ports.stores import Memo, ObjectStore
 from mmsearch_core.ports.truth import Stores
 from mmsearch_core.records.asset import ObjectRef
 from mmsearch_core.records.ids import GenerationId, PixelsId, RecipeId, TargetId
-from mmsearch_core.records.line import INDEX
+from mmsearch_core.records.line import INDEX, names
 from mmsearch_core.records.target import Target
 from mmsearch_core.serving.generation import Generation, read_current, read_generation
 from mmsearch_core.settings import HousekeepingSettings
@@ -63,7 +63,7 @@ def run(
     count."""
     used = set(recipes)
     for target in stores.ledger.targets():
-        used.update(target.recipes.values())
+        used.update(target.recipes_of(*names(INDEX)))
     removals = Removals(dry_run=asked.dry_run)
     _runs(stores.work, settings, removals)
     _memo(stores.work, used, settings, removals)
@@ -162,7 +162,9 @@ def _pixels(stores: Stores, memo: Memo, settings: HousekeepingSettings, removals
             log.warning("expire.pixels_kept", why=why)
             return
         by_pixels = [step.name for step in INDEX if step.remembered_by == "pixels"]
-        recipes = {target.recipes[stage] for target in targets for stage in by_pixels}
+        recipes: set[RecipeId] = set()
+        for target in targets:
+            recipes |= target.recipes_of(*by_pixels)
 
         def remove(keys: Sequence[str]) -> None:
             old = _still_old(stores.work, keys, before)
