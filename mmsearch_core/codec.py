@@ -28,8 +28,13 @@ def to_json_value(value: Any, value_type: Any = None) -> Any:
 
 def from_json(data: bytes, record_type: type[T]) -> T:
     """The inverse of ``to_json``; ValueError if the data is no such record."""
+    return from_json_value(json.loads(data), record_type)
+
+
+def from_json_value(value: Any, record_type: type[T]) -> T:
+    """The inverse of ``to_json_value``; ValueError if the value is no such record."""
     try:
-        return _json_converter().structure(json.loads(data), record_type)
+        return _json_converter().structure(value, record_type)
     except (BaseValidationError, ValueError, TypeError, KeyError, AttributeError) as error:
         raise ValueError(f"This is no {record_type.__name__} as this mmsearch knows it.") from error
 

@@ -1,7 +1,6 @@
 """The shared command line of all tasks: arguments, logs, exit codes, the one JSON line."""
 
 import inspect
-import json
 import logging
 import re
 import signal
@@ -16,10 +15,11 @@ import structlog
 import typer
 from pydantic import BaseModel, SecretStr
 
-from mmsearch_core.codec import to_json
+from mmsearch_core.codec import to_json_value
 from mmsearch_core.errors import MMSearchError, TryLater
 from mmsearch_core.layout import manifest_key, plan_key
 from mmsearch_core.ports.stores import ObjectStore
+from mmsearch_core.records.report import ShardDone, TaskReport
 from mmsearch_core.safe_text import printable, to_json_text
 from mmsearch_core.settings import load_settings
 from mmsearch_core.shards import task_errors
@@ -39,7 +39,7 @@ RunName = Annotated[
 Request = Annotated[str, typer.Option("--request", help="The form of the run, as JSON.")]
 
 
-def command(doc: str | None, work: Callable[..., dict[str, Any]]) -> None:
+def command(doc: str | None, work: Callable[..., TaskReport]) -> None:
     """Run ``work`` on the command line's arguments and leave the process with its exit code.
 
     :param doc: what the command's help says.
@@ -55,7 +55,7 @@ def command(doc: str | None, work: Callable[..., dict[str, Any]]) -> None:
     sys.exit(attempt(lambda: work(run.runtime, **given), run.leave))
 
 
-def _arguments(doc: str | None, work: Callable[..., dict[str, Any]]) -> dict[str, Any]:
+def _arguments(doc: str | None, work: Callable[..., TaskReport]) -> dict[str, Any]:
     """The arguments of the command line, by the names of the parameters. They are only read inside
     of typer, which has a mind of its own about some exceptions."""
     given: dict[str, Any] = {}
@@ -80,12 +80,12 @@ def _arguments(doc: str | None, work: Callable[..., dict[str, Any]]) -> dict[str
 def stage_command(doc: str | None, stage: str) -> None:
     """The command of a stage that works on one shard."""
 
-    def work(runtime: Runtime, shard: ShardName) -> dict[str, Any]:
+    def work(runtime: Runtime, shard: ShardName) -> ShardDone:
         asked = runtime.for_batch(Shard(runtime.work, shard).batch)
         report, was_there = run_stage(
             asked.stage(stage), shard, store=runtime.work, settings=runtime.settings.shards
         )
-        return {**json.loads(to_json(report)), "skipped": was_there}
+        return ShardDone(report=report, skipped=was_there)
 
     command(doc, work)
 
@@ -118,7 +118,7 @@ class Run:
 
 
 def attempt(
-    work: Callable[[], dict[str, Any]], leave: Callable[[BaseException, int], None] | None = None
+    work: Callable[[], TaskReport], leave: Callable[[BaseException, int], None] | None = None
 ) -> int:
     """Do it, print the report, or print one sentence; returns the exit code. ``leave`` is told of
     any other end."""
@@ -136,7 +136,7 @@ def attempt(
             error.code if isinstance(error, SystemExit) and isinstance(error.code, int) else BUG,
         )
         raise
-    sys.stdout.write(to_json_text(report) + "\n")
+    sys.stdout.write(to_json_text(to_json_value(report)) + "\n")
     return DONE
 
 

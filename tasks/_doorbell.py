@@ -5,6 +5,7 @@ import json
 import sys
 import time
 from collections.abc import Callable, Iterator
+from typing import NoReturn
 
 from mmsearch_core.ports.stores import ChangeFeed, ObjectStore
 from mmsearch_core.settings import Queue, load_settings
@@ -48,7 +49,7 @@ def pause_after(fruitless: int, settings: Queue) -> float:
     return min(settings.ring_again_seconds * 2.0**doublings, settings.ring_longest_seconds)
 
 
-def listen() -> dict[str, object]:
+def listen() -> NoReturn:
     """Ring until the other end of the pipe is gone; an error of ours ends it, and whoever listens
     begins again."""
     runtime = Runtime(load_settings())

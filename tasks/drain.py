@@ -1,13 +1,12 @@
 """drain: the queue of changes becomes a batch of hints."""
 
-from typing import Any
-
+from mmsearch_core.records.report import DrainReport
 from mmsearch_core.stages.hints import drain
 from mmsearch_core.wiring.batches import Runtime
 from tasks._command import RunName, command
 
 
-def work(runtime: Runtime, run_id: RunName) -> dict[str, Any]:
+def work(runtime: Runtime, run_id: RunName) -> DrainReport:
     """Drain under the name of the run, so that a retry finds what was recorded."""
     target = runtime.known_target()
     if target is None:

@@ -1,14 +1,13 @@
 """estimate: what a backfill would cost, before any of it is done."""
 
-from typing import Any
-
 from mmsearch_core.catalog.selection import read_selection
+from mmsearch_core.records.report import EstimateReport
 from mmsearch_core.stages.hints import estimate
 from mmsearch_core.wiring.batches import Runtime
 from tasks._command import Request, command
 
 
-def work(runtime: Runtime, request: Request) -> dict[str, Any]:
+def work(runtime: Runtime, request: Request) -> EstimateReport:
     """Look at the catalog and the ledger only; the request is the run's form as JSON."""
     asked = read_selection(request)
     chosen = runtime.with_models(asked.models)

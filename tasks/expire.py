@@ -1,15 +1,14 @@
 """expire: old runs, unused answers, old generations and unused pixels go."""
 
-from typing import Any
-
 from mmsearch_core.records.line import INDEX, names
+from mmsearch_core.records.report import RemovalReport
 from mmsearch_core.stages.upkeep import expire
 from mmsearch_core.stages.upkeep.housekeeping import read_request
 from mmsearch_core.wiring.batches import Runtime
 from tasks._command import Request, command
 
 
-def work(runtime: Runtime, request: Request) -> dict[str, Any]:
+def work(runtime: Runtime, request: Request) -> RemovalReport:
     """Keep what today's settings and the targets use."""
     recipes = [
         *runtime.named_target().recipes_of(*names(INDEX)),

@@ -1,13 +1,12 @@
 """mine: the query log becomes tonight's popular queries."""
 
-from typing import Any
-
+from mmsearch_core.records.report import MineReport
 from mmsearch_core.stages.search import mine
 from mmsearch_core.wiring.batches import Runtime
 from tasks._command import RunName, command
 
 
-def work(runtime: Runtime, run_id: RunName) -> dict[str, Any]:
+def work(runtime: Runtime, run_id: RunName) -> MineReport:
     """Mine under the name of the run, for the index that is live."""
     return mine.run(
         run_id=run_id,

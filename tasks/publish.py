@@ -1,10 +1,11 @@
 """publish: judgements become one generation of results, flipped to by one conditional write."""
 
-from typing import Annotated, Any
+from typing import Annotated
 
 import typer
 
 from mmsearch_core.records.ids import BatchId
+from mmsearch_core.records.report import PublishReport
 from mmsearch_core.stages.search import publish
 from mmsearch_core.wiring.batches import Runtime
 from tasks._command import BatchName, command
@@ -14,7 +15,7 @@ def work(
     runtime: Runtime,
     batch: BatchName,
     approve: Annotated[int, typer.Option(help="1: a person approves.")] = 0,
-) -> dict[str, Any]:
+) -> PublishReport:
     """Publish unless nothing differs. With ``approve``, a person has seen what the gates say and
     approves."""
     return publish.run(

@@ -1,14 +1,13 @@
 """redrive: failures get another chance, and not for ever."""
 
-from typing import Any
-
+from mmsearch_core.records.report import RedriveReport
 from mmsearch_core.stages.hints import redrive
 from mmsearch_core.stages.upkeep.housekeeping import read_request
 from mmsearch_core.wiring.batches import Runtime
 from tasks._command import Request, command
 
 
-def work(runtime: Runtime, request: Request) -> dict[str, Any]:
+def work(runtime: Runtime, request: Request) -> RedriveReport:
     """Into the target of today's recipes."""
     asked = read_request(request)
     return redrive.run(

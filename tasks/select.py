@@ -1,14 +1,13 @@
 """select: what a backfill asks for becomes batches."""
 
-from typing import Any
-
 from mmsearch_core.catalog.selection import read_selection
+from mmsearch_core.records.report import SelectReport
 from mmsearch_core.stages.hints import select
 from mmsearch_core.wiring.batches import Runtime
 from tasks._command import Request, command
 
 
-def work(runtime: Runtime, request: Request) -> dict[str, Any]:
+def work(runtime: Runtime, request: Request) -> SelectReport:
     """For the target of the models that the request names, else of the settings."""
     asked = read_selection(request)
     target = (

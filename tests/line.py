@@ -12,6 +12,7 @@ from PIL import Image
 from mmsearch_core.cli import session
 from mmsearch_core.ports.ledger import Ledger
 from mmsearch_core.records.asset import Product
+from mmsearch_core.records.report import CloseReport, PublishReport
 from mmsearch_core.settings import Settings
 from mmsearch_core.shards.loop import run_stage
 from mmsearch_core.testing.fake_models import (
@@ -107,24 +108,24 @@ def ask(runtime: Runtime, *queries: tuple[str, str], sessions: int = 3) -> None:
     runtime.catalog.put("queries/2026-11-20.jsonl", "\n".join(lines).encode())
 
 
-def index(runtime: Runtime, run: str = "run-1") -> list[dict[str, Any]]:
+def index(runtime: Runtime, run: str = "run-1") -> list[CloseReport]:
     """Compare, then every batch through the index line; returns the reports of ``close``."""
-    return [index_batch(runtime, batch) for batch in compare.work(runtime, run)["batches"]]
+    return [index_batch(runtime, batch) for batch in compare.work(runtime, run).batches]
 
 
-def index_batch(runtime: Runtime, batch: str) -> dict[str, Any]:
+def index_batch(runtime: Runtime, batch: str) -> CloseReport:
     """One batch through the index line."""
-    for shard in plan.work(runtime, batch)["shards"]:
+    for shard in plan.work(runtime, batch).shards:
         do(runtime, shard, *INDEX)
     return close.work(runtime, batch)
 
 
-def search(runtime: Runtime, run: str = "run-1") -> dict[str, Any]:
+def search(runtime: Runtime, run: str = "run-1") -> PublishReport:
     """The search line; returns the report of ``publish``."""
     mined = mine.work(runtime, run)
-    for shard in mined["shards"]:
+    for shard in mined.shards:
         do(runtime, shard, *SEARCH)
-    return publish.work(runtime, mined["batch"])
+    return publish.work(runtime, mined.batch)
 
 
 def do(runtime: Runtime, shard: str, *stages: str) -> None:

@@ -5,6 +5,7 @@ from collections.abc import Callable, Sequence
 from typing import Any
 
 from mmsearch_core.layout import CURRENT, generation_key, products_key
+from mmsearch_core.records.report import PublishReport
 from mmsearch_core.serving.generation import read_current, read_generation
 from mmsearch_core.serving.results import Results
 from mmsearch_core.testing.fake_models import COLORS
@@ -37,15 +38,15 @@ def judged(runtime: Runtime, run: str, queries: Sequence[str] = ()) -> str:
     if queries:
         ask(runtime, *((query, "en") for query in queries))
     mined = mine.work(runtime, run)
-    for shard in mined["shards"]:
+    for shard in mined.shards:
         do(runtime, shard, *SEARCH)
-    return str(mined["batch"])
+    return str(mined.batch)
 
 
-def night(runtime: Runtime, run: str, queries: Sequence[str] = ()) -> dict[str, Any]:
+def night(runtime: Runtime, run: str, queries: Sequence[str] = ()) -> PublishReport:
     """A whole night as Airflow runs it where nobody has to be asked; the report of ``publish``."""
     batch = judged(runtime, run, queries)
-    assert not gates.work(runtime, batch)["ask"]
+    assert not gates.work(runtime, batch).ask
     return publish.work(runtime, batch)
 
 

@@ -13,6 +13,7 @@ from mmsearch_core.errors import (
 )
 from mmsearch_core.ports.media import Content
 from mmsearch_core.records.ids import AssetId
+from mmsearch_core.records.report import ModelCalls
 from mmsearch_core.records.segment import Decoded
 from mmsearch_core.serving.results import Results
 from mmsearch_core.settings import Decode
@@ -53,8 +54,8 @@ def live(runtime: Runtime) -> set[str]:
 def test_pictures_become_published_judged_results(shop: Runtime) -> None:
     """English and Chinese queries find the product of the right color, and nothing else."""
     report = index(shop)[0]
-    assert report["assets"] == {"live": 4, "failed": 0, "removed": 0, "unsettled": 0}
-    assert search(shop)["published"]
+    assert report.assets == {"live": 4, "failed": 0, "removed": 0, "unsettled": 0}
+    assert search(shop).published
     assert published(shop, "red dress", "en") == [("p1", "相关")]
     assert published(shop, "蓝色连衣裙", "zh") == [("p2", "相关")]
     assert Results(shop.work).look_up("never asked", "en") is None
@@ -63,14 +64,14 @@ def test_pictures_become_published_judged_results(shop: Runtime) -> None:
 def test_an_unchanged_catalog_costs_nothing(shop: Runtime) -> None:
     """No batch, no model call, no write to the index, no new generation."""
     index(shop)
-    generation = search(shop)["generation"]
+    generation = search(shop).generation
     vlm, writes = shop.vlm, shop.index.writes  # type: ignore[attr-defined]
     assert isinstance(vlm, FakeVisionLanguageModel)
     calls = vlm.calls + shop.clip.calls + shop.sbert.calls  # type: ignore[attr-defined]
     assert index(shop, "run-2") == []
     report = search(shop, "run-2")
-    assert (report["published"], report["generation"]) == (False, generation)
-    assert report["model_calls"]["made"] == 0
+    assert (report.published, report.generation) == (False, generation)
+    assert report.model_calls.made == 0
     queries = 2 * 2  # the two query texts are embedded by CLIP and by SBERT; nothing else is asked
     assert vlm.calls + shop.clip.calls + shop.sbert.calls == calls + queries  # type: ignore[attr-defined]
     assert shop.index.writes == writes  # type: ignore[attr-defined]
@@ -84,8 +85,10 @@ def test_equal_bytes_are_described_once(shop: Runtime) -> None:
     shop.catalog.put("pictures/p2/renamed.jpg", shop.catalog.get("pictures/p2/1.jpg") or b"")
     shop.catalog.delete("pictures/p2/1.jpg")
     report = index(shop, "run-2")[0]
-    assert report["assets"] == {"live": 2, "failed": 0, "removed": 1, "unsettled": 0}
-    assert report["model_calls"] == {"made": 0 + 1, "saved": 5}  # the copy's text has another title
+    assert report.assets == {"live": 2, "failed": 0, "removed": 1, "unsettled": 0}
+    assert report.model_calls == ModelCalls(
+        made=0 + 1, saved=5
+    )  # the copy's text has another title
     assert shop.vlm.calls == calls  # type: ignore[attr-defined]
     assert live(shop) == {
         f"pictures/{k}.jpg" for k in ("p1/1", "p1/2", "p3/1", "p3/copy", "p2/renamed")
@@ -107,10 +110,10 @@ def test_a_new_title_embeds_text_and_nothing_else(shop: Runtime) -> None:
     calls = (shop.vlm.calls, shop.clip.calls)  # type: ignore[attr-defined]
     feed(shop, {"p1": "Lumen 1 Deluxe", "p2": "Lumen 2", "p3": "Lumen 3"})
     report = index(shop, "run-2")[0]
-    assert report["plan"] == {"changed": 2}
+    assert report.plan == {"changed": 2}
     assert (shop.vlm.calls, shop.clip.calls) == calls  # type: ignore[attr-defined]
     # both pictures of p1 say the same words
-    assert report["stages"]["embed_text"]["calls_made"] == 1
+    assert report.stages["embed_text"].calls_made == 1
 
 
 def test_an_unreadable_picture_is_a_failure_with_a_reason(shop: Runtime) -> None:
@@ -119,7 +122,7 @@ def test_an_unreadable_picture_is_a_failure_with_a_reason(shop: Runtime) -> None
     shop.catalog.put("pictures/p2/broken.jpg", b"\xff\xd8\xff\xe0 this is no picture")
     shop.catalog.put("pictures/p2/empty.jpg", b"")
     report = index(shop)[0]
-    assert report["assets"] == {"live": 4, "failed": 2, "removed": 0, "unsettled": 0}
+    assert report.assets == {"live": 4, "failed": 2, "removed": 0, "unsettled": 0}
     reasons = {
         key: failure.kind for key, failure in shop.ledger.failures(shop.target().target_id, limit=9)
     }
@@ -129,17 +132,17 @@ def test_an_unreadable_picture_is_a_failure_with_a_reason(shop: Runtime) -> None
     }
     assert index(shop, "run-2") == []
     shop.catalog.put("pictures/p2/broken.jpg", picture("black"))
-    assert index(shop, "run-3")[0]["assets"]["live"] == 1
+    assert index(shop, "run-3")[0].assets["live"] == 1
     assert "pictures/p2/broken.jpg" in live(shop)
 
 
 def test_a_picture_waits_for_its_product(shop: Runtime) -> None:
     """A picture that comes before its feed line is taken up when the line comes."""
     shop.catalog.put("pictures/p9/1.jpg", picture("black"))
-    assert index(shop)[0]["plan"] == {"added": 4, "waiting_for_product": 1}
+    assert index(shop)[0].plan == {"added": 4, "waiting_for_product": 1}
     assert index(shop, "run-2") == []
     feed(shop, {"p1": "Lumen 1", "p2": "Lumen 2", "p3": "Lumen 3", "p9": "Lumen 9"})
-    assert index(shop, "run-3")[0]["plan"] == {"added": 1}
+    assert index(shop, "run-3")[0].plan == {"added": 1}
     assert "pictures/p9/1.jpg" in live(shop)
 
 
@@ -154,8 +157,8 @@ def test_files_that_are_no_pictures_keep_no_good_picture_out(shop: Runtime) -> N
         shop.catalog.put(f"pictures/p1/manual{number}.pdf", b"%PDF-1.4")
         shop.catalog.put(f"pictures/p2/broken{number}.jpg", b"bad %d" % number)
     (report,) = index(shop)
-    assert report["assets"] == {"live": 4, "failed": 40, "removed": 0, "unsettled": 0}
-    assert report["stages"]["decode"]["canary_well"] == 2  # a shard of each kind
+    assert report.assets == {"live": 4, "failed": 40, "removed": 0, "unsettled": 0}
+    assert report.stages["decode"].tally["canary_well"] == 2  # a shard of each kind
     assert shop.index.resolve("mmsearch") is not None
     assert index(shop, "run-2") == []
 
@@ -173,13 +176,13 @@ def test_an_environment_in_which_nothing_opens_charges_nobody_and_heals(shop: Ru
     assert shop.ledger.failures(shop.target().target_id, limit=9) == []
     shop = shop.having(decoder=FakeDecoder())
     (report,) = index(shop, "run-2")
-    assert report["assets"] == {"live": 24, "failed": 0, "removed": 0, "unsettled": 0}
+    assert report.assets == {"live": 24, "failed": 0, "removed": 0, "unsettled": 0}
 
 
 def test_a_stage_that_is_done_is_skipped_and_one_that_is_early_says_so(shop: Runtime) -> None:
     """Retries are free; order is checked."""
-    batch = compare.work(shop, "run")["batches"][0]
-    shard = plan.work(shop, batch)["shards"][0]
+    batch = compare.work(shop, "run").batches[0]
+    shard = plan.work(shop, batch).shards[0]
     with pytest.raises(StageMissing, match="run the stage that writes it"):
         do(shop, shard, "describe")
     with pytest.raises(StageMissing, match="no report of decode"):
@@ -192,8 +195,8 @@ def test_a_stage_that_is_done_is_skipped_and_one_that_is_early_says_so(shop: Run
 
 def test_a_model_that_changed_after_the_plan_stops_the_stage(shop: Runtime) -> None:
     """ "Clear from plan" is said before any work."""
-    batch = compare.work(shop, "run")["batches"][0]
-    shard = plan.work(shop, batch)["shards"][0]
+    batch = compare.work(shop, "run").batches[0]
+    shard = plan.work(shop, batch).shards[0]
     shop.vlm.name = "another-vlm"  # type: ignore[misc]
     with pytest.raises(ModelMismatch, match="clear the run"):
         do(shop, shard, "decode", "describe")
@@ -205,7 +208,7 @@ def test_a_changed_model_builds_a_new_collection_beside_the_live_one(shop: Runti
     old = shop.index.resolve("mmsearch")
     shop.clip.name = "another-clip"  # type: ignore[misc]
     shop = shop.having()
-    batches = compare.work(shop, "run-2")["batches"]
+    batches = compare.work(shop, "run-2").batches
     assert shop.index.resolve("mmsearch") == old
     for batch in batches:
         index_batch(shop, batch)
@@ -218,14 +221,14 @@ def test_a_lost_index_is_built_again(shop: Runtime) -> None:
     anew."""
     index(shop)
     shop.index.drop(shop.target().collection)
-    assert index(shop, "run-2")[0]["assets"]["live"] == 4
+    assert index(shop, "run-2")[0].assets["live"] == 4
     assert len(live(shop)) == 4
 
 
 def test_an_asset_that_changes_while_it_is_indexed_stays_dirty(shop: Runtime) -> None:
     """The old bytes do not become live under the new object; close asks for another refresh."""
-    batch = compare.work(shop, "run")["batches"][0]
-    shard = plan.work(shop, batch)["shards"][0]
+    batch = compare.work(shop, "run").batches[0]
+    shard = plan.work(shop, batch).shards[0]
     do(shop, shard, "decode", "describe", "embed_text", "embed_image")
     shop.catalog.put("pictures/p1/1.jpg", picture("black"))
     do(shop, shard, "upsert")
@@ -236,7 +239,7 @@ def test_an_asset_that_changes_while_it_is_indexed_stays_dirty(shop: Runtime) ->
         if k.key.endswith("p1/1.jpg")
     )
     assert shop.ledger.look_up(shop.target().target_id, [AssetId(name)])[name].live_build is None
-    assert len(compare.work(shop, "run-2")["batches"]) == 1
+    assert len(compare.work(shop, "run-2").batches) == 1
 
 
 def test_nothing_is_published_without_results_or_without_an_index(shop: Runtime) -> None:
@@ -252,14 +255,14 @@ def test_nothing_is_published_without_results_or_without_an_index(shop: Runtime)
 def test_publishing_twice_keeps_unchanged_files(shop: Runtime) -> None:
     """A generation writes only the buckets that differ from its parent's."""
     index(shop)
-    first = search(shop)["generation"]
+    first = search(shop).generation
     ask(shop, ("red dress", "en"), ("蓝色连衣裙", "zh"), ("green dress", "en"))
     second = search(shop, "run-2")
-    assert second["published"]
+    assert second.published
     manifest = Results(shop.work).manifest
     assert manifest.parent == first
     assert (
-        sum(key.startswith(f"results/{second['generation']}/") for key in manifest.buckets.values())
+        sum(key.startswith(f"results/{second.generation}/") for key in manifest.buckets.values())
         == 1
     )
     assert published(shop, "red dress", "en") == [("p1", "相关")]
@@ -295,7 +298,7 @@ def test_lost_pixels_cost_one_night_their_verdict(shop: Runtime) -> None:
     """The results are published, and the next comparison writes the pixels again."""
     index(shop)
     shop.work.delete(next(found.key for found in shop.work.list("pixels/")))
-    assert search(shop, "night-1")["published"]
+    assert search(shop, "night-1").published
     assert len(index(shop, "night-2")) == 1
     search(shop, "night-2")
     assert published(shop, "red dress", "en") == [("p1", "相关")]
@@ -328,4 +331,4 @@ def test_a_line_of_the_feed_that_is_not_json_is_counted(shop: Runtime) -> None:
     shop.catalog.put(
         "products.jsonl", good + b"\n{broken\n" + json.dumps({"title": "no id"}).encode()
     )
-    assert compare.work(shop, "run")["counts"]["feed_lines_unreadable"] == 2
+    assert compare.work(shop, "run").counts["feed_lines_unreadable"] == 2

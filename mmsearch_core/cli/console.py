@@ -12,6 +12,8 @@ from mmsearch_core.safe_text import printable, to_json_text
 if TYPE_CHECKING:
     from rich.text import Text
 
+    from mmsearch_core.records.report import EvaluateReport
+
 Json = Annotated[bool, typer.Option("--json", help="Print JSON instead of words and tables.")]
 
 
@@ -26,11 +28,13 @@ def complain(sentence: str) -> None:
 
 
 def show_json(value: Any, *, indent: int | None = None) -> None:
-    """Print a value as JSON on standard output."""
-    sys.stdout.write(to_json_text(value, indent=indent) + "\n")
+    """Print a value, which may be made of records, as JSON on standard output."""
+    from mmsearch_core.codec import to_json_value
+
+    sys.stdout.write(to_json_text(to_json_value(value), indent=indent) + "\n")
 
 
-def tell(sentence: str, facts: Mapping[str, Any], as_json: bool) -> None:
+def tell(sentence: str, facts: object, as_json: bool) -> None:
     """What a command did: one sentence for people, or its facts for programs."""
     if as_json:
         show_json(facts)
@@ -65,7 +69,7 @@ def show_hits(found: Mapping[str, Any], as_json: bool) -> None:
     Console().print(table)
 
 
-def show_figures(report: Mapping[str, Any], as_json: bool, *, title: str) -> None:
+def show_figures(report: "EvaluateReport", as_json: bool, *, title: str) -> None:
     """What ``evaluate`` measured."""
     if as_json:
         show_json(report)
@@ -76,13 +80,13 @@ def show_figures(report: Mapping[str, Any], as_json: bool, *, title: str) -> Non
     from mmsearch_core.stages.search.evaluate import METRICS
 
     table = Table("group", "queries", "row", *METRICS, title=cell(title))
-    for row in report["rows"]:
-        figures = [f"{row[name]:.3f}" for name in METRICS]
-        cells = (row["group"], str(row["queries"]), row["row"], *figures)
-        table.add_row(*map(cell, cells), end_section=row["row"] == "oracle")
+    for row in report.rows:
+        means = [f"{row.means[name]:.3f}" for name in METRICS]
+        cells = (row.group, str(row.queries), row.row, *means)
+        table.add_row(*map(cell, cells), end_section=row.row == "oracle")
     Console().print(table)
-    room = report["headroom"]
-    say(f"headroom recovered by the judge: {room['recovered']}, p = {room['p_value']}")
+    room = report.headroom
+    say(f"headroom recovered by the judge: {room.recovered}, p = {room.p_value}")
 
 
 def cell(text: str) -> "Text":

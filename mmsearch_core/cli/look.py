@@ -1,8 +1,9 @@
 """`mmsearch status` and `mmsearch page`: what is there, and how the last runs went."""
 
 from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated
 
 import typer
 
@@ -10,7 +11,7 @@ from mmsearch_core.cli import session
 from mmsearch_core.cli.console import Json, say, show_json, tell
 from mmsearch_core.errors import StageMissing
 from mmsearch_core.layout import page_key
-from mmsearch_core.pages.run.page import latest
+from mmsearch_core.pages.run.night import Latest, latest
 from mmsearch_core.ports.ledger import Ledger
 from mmsearch_core.ports.stores import ObjectStore
 from mmsearch_core.records.target import Target
@@ -24,53 +25,96 @@ app = typer.Typer(rich_markup_mode="markdown")
 FAILURES = 10  # that are shown of a target
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class FailedKey:
+    """An object that could not be indexed, or not all of it, and why."""
+
+    key: str
+    stage: str
+    kind: str
+    message: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TargetStatus:
+    """An index: the one that is searched, or one beside it."""
+
+    collection: str
+    status: str
+    hindrance: str  # why it is not searched yet
+    assets: Mapping[str, int]  # by what became of them
+    unfinished_batches: int  # of a comparison
+    open_batches: int
+    commit: int
+    failures: tuple[FailedKey, ...]  # the first of them
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class IndexStatus:
+    """Where the index is, and what is in it."""
+
+    uri: str
+    targets: tuple[TargetStatus, ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ResultsStatus:
+    """What storefronts serve; ``generation`` is None before the first publication."""
+
+    generation: str | None = None
+    counts: Mapping[str, int] = field(default_factory=dict)
+    index: str | None = None
+    hold: bool = False
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Status:
+    """What is there, and how the last runs went."""
+
+    catalog: str
+    index: IndexStatus
+    results: ResultsStatus
+    pages: Mapping[str, Latest | None]  # by line; ``page`` is the address
+
+
 @app.command()
 def status(as_json: Json = False) -> None:
     """Show what is indexed, what failed, and what is published."""
     parts = session.parts()
     known = parts.ledger.targets()
     live = next((target for target in known if target.status == "live"), None)
-    published = Results(parts.work) if read_current(parts.work) else None
-    report = {
-        "catalog": f"s3://{parts.catalog.bucket}/{parts.settings.catalog.prefix}",
-        "index": {
-            "uri": redacted(parts.settings.index.uri),
-            "targets": [_target(target, live, parts.ledger, parts.work) for target in known],
-        },
-        "results": {
-            "generation": published.current.generation if published else None,
-            "counts": dict(published.manifest.counts) if published else {},
-            "index": published.manifest.index if published else None,
-            "hold": published.current.hold if published else False,
-        },
-        "pages": {line: _page(parts.work, line) for line in ("index", "search")},
-    }
+    targets = [_target(target, live, parts.ledger, parts.work) for target in known]
+    found = Status(
+        catalog=f"s3://{parts.catalog.bucket}/{parts.settings.catalog.prefix}",
+        index=IndexStatus(uri=redacted(parts.settings.index.uri), targets=tuple(targets)),
+        results=_results(parts.work),
+        pages={line: _latest(parts.work, line) for line in ("index", "search")},
+    )
     if as_json:
-        show_json(report)
+        show_json(found)
     else:
-        _show(report)
+        _show(found)
 
 
-def _show(report: Mapping[str, Any]) -> None:
-    """The report for people, a line a thing."""
-    say(f"catalog  {report['catalog']}")
-    say(f"index    {report['index']['uri']}")
-    for target in report["index"]["targets"]:
-        counts = [f"{count} {state}" for state, count in target["assets"].items() if count]
-        say(f"  {target['collection']} ({target['status']}): {', '.join(counts) or 'empty'}")
-        if target["unfinished_batches"]:
-            say(f"    {target['unfinished_batches']} batches of a comparison are not done")
-        if target["hindrance"]:
-            say(f"    not searched yet: {target['hindrance']}")
-        for failed in target["failures"]:
-            say(f"    {failed['key']}: {failed['stage']} {failed['kind']}: {failed['message']}")
-    results = report["results"]
-    held = ", held: nothing is published until `mmsearch release`" if results["hold"] else ""
-    say(f"results  {results['generation'] or 'none yet'}{held}")
-    for name, count in results["counts"].items():
+def _show(found: Status) -> None:
+    """The status for people, a line a thing."""
+    say(f"catalog  {found.catalog}")
+    say(f"index    {found.index.uri}")
+    for target in found.index.targets:
+        counts = [f"{count} {state}" for state, count in target.assets.items() if count]
+        say(f"  {target.collection} ({target.status}): {', '.join(counts) or 'empty'}")
+        if target.unfinished_batches:
+            say(f"    {target.unfinished_batches} batches of a comparison are not done")
+        if target.hindrance:
+            say(f"    not searched yet: {target.hindrance}")
+        for failed in target.failures:
+            say(f"    {failed.key}: {failed.stage} {failed.kind}: {failed.message}")
+    held = ", held: nothing is published until `mmsearch release`" if found.results.hold else ""
+    say(f"results  {found.results.generation or 'none yet'}{held}")
+    for name, count in found.results.counts.items():
         say(f"  {count} {name}")
-    for line, newest in report["pages"].items():
-        told = f"{newest['headline']} {newest['page']}" if newest else "none"
+    for line, newest in found.pages.items():
+        told = f"{newest.headline} {newest.page}" if newest else "none"
         say(f"last run of the {line} line  {told}")
 
 
@@ -99,36 +143,36 @@ def page(
             say(f"  {closed.batch} {closed.verdict}: {closed.headline}")
 
 
-def _target(
-    target: Target, live: Target | None, ledger: Ledger, work: ObjectStore
-) -> dict[str, Any]:
+def _latest(work: ObjectStore, line: str) -> Latest | None:
+    newest = latest(work, line)
+    return replace(newest, page=f"s3://{work.bucket}/{newest.page}") if newest else None
+
+
+def _results(work: ObjectStore) -> ResultsStatus:
+    if read_current(work) is None:
+        return ResultsStatus()
+    published = Results(work)
+    return ResultsStatus(
+        generation=published.current.generation,
+        counts=published.manifest.counts,
+        index=published.manifest.index,
+        hold=published.current.hold,
+    )
+
+
+def _target(target: Target, live: Target | None, ledger: Ledger, work: ObjectStore) -> TargetStatus:
     failures = []
     for key, failure in ledger.failures(target.target_id, limit=FAILURES):
-        told = {"stage": failure.stage, "kind": failure.kind, "message": failure.message}
-        failures.append({"key": key, **told})
-    return {
-        "collection": target.collection,
-        "status": target.status,
-        "hindrance": hindrance(work, live, target) if live and target != live else "",
-        "assets": ledger.counts(target.target_id),
-        "unfinished_batches": len(lacks(ledger, target.target_id)),
-        "commit": ledger.commit_number(target.target_id),
-        "open_batches": ledger.open_batches(target.target_id),
-        "failures": failures,
-    }
-
-
-def _page(work: ObjectStore, line: str) -> dict[str, Any] | None:
-    newest = latest(work, line)
-    if newest is None:
-        return None
-    batches = [
-        {"batch": it.batch, "verdict": it.verdict, "headline": it.headline} for it in newest.batches
-    ]
-    return {
-        "page": f"s3://{work.bucket}/{newest.page}",
-        "verdict": newest.verdict,
-        "headline": newest.headline,
-        "made_at": newest.made_at.isoformat(),
-        "batches": batches,
-    }
+        failures.append(
+            FailedKey(key=key, stage=failure.stage, kind=failure.kind, message=failure.message)
+        )
+    return TargetStatus(
+        collection=target.collection,
+        status=target.status,
+        hindrance=hindrance(work, live, target) if live and target != live else "",
+        assets=ledger.counts(target.target_id),
+        unfinished_batches=len(lacks(ledger, target.target_id)),
+        open_batches=ledger.open_batches(target.target_id),
+        commit=ledger.commit_number(target.target_id),
+        failures=tuple(failures),
+    )

@@ -25,7 +25,7 @@ def rollback(
     request = going_back.Request(run=f"mmsearch rollback {uuid.uuid4().hex}", generation=generation)
     report = going_back.run(request=request, work=parts.work, ledger=parts.ledger)
     sentence = (
-        f"{report['generation']} is current instead of {report['before']}, and held: `mmsearch"
+        f"{report.generation} is current instead of {report.before}, and held: `mmsearch"
         " release` lets the next night publish."
     )
     tell(sentence, report, as_json)

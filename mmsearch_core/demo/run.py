@@ -10,8 +10,8 @@ import os
 import subprocess
 import sys
 import time
-from collections import defaultdict
-from collections.abc import Iterable, Mapping
+from collections import Counter, defaultdict
+from collections.abc import Sequence
 from contextlib import contextmanager
 from datetime import UTC, datetime
 from itertools import islice
@@ -22,12 +22,14 @@ from rich.console import Console
 from rich.table import Table
 
 from mmsearch_core.cli.console import cell
+from mmsearch_core.codec import from_json_value
 from mmsearch_core.demo import processes, stack
 from mmsearch_core.demo.environment import secrets, settings_environment
 from mmsearch_core.demo.follow import FINISHED, Follower, Run
 from mmsearch_core.demo.processes import PartFailed
 from mmsearch_core.demo.upload import make_buckets, upload
 from mmsearch_core.errors import MMSearchError
+from mmsearch_core.records.report import CloseReport, CompareReport, PublishReport
 from mmsearch_core.settings import load_settings
 
 TOP = 3  # results shown of a query
@@ -84,17 +86,17 @@ def products() -> int:
     return int(text)
 
 
-def refresh(state: Path, follower: Follower) -> tuple[dict[str, Any], list[dict[str, Any]]]:
+def refresh(state: Path, follower: Follower) -> tuple[CompareReport, list[CloseReport]]:
     """Compare and index; the reports of `compare` and of every batch's `close`."""
     airflow, began = stack.airflow(state), datetime.now(UTC)
     run_id = airflow.trigger("catalog_refresh")
     follower.until_done("catalog_refresh", lambda runs: only(runs, run_id))
-    compared = airflow.report("catalog_refresh", run_id, "compare")
+    compared = from_json_value(airflow.report("catalog_refresh", run_id, "compare"), CompareReport)
 
     def ours(runs: list[Run]) -> list[Run] | None:
         """The runs of our batches, and whatever else was indexed meanwhile."""
         batches = {run["partition_key"] for run in runs}
-        if not batches.issuperset(compared["batches"]):
+        if not batches.issuperset(compared.batches):
             return None
         return [
             r
@@ -103,15 +105,20 @@ def refresh(state: Path, follower: Follower) -> tuple[dict[str, Any], list[dict[
         ]
 
     done = follower.until_done("index_catalog", ours)
-    return compared, [airflow.report("index_catalog", run["dag_run_id"], "close") for run in done]
+    closed = []
+    for run in done:
+        report = airflow.report("index_catalog", run["dag_run_id"], "close")
+        closed.append(from_json_value(report, CloseReport))
+    return compared, closed
 
 
-def precompute(state: Path, follower: Follower) -> dict[str, Any]:
+def precompute(state: Path, follower: Follower) -> PublishReport:
     """Mine, judge and publish; the report of `publish`."""
     airflow = stack.airflow(state)
     run_id = airflow.trigger("precompute_results")
     follower.until_done("precompute_results", lambda runs: only(runs, run_id))
-    return airflow.report("precompute_results", run_id, "publish")
+    report = airflow.report("precompute_results", run_id, "publish")
+    return from_json_value(report, PublishReport)
 
 
 def only(runs: list[Run], run_id: str) -> list[Run] | None:
@@ -120,21 +127,22 @@ def only(runs: list[Run], run_id: str) -> list[Run] | None:
 
 
 def summarise(
-    compared: Mapping[str, Any], closed: Iterable[Mapping[str, Any]], published: Mapping[str, Any]
+    compared: CompareReport, closed: Sequence[CloseReport], published: PublishReport
 ) -> None:
     """What was done, as the reports tell it."""
-    counts, reports = compared["counts"], list(closed)
+    counts = compared.counts
     console.print(
         f"\n[bold]Catalog[/]   {counts['added']} added, {counts['changed']} changed,"
         f" {counts['removed']} removed, {counts['unchanged']} unchanged",
         soft_wrap=True,
     )
-    done = {
-        stage: total(reports, stage, "done")
-        for stage in ("decode", "describe", "embed_image", "embed_text")
-    }
-    rows = total(reports, "upsert", "rows_written") + total(reports, "upsert", "rows_removed")
-    calls = sum(report["model_calls"]["made"] for report in reports)
+    done: Counter[str] = Counter()
+    rows = 0
+    for report in closed:
+        for stage, totals in report.stages.items():
+            done[stage] += totals.done
+            rows += totals.tally.get("rows_written", 0) + totals.tally.get("rows_removed", 0)
+    calls = sum(report.model_calls.made for report in closed)
     console.print(
         f"[bold]Index[/]     {_count(done['decode'], 'picture')} decoded,"
         f" {done['describe']} described, {done['embed_image']} + {done['embed_text']} embedded:"
@@ -142,19 +150,14 @@ def summarise(
         + (f"{_count(rows, 'row')} written or removed in Milvus" if rows else "no write to Milvus"),
         soft_wrap=True,
     )
-    saved = published["model_calls"]["saved"]
-    became = "is now current" if published["published"] else "stays, nothing differs"
+    saved = published.model_calls.saved
+    became = "is now current" if published.published else "stays, nothing differs"
     console.print(
-        f"[bold]Results[/]   {published['queries']} queries, {published['hits']} hits: "
-        f"{_calls(published['model_calls']['made'])}, {saved} answered from memory; generation "
-        f"{published['generation']} {became}",
+        f"[bold]Results[/]   {published.queries} queries, {published.hits} hits: "
+        f"{_calls(published.model_calls.made)}, {saved} answered from memory; generation "
+        f"{published.generation} {became}",
         soft_wrap=True,
     )
-
-
-def total(reports: Iterable[Mapping[str, Any]], stage: str, name: str) -> int:
-    """One number of a stage, over all batches."""
-    return sum(report["stages"].get(stage, {}).get(name, 0) for report in reports)
 
 
 def show_results(folder: Path) -> None:

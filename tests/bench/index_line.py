@@ -63,10 +63,10 @@ def timed(runtime: Runtime) -> dict[str, float]:
         return now
 
     began = time.perf_counter()
-    batches = compare.work(runtime, "bench")["batches"]
+    batches = compare.work(runtime, "bench").batches
     began = clock("compare", began)
     for batch in batches:
-        shards = plan.work(runtime, batch)["shards"]
+        shards = plan.work(runtime, batch).shards
         began = clock("plan", began)
         for shard in shards:
             for stage in INDEX:

@@ -31,10 +31,10 @@ def shop(settings: Settings, count: int) -> Runtime:
     return runtime
 
 
-def decoded_shards(runtime: Runtime, run: str = "bench") -> list[str]:
+def decoded_shards(runtime: Runtime, run: str = "bench") -> tuple[str, ...]:
     """The shards of the whole catalog, decoded."""
-    (batch,) = compare.work(runtime, run)["batches"]
-    shards: list[str] = plan.work(runtime, batch)["shards"]
+    (batch,) = compare.work(runtime, run).batches
+    shards = plan.work(runtime, batch).shards
     for shard in shards:
         do(runtime, shard, "decode")
     return shards

@@ -241,7 +241,7 @@ def _publish(folder: Path, night: int) -> None:
         batch=_batch(night), work=store, ledger=Stocked(), settings=settings, approve=False
     )
     _say(started)
-    assert report["published"]
+    assert report.published
 
 
 def _bare(folder: Path) -> None:

@@ -6,7 +6,7 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -142,9 +142,9 @@ def _compare(folder: Path, pictures: int) -> None:
     report = compare.run(
         run_id="bench", target=target, stores=runtime.stores, settings=runtime.settings
     )
-    _say(started, report["counts"])
+    _say(started, report.counts)
     counts = {
-        name: report["counts"][name] for name in ("added", "changed", "removed", "product_changed")
+        name: report.counts[name] for name in ("added", "changed", "removed", "product_changed")
     }
     retitled = RETITLED * A_PRODUCT
     assert counts == {
@@ -180,7 +180,7 @@ def _bare(folder: Path, pictures: int) -> None:
     _say(started, {"differ": differ[0] if differ else 0})
 
 
-def _say(started: float, counts: dict[str, int]) -> None:
+def _say(started: float, counts: Mapping[str, int]) -> None:
     measured = {
         "seconds": round(time.perf_counter() - started, 2),
         "cpu_seconds": round(time.process_time(), 1),

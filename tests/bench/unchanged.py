@@ -41,7 +41,7 @@ def plan_unchanged() -> list[Row]:
 
         def ours() -> None:
             report = compare.work(runtime, f"night {next(nights)}")
-            assert (report["batches"], report["counts"]["unchanged"]) == ([], KEYS)
+            assert (report.batches, report.counts["unchanged"]) == ((), KEYS)
 
         def reference() -> None:
             assert sum(1 for _ in runtime.catalog.list("pictures/")) == KEYS

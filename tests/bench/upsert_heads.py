@@ -27,8 +27,8 @@ def upsert_heads() -> list[Row]:
         data = picture("red")
         for number in range(PICTURES):
             runtime.catalog.put(f"pictures/p1/{number}.jpg", data)
-        (batch,) = compare.work(runtime, "bench")["batches"]
-        shards = plan.work(runtime, batch)["shards"]
+        (batch,) = compare.work(runtime, "bench").batches
+        shards = plan.work(runtime, batch).shards
         for shard in shards:
             do(runtime, shard, *INDEX[:-1])
         slow: Any = SlowHeads(runtime.catalog)

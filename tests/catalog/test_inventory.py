@@ -64,9 +64,9 @@ def test_an_inventory_says_what_a_listing_says(file_format: str) -> None:
     """Keys that need encoding, keys in no order, objects outside the prefix."""
     runtime = shop()
     report(runtime, file_format)
-    assert index(runtime)[0]["assets"]["live"] == len(HARD)
+    assert index(runtime)[0].assets["live"] == len(HARD)
     runtime = runtime.having(settings=fake_runtime().settings)  # from now on by listing
-    assert compare.work(runtime, "listed")["counts"]["unchanged"] == len(HARD)
+    assert compare.work(runtime, "listed").counts["unchanged"] == len(HARD)
 
 
 def test_old_versions_and_deletions_are_not_there(file_format: str) -> None:
@@ -78,7 +78,7 @@ def test_old_versions_and_deletions_are_not_there(file_format: str) -> None:
         ("pictures/p/gone.jpg", 7, "0" * 32, False, False),
     )
     report(runtime, file_format, more=[old, gone, before])
-    assert compare.work(runtime, "run")["counts"]["added"] == len(HARD)
+    assert compare.work(runtime, "run").counts["added"] == len(HARD)
 
 
 def test_the_newest_whole_report_is_taken_and_what_changed_is_found(file_format: str) -> None:
@@ -92,7 +92,7 @@ def test_the_newest_whole_report_is_taken_and_what_changed_is_found(file_format:
     unfinished = report(runtime, file_format, hours=2)
     assert runtime.stores.inventory is not None
     runtime.stores.inventory.delete(unfinished.replace(".json", ".checksum"))
-    counts = compare.work(runtime, "run-2")["counts"]
+    counts = compare.work(runtime, "run-2").counts
     assert {name: counts[name] for name in ("added", "changed", "removed", "unchanged")} == {
         "added": 0,
         "changed": 1,
@@ -112,7 +112,7 @@ def test_what_the_ledger_saw_after_the_inventory_is_left_alone() -> None:
     runtime.catalog.put(f"pictures/p/{HARD[0]}", picture("green"))
     index(runtime, "by-listing")
     runtime = runtime.having(settings=shop(inventory=f"s3://reports/{old}").settings)
-    assert compare.work(runtime, "by-inventory")["batches"] == []
+    assert compare.work(runtime, "by-inventory").batches == ()
 
 
 @pytest.mark.parametrize("part", ["manifest.json", "data", "cut", "lost"])
@@ -173,8 +173,8 @@ def test_many_removals_wait_for_approval() -> None:
         with pytest.raises(TooManyRemovals, match=r"3 of 10 .*20%.*approve_removals=3"):
             compare.work(runtime, "run", approve_removals=approved)
     assert runtime.ledger.open_batches(runtime.target().target_id) == 0
-    (batch,) = compare.work(runtime, "run", approve_removals=3)["batches"]
-    assert index_batch(runtime, batch)["assets"]["removed"] == 3
+    (batch,) = compare.work(runtime, "run", approve_removals=3).batches
+    assert index_batch(runtime, batch).assets["removed"] == 3
 
 
 def test_an_emptied_bucket_removes_nothing_by_itself() -> None:

@@ -12,6 +12,7 @@ from hypothesis import strategies as st
 from mmsearch_core.cli import app as command
 from mmsearch_core.cli.console import say, show_figures, show_hits, show_json
 from mmsearch_core.errors import StageMissing
+from mmsearch_core.records.report import EvaluateReport, Headroom
 from mmsearch_core.safe_text import printable
 from tests.test_safe_text import hostile
 
@@ -85,7 +86,13 @@ def test_json_keeps_the_shops_languages_readable(capsys: pytest.CaptureFixture[s
 def test_figures_of_a_folder_with_a_hostile_name_are_shown(
     capsys: pytest.CaptureFixture[str],
 ) -> None:
-    report = {"rows": [], "headroom": {"recovered": 0.1, "p_value": 0.5}}
+    report = EvaluateReport(
+        index="c@1",
+        queries=0,
+        left_out=(),
+        rows=(),
+        headroom=Headroom(recovered=0.1, p_value=0.5),
+    )
     show_figures(report, as_json=False, title="judged/[/x]\x1b[2J")
     shown = capsys.readouterr().out
     assert r"judged/[/x]\x1b[2J" in shown

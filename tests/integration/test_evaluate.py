@@ -57,9 +57,9 @@ def shop(servers: Servers, judged: Path) -> Runtime:
 def test_figures_of_the_live_line(shop: Runtime, judged: Path) -> None:
     """Every leg and their fusion find more than chance, and every kind of query has its lines."""
     report = evaluate.work(shop, str(judged))
-    figures = {(row["group"], row["row"]): row["ndcg@10"] for row in report["rows"]}
+    figures = {(row.group, row.row): row.means["ndcg@10"] for row in report.rows}
     everything = {row: figure for (group, row), figure in figures.items() if group == "all"}
-    assert report["queries"] + len(report["left_out"]) == 6 * EACH
+    assert report.queries + len(report.left_out) == 6 * EACH
     assert everything["oracle"] == 1
     assert all(
         everything[row] > everything["random"] + 0.1 for row in ("clip", "sbert", "bm25", "fused")

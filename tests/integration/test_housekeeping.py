@@ -14,6 +14,7 @@ from mmsearch_core.adapters.milvus_index import MilvusIndex
 from mmsearch_core.adapters.object_memo import ObjectMemo
 from mmsearch_core.adapters.s3_store import S3Store
 from mmsearch_core.records.ids import AssetId
+from mmsearch_core.records.report import RemovalReport
 from mmsearch_core.stages.upkeep import expire as expiring
 from mmsearch_core.wiring.batches import Runtime
 from tasks import expire, redrive, sweep
@@ -58,32 +59,29 @@ def test_what_is_in_use_outlives_a_housekeeping_in_a_hundred_days(
     shop.catalog.put("pictures/p1/broken.jpg", b"no picture")
     (closed,) = index(shop, "run-2")
     target = shop.target()
-    assert closed["assets"] == {"live": 0, "failed": 1, "removed": 1, "unsettled": 0}
+    assert closed.assets == {"live": 0, "failed": 1, "removed": 1, "unsettled": 0}
     (row,) = shop.index.builds(target.collection)
     shop.ledger.take_lease(f"index:{target.target_id}", holder="test", seconds=60)
 
     later = datetime.now(UTC) + timedelta(days=100)
     monkeypatch.setattr(expiring, "ago", lambda days: later - timedelta(days=days))
-    removed = expire.work(shop, REQUEST)["removed"]
+    removed = expire.work(shop, REQUEST).removed
     assert removed["runs"] == 1
     assert removed["pixels"] == 1
     shop.ledger.give_lease(f"index:{target.target_id}", holder="test")
-    assert sweep.work(shop, REQUEST)["removed"] == {}
+    assert sweep.work(shop, REQUEST).removed == {}
 
     token = shop.ledger.take_lease(f"index:{target.target_id}", holder="test", seconds=60)
     # as if the ledger had been set back
     shop.ledger.forget(target.target_id, [AssetId(row[1])], token=token)
     shop.ledger.give_lease(f"index:{target.target_id}", holder="test")
-    assert sweep.work(shop, REQUEST) == {
-        "stage": "sweep",
-        "removed": {"rows": 1},
-        "such_as": {"rows": [row[0]]},
-        "dry_run": False,
-    }
+    assert sweep.work(shop, REQUEST) == RemovalReport(
+        stage="sweep", removed={"rows": 1}, such_as={"rows": (row[0],)}, kept={}, dry_run=False
+    )
     assert list(shop.index.builds(target.collection)) == []
 
     asked = shop.vlm.calls  # type: ignore[attr-defined]
-    assert index(shop, "run-3")[0]["assets"]["live"] == 1  # made anew from what was kept
+    assert index(shop, "run-3")[0].assets["live"] == 1  # made anew from what was kept
     assert shop.vlm.calls == asked  # type: ignore[attr-defined]
-    (batch,) = redrive.work(shop, REQUEST)["batches"]
-    assert index_batch(shop, batch)["assets"]["failed"] == 1
+    (batch,) = redrive.work(shop, REQUEST).batches
+    assert index_batch(shop, batch).assets["failed"] == 1

@@ -11,6 +11,7 @@ import pytest
 
 from mmsearch_core.adapters.s3_store import S3Store
 from mmsearch_core.demo.catalog import write_sample
+from mmsearch_core.records.report import CloseReport
 from mmsearch_core.serving.results import Results
 from mmsearch_core.wiring.batches import Runtime
 from tests.conftest import Servers
@@ -46,7 +47,7 @@ def shop(servers: Servers, tmp_path_factory: pytest.TempPathFactory) -> Runtime:
 
 
 @pytest.fixture(scope="module")
-def indexed(shop: Runtime) -> dict[str, object]:
+def indexed(shop: Runtime) -> CloseReport:
     """The report of the first index run."""
     (report,) = index(shop)
     return report
@@ -73,8 +74,8 @@ def test_the_bucket_is_indexed_and_the_broken_picture_is_named(
 def test_results_are_published_in_both_languages_and_a_second_night_is_free(shop: Runtime) -> None:
     """No model call, no write to Milvus, the same generation."""
     first = search(shop)
-    assert first["published"]
-    assert first["queries"] >= 6
+    assert first.published
+    assert first.queries >= 6
     results = Results(shop.work)
     for query, locale in (("red striped dress", "en"), ("红色连衣裙", "zh")):
         entry = results.look_up(query, locale)
@@ -83,8 +84,8 @@ def test_results_are_published_in_both_languages_and_a_second_night_is_free(shop
     before = set(shop.index.builds(shop.live_target().collection))
     assert index(shop, "run-2") == []
     second = search(shop, "run-2")
-    assert (second["published"], second["generation"]) == (False, first["generation"])
-    assert second["model_calls"]["made"] == 0
+    assert (second.published, second.generation) == (False, first.generation)
+    assert second.model_calls.made == 0
     assert set(shop.index.builds(shop.live_target().collection)) == before
 
 

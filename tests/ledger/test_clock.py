@@ -49,7 +49,7 @@ def test_what_changes_afterwards_is_newer(shop: Runtime) -> None:
     shop.catalog.put(KEYS[0], picture("blue"))
     shop.catalog.delete(KEYS[1])
     (report,) = index(shop, "set right")
-    assert (report["assets"]["live"], report["assets"]["removed"]) == (1, 1)
+    assert (report.assets["live"], report.assets["removed"]) == (1, 1)
     after = indexed(shop)
     assert set(after) == {KEYS[0]}
     assert after[KEYS[0]] != before[KEYS[0]]

@@ -298,18 +298,18 @@ def test_two_refreshes_at_once_are_harmless(url: str) -> None:
     runtime.build_target()
 
     def compared(_: SqlLedger, run: str) -> Any:
-        return compare.work(runtime, run)["batches"]
+        return compare.work(runtime, run).batches
 
     found: Any = at_once(url, [partial(compared, run=run) for run in ("one", "two")])
     batches = [batch for each in found for batch in each]
     assert len(batches) == 2
-    assert sorted(index_batch(runtime, batch)["assets"]["live"] for batch in batches) == [0, 4]
+    assert sorted(index_batch(runtime, batch).assets["live"] for batch in batches) == [0, 4]
     target = runtime.target()
     known = [known for found in runtime.ledger.known(TargetId(target.target_id)) for known in found]
     rows = {(name, build) for _, name, build in runtime.index.builds(target.collection)}
     assert rows == {(one.asset_id, one.live_build) for one in known}
     assert len(known) == 4
-    assert compare.work(runtime, "three")["batches"] == []
+    assert compare.work(runtime, "three").batches == ()
 
 
 @pytest.mark.integration

@@ -69,7 +69,7 @@ def answers(runtime: Runtime) -> dict[Any, bytes]:
 
 def test_a_document_is_indexed_page_by_page(shop: Runtime) -> None:
     (report,) = index(shop)
-    assert report["assets"] == {"live": 4, "failed": 0, "removed": 0, "unsettled": 0}
+    assert report.assets == {"live": 4, "failed": 0, "removed": 0, "unsettled": 0}
     assert len(rows(shop, "picture")) == 2
     assert sorted(place for place, _, _ in rows(shop, "document").values()) == [
         "page:1",

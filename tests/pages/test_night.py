@@ -2,6 +2,7 @@
 state."""
 
 import json
+from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -12,7 +13,7 @@ from mmsearch_core.cli import look
 from mmsearch_core.codec import to_json
 from mmsearch_core.errors import StageMissing
 from mmsearch_core.layout import page_key
-from mmsearch_core.pages.run.page import ClosedBatch, Verdict, latest, of_one_night
+from mmsearch_core.pages.run.night import ClosedBatch, Verdict, latest, of_one_night
 from mmsearch_core.testing.memory_store import MemoryStore
 from mmsearch_core.wiring.batches import Runtime
 from tasks import close, compare, plan
@@ -87,7 +88,7 @@ def shop() -> tuple[Runtime, str, str]:
     feed(runtime, {"p1": "One", "p2": "Two"})
     for product in ("p1", "p2"):
         runtime.catalog.put(f"pictures/{product}/a.jpg", picture("red"))
-    first, second = compare.work(runtime, "n1")["batches"]
+    first, second = compare.work(runtime, "n1").batches
     plan.work(runtime, first)
     return runtime, first, second
 
@@ -105,7 +106,10 @@ def fail(runtime: Runtime, batch: str) -> None:
 def test_a_failed_batch_is_not_hidden_by_a_good_one(shop: Any, failed_first: bool) -> None:
     """Whichever was closed last; and each page that people are sent to names the other."""
     runtime, first, second = shop
-    steps = [lambda: fail(runtime, first), lambda: index_batch(runtime, second)]
+    steps: list[Callable[[], object]] = [
+        lambda: fail(runtime, first),
+        lambda: index_batch(runtime, second),
+    ]
     for step in steps if failed_first else reversed(steps):
         step()
     shown = latest(runtime.work, "index")
@@ -206,5 +210,5 @@ def test_the_page_says_that_a_known_good_item_was_done_well() -> None:
     (report,) = index(runtime)
     assert (
         "a known good item was done well there (1 shard): the failures are of these records."
-        in page(runtime, report["batch"])
+        in page(runtime, report.batch)
     )

@@ -12,7 +12,7 @@ from PIL import Image
 
 from mmsearch_core.errors import StopEverything, TryLater
 from mmsearch_core.layout import page_key, plan_key
-from mmsearch_core.pages.run.page import latest
+from mmsearch_core.pages.run.night import latest
 from mmsearch_core.pages.run.thumbnails import thumbnails_of_strangers
 from mmsearch_core.records.ids import RowId
 from mmsearch_core.wiring.batches import Runtime
@@ -66,7 +66,7 @@ def facts(runtime: Runtime, batch: str) -> dict[str, Any]:
 
 def test_a_page_says_what_was_done_what_failed_and_that_the_counts_agree(shop: Runtime) -> None:
     report = index(shop)[0]
-    page, said = Page(shop, report["batch"]), facts(shop, report["batch"])
+    page, said = Page(shop, report.batch), facts(shop, report.batch)
     assert said["verdict"] == "look"
     assert said["headline"] == "Done: 2 assets indexed. 2 failures to look at."
     assert said["kinds"] == {"picture": {"added": 4, "failed": 2}}
@@ -76,13 +76,13 @@ def test_a_page_says_what_was_done_what_failed_and_that_the_counts_agree(shop: R
     assert all(check["held"] for check in said["checks"])
     assert said["headline"] in page.text
     assert EVIL in page.text
-    assert report["page"] == f"s3://mmsearch/{page_key(report['batch'])}"
+    assert report.page == f"s3://mmsearch/{page_key(report.batch)}"
 
 
 def test_a_page_stands_alone_and_nothing_on_it_can_act(shop: Runtime) -> None:
     """No script, no form, no handler, nothing from elsewhere, and a policy that forbids them all
     the same."""
-    for batch in (index(shop)[0]["batch"], search(shop)["batch"]):
+    for batch in (index(shop)[0].batch, search(shop).batch):
         page = Page(shop, batch)
         assert not {"script", "iframe", "object", "form", "base"} & {
             tag for tag, _ in page.elements
@@ -98,7 +98,7 @@ def test_a_page_stands_alone_and_nothing_on_it_can_act(shop: Runtime) -> None:
 
 
 def test_a_picture_that_is_cut_off_is_shown_as_far_as_it_goes(shop: Runtime) -> None:
-    assert len(Page(shop, index(shop)[0]["batch"]).pictures) == 1  # the other is no picture
+    assert len(Page(shop, index(shop)[0].batch).pictures) == 1  # the other is no picture
     strange = {"a": picture("red"), "b": b"", "c": b"\xff\xd8"}
     assert set(thumbnails_of_strangers(strange.items())) == {"a"}
 
@@ -131,17 +131,17 @@ def test_the_nights_results_are_shown_with_their_pictures_and_the_index_beside_t
 ) -> None:
     indexed = index(shop)[0]
     report = search(shop)
-    page = Page(shop, report["batch"])
-    assert facts(shop, report["batch"])["verdict"] == "good"
+    page = Page(shop, report.batch)
+    assert facts(shop, report.batch)["verdict"] == "good"
     assert "Published: 2 queries" in page.text
     assert "蓝色连衣裙" in page.text
     assert len(page.pictures) == 2
-    assert ("a", {"href": f"../{indexed['batch']}/report.html"}) in page.elements
+    assert ("a", {"href": f"../{indexed.batch}/report.html"}) in page.elements
     again = search(shop, "run-2")
-    assert "Nothing to publish" in Page(shop, again["batch"]).text
+    assert "Nothing to publish" in Page(shop, again.batch).text
     newest = latest(shop.work, "search")
     assert newest
-    assert (newest.batch, newest.verdict) == (again["batch"], "good")
+    assert (newest.batch, newest.verdict) == (again.batch, "good")
 
 
 def test_a_run_that_is_refused_has_a_page_that_says_why(shop: Runtime) -> None:
@@ -158,8 +158,8 @@ def test_a_run_that_is_refused_has_a_page_that_says_why(shop: Runtime) -> None:
 
 
 def test_a_check_that_does_not_hold_comes_first_and_turns_the_page_red(shop: Runtime) -> None:
-    batch = compare.work(shop, "run")["batches"][0]
-    shard = plan.work(shop, batch)["shards"][0]
+    batch = compare.work(shop, "run").batches[0]
+    shard = plan.work(shop, batch).shards[0]
     do(shop, shard, *INDEX[:4])
     shop.catalog.put("pictures/p1/0.jpg", picture("black"))
     do(shop, shard, "upsert")
@@ -175,8 +175,8 @@ def test_counts_that_do_not_add_up_stop_the_run_even_if_every_report_is_there(
     shop: Runtime,
 ) -> None:
     """A plan that asks for more than the shards hold."""
-    batch = compare.work(shop, "run")["batches"][0]
-    shard = plan.work(shop, batch)["shards"][0]
+    batch = compare.work(shop, "run").batches[0]
+    shard = plan.work(shop, batch).shards[0]
     do(shop, shard, *INDEX)
     frozen = json.loads(shop.work.get(plan_key(batch)) or b"")
     frozen["shards"][shard] += 1
@@ -187,29 +187,29 @@ def test_counts_that_do_not_add_up_stop_the_run_even_if_every_report_is_there(
 
 
 def test_a_run_without_work_is_a_good_run(shop: Runtime) -> None:
-    batch = compare.work(shop, "run")["batches"][0]
+    batch = compare.work(shop, "run").batches[0]
     for number in ("0.jpg", "1.jpg", "half.jpg"):
         shop.catalog.delete(f"pictures/p1/{number}")
     shop.catalog.delete(EVIL)
-    assert plan.work(shop, batch)["shards"] == []
+    assert plan.work(shop, batch).shards == ()
     report = close.work(shop, batch)
-    assert facts(shop, report["batch"])["headline"] == "Good: nothing had changed."
+    assert facts(shop, report.batch)["headline"] == "Good: nothing had changed."
 
 
 def test_it_says_whether_the_index_was_what_the_ledger_says(shop: Runtime) -> None:
     (first,) = index(shop)
     held = "The index was held against the ledger"
-    assert {check["name"]: check["found"] for check in facts(shop, first["batch"])["checks"]}[
+    assert {check["name"]: check["found"] for check in facts(shop, first.batch)["checks"]}[
         held
     ] == ("0 rows, 0 of them read back: 0 differences")
     collection = shop.target().collection
     lost, _ = shop.index.builds(collection)
     shop.index.remove_rows(collection, [RowId(lost[0])], writer=99)
     (mended,) = index(shop, "run-2")
-    page = Page(shop, mended["batch"])
+    page = Page(shop, mended.batch)
     assert (
         "1 row, 1 of them read back: 1 difference (1 lost), mended by this night's batches"
         in page.text
     )
-    assert facts(shop, mended["batch"])["verdict"] == "good"
+    assert facts(shop, mended.batch)["verdict"] == "good"
     assert len(list(shop.index.builds(collection))) == 2

@@ -4,7 +4,6 @@ key."""
 from collections.abc import Mapping
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
-from typing import Any
 
 import pytest
 
@@ -14,6 +13,7 @@ from mmsearch_core.adapters.s3_store import S3Store
 from mmsearch_core.layout import pixels_key
 from mmsearch_core.records.asset import Asset, Change, asset_id
 from mmsearch_core.records.ids import AssetId
+from mmsearch_core.records.report import CloseReport
 from mmsearch_core.records.segment import Decoded, Segment, Whole
 from mmsearch_core.settings import Settings
 from mmsearch_core.shards.shard import Shard
@@ -102,7 +102,7 @@ def cases() -> Mapping[str, Case]:
 
 
 @pytest.fixture(scope="module")
-def report(runtime: Runtime, cases: Mapping[str, Case]) -> dict[str, Any]:
+def report(runtime: Runtime, cases: Mapping[str, Case]) -> CloseReport:
     """All of it indexed, in one shard."""
     feed(runtime, {"p1": "Lumen 1", "p-without-pictures": "Lumen 2"})
     with ThreadPoolExecutor(8) as uploads:
@@ -114,17 +114,17 @@ def report(runtime: Runtime, cases: Mapping[str, Case]) -> dict[str, Any]:
 
 
 @pytest.fixture
-def shard(runtime: Runtime, report: Mapping[str, Any]) -> Shard:
-    return Shard(runtime.work, f"runs/{report['batch']}/shards/00000")
+def shard(runtime: Runtime, report: CloseReport) -> Shard:
+    return Shard(runtime.work, f"runs/{report.batch}/shards/00000")
 
 
 def test_every_key_arrives_and_none_is_lost(
-    shard: Shard, cases: Mapping[str, Case], report: dict[str, Any]
+    shard: Shard, cases: Mapping[str, Case], report: CloseReport
 ) -> None:
     assert {change.source.key for change in shard.read("changes", Change)} == set(cases)
-    assert report["plan"] == {"added": len(cases), "waiting_for_product": 2}
-    decoded = report["stages"]["decode"]
-    assert decoded["read"] == len(cases) == decoded["done"] + decoded["failed"]
+    assert report.plan == {"added": len(cases), "waiting_for_product": 2}
+    decoded = report.stages["decode"]
+    assert decoded.read == len(cases) == decoded.done + decoded.failed
 
 
 def test_every_file_is_a_segment_or_a_failure_as_people_expect(
@@ -159,12 +159,12 @@ def test_every_file_is_a_segment_or_a_failure_as_people_expect(
 
 
 def test_every_failure_is_in_the_ledger_and_the_counts_add_up(
-    runtime: Runtime, shard: Shard, cases: Mapping[str, Case], report: dict[str, Any]
+    runtime: Runtime, shard: Shard, cases: Mapping[str, Case], report: CloseReport
 ) -> None:
     """A failed picture is named with its reason; it is not tried again before its bytes change."""
     target = runtime.target().target_id
     failures = shard.failures("decode")
-    assert report["assets"] == {
+    assert report.assets == {
         "live": len(cases) - len(failures),
         "failed": len(failures),
         "removed": 0,

@@ -15,6 +15,7 @@ from mmsearch_core.errors import FeedBroken, StageMissing, TooManyRemovals, TryL
 from mmsearch_core.layout import manifest_key
 from mmsearch_core.records.ids import BatchId
 from mmsearch_core.records.message import Message
+from mmsearch_core.records.report import DrainReport
 from mmsearch_core.testing.memory_feed import MemoryFeed
 from mmsearch_core.wiring.batches import Runtime
 from tasks import close, compare, drain, plan, redrive
@@ -123,9 +124,9 @@ class Shop:
         what is gone."""
         self.runs += run is None
         self.sold = self.said()
-        batches = compare.work(self.runtime, run or f"run-{self.runs}", approve_removals=APPROVED)[
-            "batches"
-        ]
+        batches = compare.work(
+            self.runtime, run or f"run-{self.runs}", approve_removals=APPROVED
+        ).batches
         return self._take_up(batches)
 
     def compare_late(self, call: str, happens: Callable[[], None]) -> list[Work]:
@@ -139,7 +140,7 @@ class Shop:
         slept = Slept(self.runtime.ledger, call, meanwhile)
         late = self.runtime.having(ledger=slept)
         self.runs += 1
-        batches = compare.work(late, f"late-{self.runs}", approve_removals=APPROVED)["batches"]
+        batches = compare.work(late, f"late-{self.runs}", approve_removals=APPROVED).batches
         if not slept.woke:
             meanwhile()
         assert products(self.runtime.ledger) == facts(self.sold)
@@ -156,15 +157,16 @@ class Shop:
         try:
             report = drain.work(self.runtime, f"drain-{self.runs}")
         except StageMissing:  # the collection was lost
-            report = {"target": None}
-        if report["target"] is None:  # the message waits for the comparison that builds the index
+            report = DrainReport()
+        if report.target is None:  # the message waits for the comparison that builds the index
             assert changes.waiting() == 1
             return []
         self.sold = self.sold if sold is None else sold
-        assert ("refused" in report["feed"]) == (sold is None)
+        assert report.feed
+        assert bool(report.feed.refused) == (sold is None)
         assert changes.waiting() == 0
         assert products(self.runtime.ledger) == facts(self.sold)
-        return self._take_up(report["batches"])
+        return self._take_up(report.batches)
 
     def hint(self, keys: Sequence[str]) -> None:
         """Hand out a batch as events do: keys in any order, doubled, of objects that may not be
@@ -183,7 +185,7 @@ class Shop:
         """One step of a batch: its plan, a stage of a shard, or close."""
         try:
             if not work.planned:
-                shards = plan.work(self.runtime, work.batch)["shards"]
+                shards = plan.work(self.runtime, work.batch).shards
                 work.steps = [(shard, stage) for shard in shards for stage in INDEX]
                 work.planned = True
             elif work.place < len(work.steps):
@@ -247,7 +249,7 @@ class Shop:
         else:
             raise AssertionError(
                 f"still dirty after {ROUNDS} refreshes:"
-                f" {compare.work(self.runtime, 'late', APPROVED)['counts']}"
+                f" {compare.work(self.runtime, 'late', APPROVED).counts}"
             )
         truth = implied(self.runtime.catalog, self.runtime.index_recipes["picture"], self.sold)
         assert found(self.runtime) == truth

@@ -40,13 +40,13 @@ def a_night() -> tuple[World, list[tuple[str, Step]], Shop]:
     batch, mined = _rehearse(world)
     shard, queries = f"runs/{batch}/shards/00000", f"runs/{mined}/shards/00000"
     night: list[tuple[str, Step]] = [
-        ("compare", lambda process: compare.work(process, "night")["batches"]),
+        ("compare", lambda process: compare.work(process, "night").batches),
         ("plan", lambda process: plan.work(process, batch)),
         *((stage, lambda process, stage=stage: do(process, shard, stage)) for stage in INDEX),
-        ("close", lambda process: close.work(process, batch)["assets"]),
-        ("mine", lambda process: mine.work(process, "night")["shards"]),
+        ("close", lambda process: close.work(process, batch).assets),
+        ("mine", lambda process: mine.work(process, "night").shards),
         *((stage, lambda process, stage=stage: do(process, queries, stage)) for stage in SEARCH),
-        ("publish", lambda process: publish.work(process, mined)["published"]),
+        ("publish", lambda process: publish.work(process, mined).published),
     ]
     return world, night, shop
 
@@ -56,11 +56,11 @@ def _rehearse(world: World) -> tuple[str, str]:
     kind."""
     bring_back, process = world.save(), world.process()
     (report,) = index(process, "night")
-    changes = Shard(process.work, f"runs/{report['batch']}/shards/00000").read("changes", Change)
+    changes = Shard(process.work, f"runs/{report.batch}/shards/00000").read("changes", Change)
     assert {type(change) for change in changes} == {Asset, Removal, Withdrawal}
-    mined = mine.work(process, "night")["batch"]
+    mined = mine.work(process, "night").batch
     bring_back()
-    return report["batch"], mined
+    return report.batch, mined
 
 
 @pytest.mark.exhaustive

@@ -51,7 +51,7 @@ def test_no_model_call_no_write_to_the_index_and_no_object_but_the_report(
     shop.settle()
     shop.drop_product("p3")
     shop.settle()
-    generation = search(runtime, "day")["generation"]
+    generation = search(runtime, "day").generation
     before, rows = objects(runtime.work), set(runtime.index.builds(runtime.target().collection))
 
     night = process(settings)
@@ -61,7 +61,7 @@ def test_no_model_call_no_write_to_the_index_and_no_object_but_the_report(
     assert calls(night) == 0
     assert objects(night.work) == before
     report = search(night, "night")
-    assert (report["generation"], report["published"], report["model_calls"]["made"]) == (
+    assert (report.generation, report.published, report.model_calls.made) == (
         generation,
         False,
         0,
@@ -72,7 +72,7 @@ def test_no_model_call_no_write_to_the_index_and_no_object_but_the_report(
     assert {key.split("/")[0] for key in new} == {"runs"}, (
         "the night's own folder: its plan, shards and report"
     )
-    assert {key.split("/")[1] for key in new} == {report["batch"]}
+    assert {key.split("/")[1] for key in new} == {report.batch}
     assert before.items() <= after.items()
     assert counted.writes == []
     assert set(runtime.index.builds(runtime.target().collection)) == rows

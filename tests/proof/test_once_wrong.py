@@ -26,7 +26,7 @@ def shop() -> Shop:
 def planned(shop: Shop) -> tuple[str, str]:
     """The batch and the one shard of what is dirty now."""
     (work,) = shop.compare()
-    (shard,) = plan.work(shop.runtime, work.batch)["shards"]
+    (shard,) = plan.work(shop.runtime, work.batch).shards
     return work.batch, shard
 
 

@@ -4,7 +4,7 @@ model was asked."""
 import itertools
 import json
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import replace
 from datetime import datetime, timedelta, tzinfo
 from pathlib import Path
@@ -73,30 +73,25 @@ def calls(runtime: Runtime) -> list[int]:
     return [vlm.calls + clip.calls, sbert.calls]
 
 
-def night(shop: Shop, *, new_texts: int = 0) -> dict[str, int]:
+def night(shop: Shop, *, new_texts: int = 0) -> Mapping[str, int]:
     """One comparison and its batches; then everything is held against the bucket. Returns what was
     counted. ``new_texts`` is how many words of the feed were never indexed with what is on their
     picture."""
     runtime = shop.runtime
     before, shop.sold = calls(runtime), shop.said()
     report = compare.work(runtime, f"night-{next(NUMBERS)}")
-    for batch in report["batches"]:
+    for batch in report.batches:
         shop.take_up(batch)
     assert calls(runtime) == [before[0], before[1] + new_texts]
     assert found(runtime) == implied(runtime.catalog, runtime.index_recipes["picture"], shop.sold)
     after = compare.work(runtime, f"after-{next(NUMBERS)}")
-    assert after["batches"] == []
-    assert differences(after["counts"]) == 0
-    assert (
-        after["counts"]["index_rows"]
-        == after["counts"]["index_reread"]
-        == len(Vandal(runtime).rows())
-    )
-    counts: dict[str, int] = report["counts"]
-    return counts
+    assert after.batches == ()
+    assert differences(after.counts) == 0
+    assert after.counts["index_rows"] == after.counts["index_reread"] == len(Vandal(runtime).rows())
+    return report.counts
 
 
-def differences(counts: dict[str, int]) -> int:
+def differences(counts: Mapping[str, int]) -> int:
     return sum(counts[f"index_{what}"] for what in ("lost", "doubled", "altered", "ghosts"))
 
 
@@ -170,12 +165,12 @@ def test_rows_of_another_ledger_are_left_alone() -> None:
     vandal.write(theirs)
     for stage in ("compare", "sweep"):
         if stage == "compare":
-            counts = compare.work(runtime, "night")["counts"]
+            counts = compare.work(runtime, "night").counts
             assert (counts["index_ghosts"], counts["index_ghosts_left"]) == (0, strangers)
         else:
-            assert sweep.work(runtime, json.dumps({"run": "weekly"}))["removed"] == {}
+            assert sweep.work(runtime, json.dumps({"run": "weekly"})).removed == {}
         assert len(vandal.rows()) == len(own) + strangers
-    counts = compare.work(runtime, "approved", approve_removals=strangers)["counts"]
+    counts = compare.work(runtime, "approved", approve_removals=strangers).counts
     assert (counts["index_ghosts"], len(vandal.rows())) == (strangers, len(own))
 
 
@@ -214,7 +209,7 @@ def test_what_is_being_written_is_nobodys_difference(monkeypatch: pytest.MonkeyP
         with pytest.raises(KeyboardInterrupt):
             shop.finish(work)
     rows = len(Vandal(runtime).rows())
-    counts = compare.work(runtime, "meanwhile")["counts"]
+    counts = compare.work(runtime, "meanwhile").counts
     assert differences(counts) == 0
     assert len(Vandal(runtime).rows()) == rows
     night(shop)
@@ -239,7 +234,7 @@ def test_a_writer_that_is_quicker_than_the_audit_is_no_difference(
         return built(target, assets)  # type: ignore[arg-type]
 
     monkeypatch.setattr(runtime.ledger, "built_columns", slow)
-    counts = compare.work(runtime, "night")["counts"]
+    counts = compare.work(runtime, "night").counts
     assert differences(counts) == 0
     night(shop)
 

@@ -28,8 +28,8 @@ def shop_at_night() -> tuple[World, Shop, Callable[[Runtime, str], None]]:
     shop.remove("pictures/p2/a.jpg")
     shop.set_product("p3", title="Deluxe")
     shop.drop_product("p4")
-    (batch,) = compare.work(shop.runtime, "night")["batches"]
-    (shard,) = plan.work(shop.runtime, batch)["shards"]
+    (batch,) = compare.work(shop.runtime, "night").batches
+    (shard,) = plan.work(shop.runtime, batch).shards
     return world, shop, lambda process, stage: do(process, shard, stage)
 
 

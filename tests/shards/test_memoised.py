@@ -62,7 +62,7 @@ def test_a_vector_that_is_none_costs_its_record_and_is_not_remembered(
     bad = Bad(space, vector)
     shop = healthy.having(clip=bad) if space == "clip" else healthy.having(sbert=bad)
     (report,) = index(shop)
-    assert report["stages"]["embed_image" if space == "clip" else "embed_text"]["failed"] == 1
+    assert report.stages["embed_image" if space == "clip" else "embed_text"].failed == 1
     shop = healthy
     recipe = shop.index_recipes["picture"]["embed_image" if space == "clip" else "embed_text"]
     remembered = [answer for (name, _), answer in shop.memo._answers.items() if name == recipe]  # type: ignore[attr-defined]
@@ -70,7 +70,7 @@ def test_a_vector_that_is_none_costs_its_record_and_is_not_remembered(
     shop.index.drop(shop.target().collection)  # everything is made again
     (report,) = index(shop, "run-2")
     assert states(shop) == ["live"] * 4
-    assert sum(stage["failed"] for stage in report["stages"].values()) == 0
+    assert sum(stage.failed for stage in report.stages.values()) == 0
 
 
 def spoil(runtime: Runtime, stage: str) -> None:
@@ -89,13 +89,13 @@ def test_a_damaged_answer_is_asked_for_again_and_replaced(shop: Runtime, stage: 
     shop.index.drop(shop.target().collection)
     (report,) = index(shop, "run-2")
     assert states(shop) == ["live"] * 4
-    assert (report["stages"][stage]["answers_replaced"], report["stages"][stage]["calls_made"]) == (
+    assert (report.stages[stage].tally["answers_replaced"], report.stages[stage].calls_made) == (
         4,
         4,
     )
     shop.index.drop(shop.target().collection)
     (report,) = index(shop, "run-3")
-    assert report["model_calls"]["made"] == 0
+    assert report.model_calls.made == 0
 
 
 def test_an_answer_that_does_not_parse_costs_its_record_and_is_not_remembered(
@@ -107,7 +107,7 @@ def test_an_answer_that_does_not_parse_costs_its_record_and_is_not_remembered(
 
     shop = shop.having(vlm=Mumbles())
     (report,) = index(shop)
-    assert report["stages"]["describe"]["failed"] == 4
+    assert report.stages["describe"].failed == 4
     describe = shop.index_recipes["picture"]["describe"]
     assert not [key for key in shop.memo._answers if key[0] == describe]  # type: ignore[attr-defined]
 

@@ -92,7 +92,7 @@ def test_what_a_batch_took_is_remembered_once_it_says_enough() -> None:
     (report,) = index(runtime, "many")
     assert set(read(runtime.work).seconds) == {"picture"}
     assert {"decode", "upsert"} <= set(read(runtime.work).seconds["picture"])
-    (kind,) = set(read_plan(runtime.work, report["batch"]).shard_kinds.values())
+    (kind,) = set(read_plan(runtime.work, report.batch).shard_kinds.values())
     assert kind == "picture"
 
 
@@ -102,7 +102,7 @@ def test_answers_that_the_memo_had_do_not_make_a_stage_look_fast() -> None:
     feed(runtime, {"p1": "Lumen 1"})
     runtime.catalog.put("pictures/p1/first.jpg", picture("red"))
     (closed,) = index(runtime)
-    plan = read_plan(runtime.work, closed["batch"])
+    plan = read_plan(runtime.work, closed.batch)
     (path,) = plan.shards
     plan = replace(plan, shards={path: 100})
     half = report_of(path, read=100, made=50, saved=50, seconds=100)

@@ -37,7 +37,7 @@ def awaited(runtime: Runtime, since: datetime | None = None, **options: Any) -> 
         settings=runtime.settings.search,
         **options,
     )
-    return bool(report["incomplete"])
+    return bool(report.incomplete)
 
 
 def never(_: float) -> None:
@@ -50,19 +50,19 @@ def test_a_whole_index_is_not_waited_for(shop: Runtime) -> None:
         select_one(shop), target=shop.target().target_id, source="drain of tonight"
     )
     assert not awaited(shop, sleep=never)
-    assert not await_index_task.work(shop, "")["incomplete"]
-    assert not read_plan(shop.work, mine.work(shop, "night")["batch"]).incomplete
+    assert not await_index_task.work(shop, "").incomplete
+    assert not read_plan(shop.work, mine.work(shop, "night").batch).incomplete
 
 
 def select_one(shop: Runtime) -> Any:
     request = '{"run": "backfill by hand", "prefix": "p1/0"}'
-    return select.work(shop, request)["batches"][0]
+    return select.work(shop, request).batches[0]
 
 
 def test_the_batches_of_tonights_comparison_are_waited_for(shop: Runtime) -> None:
     shop.catalog.put("pictures/p1/0.jpg", picture("green"))
     shop.catalog.put("pictures/p1/1.jpg", picture("green"))
-    left = compare.work(shop, "night")["batches"]
+    left = list(compare.work(shop, "night").batches)
     assert len(left) == 2
 
     def indexed_meanwhile(_: float) -> None:
@@ -78,14 +78,14 @@ def test_a_collection_that_is_built_again_is_no_whole_index(shop: Runtime) -> No
     shop.index.drop(shop.target().collection)
     shop.build_target()
     assert awaited(shop, LONG_AGO, sleep=never)
-    batches = compare.work(shop, "night")["batches"]
+    batches = compare.work(shop, "night").batches
     index_batch(shop, batches[0])
     assert awaited(shop, LONG_AGO, sleep=never)
-    assert read_plan(shop.work, mine.work(shop, "half of it")["batch"]).incomplete
+    assert read_plan(shop.work, mine.work(shop, "half of it").batch).incomplete
     for batch in batches[1:]:
         index_batch(shop, batch)
     assert not awaited(shop, sleep=never)
-    assert not read_plan(shop.work, mine.work(shop, "all of it")["batch"]).incomplete
+    assert not read_plan(shop.work, mine.work(shop, "all of it").batch).incomplete
 
 
 def test_a_try_ends_before_its_scheduler_ends_it_and_the_deadline_is_the_runs(
@@ -111,7 +111,7 @@ def test_what_nobody_has_come_for_since_yesterday_is_said_and_not_waited_for(sho
         settings=shop.settings.search,
         sleep=never,
     )
-    assert tomorrow["incomplete"]
+    assert tomorrow.incomplete
 
 
 def test_the_first_index_is_waited_for_and_without_any_a_person_is_told() -> None:
@@ -120,7 +120,7 @@ def test_the_first_index_is_waited_for_and_without_any_a_person_is_told() -> Non
         awaited(runtime, sleep=never)
     feed(runtime, {"p1": "Lumen 1"})
     runtime.catalog.put("pictures/p1/1.jpg", picture("red"))
-    (batch,) = compare.work(runtime, "night")["batches"]
+    (batch,) = compare.work(runtime, "night").batches
     with pytest.raises(StageMissing, match="look at their runs"):
         awaited(runtime, LONG_AGO, sleep=never)
     assert not awaited(runtime, sleep=lambda _: index_batch(runtime, batch) and None)
@@ -139,7 +139,7 @@ def test_messages_wait_for_the_first_comparison() -> None:
     """Nothing is handed out that would find no index, and nothing is deleted."""
     runtime = fake_runtime()
     runtime.changes.send("a picture")  # type: ignore[attr-defined]
-    assert drain.work(runtime, "run")["batches"] == []
+    assert drain.work(runtime, "run").batches == ()
     assert runtime.changes.waiting() == 1
 
 

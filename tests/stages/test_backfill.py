@@ -9,6 +9,7 @@ import pytest
 
 from mmsearch_core.catalog.take_feed import take_feed
 from mmsearch_core.errors import BadSettings, StageMissing
+from mmsearch_core.records.report import CloseReport, SelectReport
 from mmsearch_core.shards.shard import read_plan
 from mmsearch_core.testing.fake_models import FakeVisionLanguageModel
 from mmsearch_core.wiring.batches import Runtime
@@ -42,9 +43,9 @@ def request(**fields: Any) -> str:
     return json.dumps({"run": "catalog_backfill manual", **fields})
 
 
-def backfill(runtime: Runtime, **fields: Any) -> list[dict[str, Any]]:
+def backfill(runtime: Runtime, **fields: Any) -> list[CloseReport]:
     return [
-        index_batch(runtime, batch) for batch in select.work(runtime, request(**fields))["batches"]
+        index_batch(runtime, batch) for batch in select.work(runtime, request(**fields)).batches
     ]
 
 
@@ -73,49 +74,47 @@ def test_a_selection_is_by_prefix_kind_and_day(
 ) -> None:
     if str(TODAY) != str(datetime.now(UTC).date()):  # midnight has passed since this file was read
         pytest.skip("the day has just changed")
-    assert estimate.work(shop, request(**fields))["assets"] == number
-    assert select.work(shop, request(**fields))["assets"] == number
+    assert estimate.work(shop, request(**fields)).assets == number
+    assert select.work(shop, request(**fields)).assets == number
 
 
 def test_an_estimate_counts_what_the_memo_does_not_save_and_touches_nothing(shop: Runtime) -> None:
     new = estimate.work(shop, request(budget_minutes=0))
-    assert new["calls"] == {"describe": 3, "embed_text": 3, "embed_image": 3}
-    assert (new["to_do"], new["ask"]) == (3, True)
+    assert new.calls == {"describe": 3, "embed_text": 3, "embed_image": 3}
+    assert (new.to_do, new.ask) == (3, True)
     other = estimate.work(shop, request(vlm=OTHER_MODEL))
-    assert shop.index.uuid(other["collection"]) is None
-    assert [target.collection for target in shop.ledger.targets()] == [new["collection"]]
+    assert shop.index.uuid(other.collection) is None
+    assert [target.collection for target in shop.ledger.targets()] == [new.collection]
     index(shop)
     shop.catalog.put("pictures/p1/2.jpg", picture("black"))
     some = estimate.work(shop, request())
-    assert some["calls"] == {"describe": 1, "embed_text": 1, "embed_image": 1}
-    assert (some["to_do"], some["ask"]) == (1, False)
+    assert some.calls == {"describe": 1, "embed_text": 1, "embed_image": 1}
+    assert (some.to_do, some.ask) == (1, False)
     again = estimate.work(shop, request(redo=["describe"]))
-    assert again["calls"] == {"describe": 3, "embed_text": 1, "embed_image": 1}
-    assert again["to_do"] == 3
-    assert not estimate.work(shop, request(redo=["describe"], budget_minutes=0, dry_run=True))[
-        "ask"
-    ]
+    assert again.calls == {"describe": 3, "embed_text": 1, "embed_image": 1}
+    assert again.to_do == 3
+    assert not estimate.work(shop, request(redo=["describe"], budget_minutes=0, dry_run=True)).ask
 
 
 def test_an_estimate_uses_what_the_latest_run_measured(shop: Runtime) -> None:
     report = index(shop)[0]
-    where = f"runs/{report['batch']}/report.json"
+    where = f"runs/{report.batch}/report.json"
     measured = json.loads(shop.work.get(where) or b"")
-    measured["stages"]["describe"]["seconds"] = 300
+    measured["report"]["stages"]["describe"]["seconds"] = 300
     shop.work.put(where, json.dumps(measured).encode())
     said = estimate.work(shop, request(redo=["describe"]))
     # 3 calls took 300 seconds, and 3 are to be made
-    assert said["gpu_seconds"] == pytest.approx(300, abs=1)
+    assert said.gpu_seconds == pytest.approx(300, abs=1)
 
 
 def test_a_backfill_indexes_what_is_missing_and_removes_nothing(shop: Runtime) -> None:
     index(shop)
     shop.catalog.put("pictures/p2/2.jpg", picture("black"))
-    batches = select.work(shop, request())["batches"]
+    batches = select.work(shop, request()).batches
     shop.catalog.delete("pictures/p1/1.jpg")  # seen by the selection, gone when it is looked at
     (report,) = [index_batch(shop, batch) for batch in batches]
-    assert report["plan"] == {"unchanged": 2, "added": 1, "gone_before_indexed": 1}
-    assert report["assets"] == {"live": 1, "failed": 0, "removed": 0, "unsettled": 0}
+    assert report.plan == {"unchanged": 2, "added": 1, "gone_before_indexed": 1}
+    assert report.assets == {"live": 1, "failed": 0, "removed": 0, "unsettled": 0}
     assert shop.ledger.counts(shop.target().target_id)["live"] == 4
 
 
@@ -126,7 +125,7 @@ def test_done_again_it_changes_nothing(shop: Runtime) -> None:
     writes = shop.index.writes  # type: ignore[attr-defined]
     for run in ("first", "again"):
         (report,) = backfill(shop, run=run)
-        assert report["plan"] == {"unchanged": 3}
+        assert report.plan == {"unchanged": 3}
     assert (sorted(shop.index.builds(shop.target().collection)), calls(shop)) == (before, asked)
     assert shop.index.writes == writes  # type: ignore[attr-defined]
 
@@ -135,13 +134,13 @@ def test_a_stage_to_redo_is_asked_again_and_what_it_says_now_is_remembered(shop:
     index(shop)
     asked, rows = calls(shop), sorted(shop.index.builds(shop.target().collection))
     (report,) = backfill(shop, redo=["describe"])
-    assert report["plan"] == {"redone": 3}
-    assert report["stages"]["describe"]["calls_made"] == 3
-    assert report["stages"]["embed_image"]["calls_made"] == 0
+    assert report.plan == {"redone": 3}
+    assert report.stages["describe"].calls_made == 3
+    assert report.stages["embed_image"].calls_made == 0
     assert calls(shop) == asked + 3
     assert sorted(shop.index.builds(shop.target().collection)) == rows
     (report,) = backfill(shop, run="after", redo=["embed_image"])
-    assert report["stages"]["describe"]["calls_made"] == 0
+    assert report.stages["describe"].calls_made == 0
 
 
 def test_another_model_fills_another_target_and_what_is_searched_stays(shop: Runtime) -> None:
@@ -153,10 +152,10 @@ def test_another_model_fills_another_target_and_what_is_searched_stays(shop: Run
     assert other.named_target().recipes["picture"]["describe"] != recipes["picture"]["describe"]
     assert shop.target().recipes == recipes
     said = estimate.work(shop, request(vlm=OTHER_MODEL))
-    assert said["calls"] == {"describe": 3, "embed_text": 3, "embed_image": 0}
-    batch = select.work(shop, request(vlm=OTHER_MODEL))["batches"][0]
+    assert said.calls == {"describe": 3, "embed_text": 3, "embed_image": 0}
+    batch = select.work(shop, request(vlm=OTHER_MODEL)).batches[0]
     assert shop.for_batch(batch).settings.models.vlm == OTHER_MODEL
-    assert len(plan.work(shop, batch)["shards"]) == 1
+    assert len(plan.work(shop, batch).shards) == 1
     frozen = read_plan(shop.work, batch)
     assert (frozen.collection, frozen.partial) == (other.target().collection, True)
     assert frozen.counts == {"added": 3}
@@ -181,27 +180,24 @@ def test_a_backfill_alone_does_not_switch_what_is_searched(shop: Runtime, tmp_pa
     """It may be a part of what is to be there; a comparison sees all."""
     take_feed(shop.catalog, shop.ledger, shop.settings.catalog, folder=tmp_path)
     (report,) = backfill(shop, prefix="p1/")
-    assert report["assets"]["live"] == 2
+    assert report.assets["live"] == 2
     assert shop.index.resolve("mmsearch") is None
     index(shop)
     assert shop.index.resolve("mmsearch") == shop.target().collection
 
 
 def test_a_dry_run_hands_out_nothing_and_a_batch_is_small(shop: Runtime) -> None:
-    assert select.work(shop, request(dry_run=True)) == {
-        "stage": "select",
-        "batches": [],
-        "assets": 3,
-        "dry_run": True,
-    }
+    assert select.work(shop, request(dry_run=True)) == SelectReport(
+        batches=(), assets=3, dry_run=True
+    )
     small = with_knobs(shop, shards={"size": 1}, backfill={"shards": 2})
-    batches = select.work(small, request())["batches"]
+    batches = select.work(small, request()).batches
     assert len(batches) == 2
-    assert select.work(small, request())["batches"] == batches  # a retry names the same
+    assert select.work(small, request()).batches == batches  # a retry names the same
     small.catalog.put("pictures/p1/3.jpg", picture("black"))
     # it would have to do another picture
-    assert not set(select.work(small, request())["batches"]) & {batches[1]}
-    assert not set(select.work(small, request(run="another"))["batches"]) & set(batches)
+    assert not set(select.work(small, request()).batches) & {batches[1]}
+    assert not set(select.work(small, request(run="another")).batches) & set(batches)
 
 
 @pytest.mark.parametrize(
@@ -223,6 +219,6 @@ def test_a_wrong_form_is_told_in_one_sentence(shop: Runtime, asked: str, message
 
 
 def test_the_table_for_the_person_who_is_asked_cannot_be_broken_by_the_form(shop: Runtime) -> None:
-    table = estimate.work(shop, request(prefix="`|<img src=x>|\n# title"))["table"]
+    table = estimate.work(shop, request(prefix="`|<img src=x>|\n# title")).table
     assert len(table.splitlines()) == 8
     assert table.count("`") == 2

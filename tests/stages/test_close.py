@@ -1,7 +1,6 @@
 """What close makes of a batch that others overtook, and of stages that did not finish."""
 
 import time
-from typing import Any
 
 import pytest
 
@@ -10,6 +9,7 @@ from mmsearch_core.codec import to_json
 from mmsearch_core.errors import EngineAway, StageMissing, TryLater
 from mmsearch_core.layout import lease_key, manifest_key
 from mmsearch_core.records.ids import BatchId
+from mmsearch_core.records.report import CloseReport
 from mmsearch_core.shards.lease import LeaseNote
 from mmsearch_core.shards.task_errors import leave, of_exception
 from mmsearch_core.wiring.batches import Runtime
@@ -41,13 +41,13 @@ def hint(runtime: Runtime, name: str, *keys: str) -> str:
 def indexed(runtime: Runtime, name: str, *keys: str) -> str:
     """A batch that is done but for its close."""
     batch = hint(runtime, name, *keys)
-    for shard in plan.work(runtime, batch)["shards"]:
+    for shard in plan.work(runtime, batch).shards:
         do(runtime, shard, *INDEX)
     return batch
 
 
-def assets(report: dict[str, Any]) -> dict[str, int]:
-    return {state: count for state, count in report["assets"].items() if count}
+def assets(report: CloseReport) -> dict[str, int]:
+    return {state: count for state, count in report.assets.items() if count}
 
 
 def test_an_upload_whose_removal_overtook_it_is_settled(shop: Runtime) -> None:
@@ -66,7 +66,7 @@ def test_an_upload_that_a_later_batch_replaced_is_settled(shop: Runtime, done: b
     """Whether its own rows were ever live or not."""
     shop.catalog.put(B, picture("blue"))
     batch = hint(shop, "e1", B)
-    (shard,) = plan.work(shop, batch)["shards"]
+    (shard,) = plan.work(shop, batch).shards
     do(shop, shard, *(INDEX if done else INDEX[:4]))
     shop.catalog.put(B, picture("green"))
     index_batch(shop, hint(shop, "e2", B))
@@ -101,7 +101,7 @@ def test_what_nobody_settled_is_unsettled(shop: Runtime) -> None:
     assert assets(close.work(shop, first)) == {"superseded": 1}
     shop.catalog.put(A, picture("black"))
     batch = hint(shop, "e4", A)
-    (shard,) = plan.work(shop, batch)["shards"]
+    (shard,) = plan.work(shop, batch).shards
     do(shop, shard, *INDEX[:4])
     shop.catalog.put(A, picture("green"))
     do(shop, shard, "upsert")
@@ -109,12 +109,12 @@ def test_what_nobody_settled_is_unsettled(shop: Runtime) -> None:
         close.work(shop, batch)
 
 
-def planned(runtime: Runtime, run: str = "night") -> tuple[str, list[str]]:
+def planned(runtime: Runtime, run: str = "night") -> tuple[str, tuple[str, ...]]:
     """A batch of two shards."""
     for number in range(3):
         runtime.catalog.put(f"pictures/p2/{number}.jpg", picture("blue", shade=number))
-    (batch,) = compare.work(runtime, run)["batches"]
-    return batch, plan.work(runtime, batch)["shards"]
+    (batch,) = compare.work(runtime, run).batches
+    return batch, plan.work(runtime, batch).shards
 
 
 def test_a_stage_that_left_a_reason_is_named_with_it(shop: Runtime) -> None:

@@ -59,7 +59,7 @@ def test_half_a_feed_withdraws_nothing_until_a_person_says_so() -> None:
     with pytest.raises(TooManyRemovals, match="5 of 10 products"):
         compare.work(runtime, "night")
     assert live(runtime) == before
-    (batch,) = compare.work(runtime, "by hand", approve_removals=5)["batches"]
+    (batch,) = compare.work(runtime, "by hand", approve_removals=5).batches
     index_batch(runtime, batch)
     assert len(live(runtime)) == 5
 
@@ -71,9 +71,9 @@ def test_a_line_that_cannot_be_read_withdraws_nothing_and_is_told() -> None:
     )
     runtime.catalog.put("products.jsonl", lines)
     report = compare.work(runtime, "night")
-    assert report["batches"] == []
-    assert (report["counts"]["products_kept"], report["counts"]["unchanged"]) == (6, 10)
-    assert report["feed_problems"][0].startswith("line 1 (p0): price: ")
+    assert report.batches == ()
+    assert (report.counts["products_kept"], report.counts["unchanged"]) == (6, 10)
+    assert report.feed_problems[0].startswith("line 1 (p0): price: ")
 
 
 def test_a_feed_of_another_format_stops_the_night() -> None:
@@ -91,8 +91,8 @@ def test_the_index_of_other_models_beside_takes_the_same_feed_at_once() -> None:
     feed(runtime, TITLES | {"p0": "Deluxe"})
     other = runtime.with_models({"vlm": OTHER_MODEL})
     night, beside = compare.work(runtime, "night"), compare.work(other, "night")
-    assert (night["counts"]["product_changed"], night["counts"]["products_changed"]) == (1, 1)
-    assert (beside["counts"]["added"], beside["counts"]["products_changed"]) == (10, 0)
+    assert (night.counts["product_changed"], night.counts["products_changed"]) == (1, 1)
+    assert (beside.counts["added"], beside.counts["products_changed"]) == (10, 0)
 
 
 @pytest.mark.parametrize(
@@ -119,12 +119,12 @@ def test_a_catalog_that_moved_takes_the_place_of_the_old_one(catalog: dict[str, 
     ):
         compare.work(new, "night")
     report = compare.work(new, "by hand", approve_removals=10)
-    assert (report["counts"]["added"], report["counts"]["removed"]) == (2, 10)
-    for batch in report["batches"]:
+    assert (report.counts["added"], report.counts["removed"]) == (2, 10)
+    for batch in report.batches:
         index_batch(new, batch)
     assert live(new) == {(new.catalog.bucket, f"{folder}p{number}/a.jpg") for number in (0, 1)}
     later = compare.work(new, "next night")
-    assert (later["batches"], later["counts"]["unchanged"]) == ([], 2)
+    assert (later.batches, later.counts["unchanged"]) == ((), 2)
 
 
 def test_a_move_that_is_taken_back_costs_what_it_removed() -> None:
@@ -133,12 +133,12 @@ def test_a_move_that_is_taken_back_costs_what_it_removed() -> None:
     new = moved(old, bucket="new-catalog", removed_at_least=100)
     feed(new, TITLES)
     new.catalog.put("pictures/p0/a.jpg", picture("red"))
-    added, removed = compare.work(new, "move")["batches"]
+    added, removed = compare.work(new, "move").batches
     assert (
         len(read_manifest(new.work, added).keys),
         len(read_manifest(new.work, removed).moved),
     ) == (1, 10)
-    (shard,) = plan.work(old, removed)["shards"]
+    (shard,) = plan.work(old, removed).shards
     do(old, shard, *INDEX)
     assert live(old) == set()
     index(old, "back")
@@ -162,7 +162,7 @@ def test_a_picture_whose_product_comes_while_it_is_planned_does_not_wait() -> No
     waits: whoever took it found no picture that waits."""
     runtime = shop()
     runtime.catalog.put("pictures/new/a.jpg", picture("blue"))
-    (batch,) = compare.work(runtime, "night")["batches"]
+    (batch,) = compare.work(runtime, "night").batches
     ledger, asked = runtime.ledger, list[str]()
 
     class Late:
@@ -180,7 +180,7 @@ def test_a_picture_whose_product_comes_while_it_is_planned_does_not_wait() -> No
     late = moved(runtime)
     late = late.having(catalog=runtime.catalog, ledger=Late())
     report = plan.work(late, BatchId(batch))
-    assert report["counts"] == {"added": 1}
-    (shard,) = report["shards"]
+    assert report.counts == {"added": 1}
+    (shard,) = report.shards
     do(runtime, shard, *INDEX)
     assert ("catalog", "pictures/new/a.jpg") in live(runtime)

@@ -18,6 +18,7 @@ from mmsearch_core.ports.stores import ChangeFeed
 from mmsearch_core.records.asset import Asset, ObjectRef, asset_id
 from mmsearch_core.records.ids import ProductId
 from mmsearch_core.records.message import Message
+from mmsearch_core.records.report import FeedReport
 from mmsearch_core.stages.hints.drain import DRAINED, gather
 from mmsearch_core.testing.memory_feed import MemoryFeed
 from mmsearch_core.testing.memory_store import MemoryStore
@@ -92,16 +93,16 @@ def test_what_the_bucket_tells_is_indexed_and_the_queue_is_empty(shop: Runtime) 
     index(shop)
     add(shop, "pictures/p1/1.jpg", "pictures/p1/红 裙+1.jpg", "pictures/p2/a%2Fb.jpg")
     report = drain.work(shop, "run-1")
-    (batch,) = report["batches"]
-    assert report["counts"] == {"messages": 3, "keys": 3, "redriven": 0, "skipped": 0}
-    assert index_batch(shop, batch)["assets"]["live"] == 3
+    (batch,) = report.batches
+    assert report.counts == {"messages": 3, "keys": 3, "redriven": 0, "skipped": 0}
+    assert index_batch(shop, batch).assets["live"] == 3
     assert live(shop) == 3
     shop.catalog.put("pictures/p1/1.jpg", picture("blue"))
     shop.catalog.delete("pictures/p2/a%2Fb.jpg")
     tell(shop, "pictures/p1/1.jpg", "pictures/p2/a%2Fb.jpg")
-    (batch,) = drain.work(shop, "run-2")["batches"]
+    (batch,) = drain.work(shop, "run-2").batches
     closed = index_batch(shop, batch)
-    assert (closed["assets"]["live"], closed["assets"]["removed"]) == (1, 1)
+    assert (closed.assets["live"], closed.assets["removed"]) == (1, 1)
     assert (live(shop), shop.changes.waiting()) == (2, 0)
     assert index(shop, "night") == []  # the nightly comparison finds nothing left
 
@@ -109,7 +110,7 @@ def test_what_the_bucket_tells_is_indexed_and_the_queue_is_empty(shop: Runtime) 
 def test_nothing_waiting_is_no_batch(shop: Runtime) -> None:
     """A ring too many costs one look."""
     writes = shop.work.writes  # type: ignore[attr-defined]
-    assert drain.work(shop, "run-1")["batches"] == []
+    assert drain.work(shop, "run-1").batches == ()
     assert shop.work.writes == writes  # type: ignore[attr-defined]
 
 
@@ -117,12 +118,12 @@ def test_doubled_and_late_messages_change_nothing(shop: Runtime) -> None:
     """Of a key that came, was removed, and came again, in any order."""
     index(shop)
     add(shop, *["pictures/p1/1.jpg"] * 5)
-    (batch,) = drain.work(shop, "run-1")["batches"]
+    (batch,) = drain.work(shop, "run-1").batches
     assert keys_of(shop, batch) == {"pictures/p1/1.jpg"}
     index_batch(shop, batch)
     tell(shop, "pictures/p1/1.jpg", "pictures/p2/never.jpg")
-    (batch,) = drain.work(shop, "run-2")["batches"]
-    assert index_batch(shop, batch)["assets"]["live"] == 0  # looked at, unchanged, never there
+    (batch,) = drain.work(shop, "run-2").batches
+    assert index_batch(shop, batch).assets["live"] == 0  # looked at, unchanged, never there
     assert live(shop) == 1
 
 
@@ -132,7 +133,7 @@ def test_what_is_no_picture_is_recorded_with_its_reason_and_deleted(shop: Runtim
     tell(shop, "pictures/p1/1.jpg", bucket="another")
     tell(shop, "elsewhere/1.jpg", "pictures/folder/")
     report = drain.work(shop, "run-1")
-    assert (report["batches"], report["counts"]["skipped"]) == ([], 4)
+    assert (report.batches, report.counts["skipped"]) == ((), 4)
     assert shop.changes.waiting() == 0
     (record,) = [ref.key for ref in shop.work.list("runs/") if "/skipped-" in ref.key]
     said = json.dumps(json.loads(shop.work.get(record) or b""))
@@ -145,7 +146,7 @@ def test_what_is_no_picture_is_recorded_with_its_reason_and_deleted(shop: Runtim
         assert reason in said
     add(shop, "pictures/p1/1.jpg")
     shop.changes.send("{}")  # type: ignore[attr-defined]
-    assert drain.work(shop, "run-2")["counts"] == {
+    assert drain.work(shop, "run-2").counts == {
         "messages": 2,
         "keys": 1,
         "redriven": 0,
@@ -164,15 +165,15 @@ def test_a_death_between_record_and_delete_loses_nothing(retried: bool) -> None:
     with pytest.raises(QueueAway):
         drain.work(shop, "run-1")
     if retried:
-        (batch,) = drain.work(shop, "run-1")["batches"]
+        (batch,) = drain.work(shop, "run-1").batches
         assert (keys_of(shop, batch), changes.waiting()) == (
             {"pictures/p1/1.jpg", "pictures/p2/1.jpg"},
             2,
         )
         index_batch(shop, batch)
     changes.away = False
-    (batch,) = drain.work(shop, "run-2")["batches"]
-    assert index_batch(shop, batch)["assets"]["live"] == (0 if retried else 2)
+    (batch,) = drain.work(shop, "run-2").batches
+    assert index_batch(shop, batch).assets["live"] == (0 if retried else 2)
     assert (live(shop), changes.waiting()) == (2, 0)
 
 
@@ -180,19 +181,19 @@ def test_a_picture_before_its_feed_line_is_indexed_when_the_line_comes(shop: Run
     """Whether the two come in one batch or in two, and a new title is embedded again."""
     index(shop)
     add(shop, "pictures/p3/1.jpg")
-    (batch,) = drain.work(shop, "run-1")["batches"]
-    assert index_batch(shop, batch)["assets"]["live"] == 0
+    (batch,) = drain.work(shop, "run-1").batches
+    assert index_batch(shop, batch).assets["live"] == 0
     feed(shop, {"p1": "Red dress", "p2": "Blue shirt", "p3": "Green hat", "p4": "Red hat"})
     add(shop, "pictures/p4/1.jpg")
     tell(shop, "products.jsonl", "products.jsonl")
     report = drain.work(shop, "run-2")
-    assert report["counts"] == {"messages": 3, "keys": 1, "redriven": 1, "skipped": 0}
-    assert index_batch(shop, report["batches"][0])["assets"]["live"] == 2
+    assert report.counts == {"messages": 3, "keys": 1, "redriven": 1, "skipped": 0}
+    assert index_batch(shop, report.batches[0]).assets["live"] == 2
     feed(shop, {"p3": "Green cap", "p4": "Red hat"})
     tell(shop, "products.jsonl")
-    (batch,) = drain.work(shop, "run-3")["batches"]
+    (batch,) = drain.work(shop, "run-3").batches
     assert keys_of(shop, batch) == {"pictures/p3/1.jpg"}
-    assert index_batch(shop, batch)["assets"]["live"] == 1
+    assert index_batch(shop, batch).assets["live"] == 1
 
 
 @pytest.mark.parametrize(
@@ -214,9 +215,10 @@ def test_a_feed_that_is_refused_holds_up_no_picture(data: bytes | None, why: str
     add(shop, "pictures/p1/1.jpg", "pictures/p2/1.jpg")
     tell(shop, "products.jsonl")
     report = drain.work(shop, "run-1")
-    assert why in report["feed"]["refused"]
+    assert report.feed
+    assert why in report.feed.refused
     assert shop.changes.waiting() == 0
-    assert index_batch(shop, report["batches"][0])["assets"]["live"] == 2
+    assert index_batch(shop, report.batches[0]).assets["live"] == 2
     assert sold(shop) == {"p1": "Red dress", "p2": "Blue shirt"}
     with pytest.raises(StopEverything, match=why):
         compare.work(shop, "night")
@@ -245,10 +247,11 @@ class TestTheFeed:
         monkeypatch.setattr(shop.ledger, "known", never)
         return shop
 
-    def drained(self, shop: Runtime, run: str) -> tuple[set[str], dict[str, Any]]:
+    def drained(self, shop: Runtime, run: str) -> tuple[set[str], FeedReport]:
         tell(shop, "products.jsonl")
         report = drain.work(shop, run)
-        return {key for batch in report["batches"] for key in keys_of(shop, batch)}, report["feed"]
+        assert report.feed
+        return {key for batch in report.batches for key in keys_of(shop, batch)}, report.feed
 
     def test_other_prices_look_nothing_up(
         self, shop: Runtime, monkeypatch: pytest.MonkeyPatch
@@ -257,7 +260,7 @@ class TestTheFeed:
         shop.catalog.put("products.jsonl", lines)
         monkeypatch.setattr(shop.ledger, "assets_of_products", shop.ledger.known)
         keys, said = self.drained(shop, "run-1")
-        assert (keys, said["products_changed"]) == (set(), 2)
+        assert (keys, said.counts["products_changed"]) == (set(), 2)
         prices = {
             product.price
             for product in shop.ledger.products([ProductId("p1"), ProductId("p2")]).values()
@@ -289,15 +292,15 @@ class TestTheFeed:
         add(shop, "pictures/p1/2.jpg", color="blue")
         keys, said = self.drained(shop, "run-1")
         assert keys == {"pictures/p1/1.jpg", "pictures/p1/2.jpg", "pictures/p2/1.jpg"}
-        assert (said["products_changed"], said["products_gone"]) == (2, 1)
-        index_batch(shop, drain.work(shop, "run-1")["batches"][0])
+        assert (said.counts["products_changed"], said.counts["products_gone"]) == (2, 1)
+        index_batch(shop, drain.work(shop, "run-1").batches[0])
         assert live(shop) == 2
 
     def test_a_line_that_cannot_be_read_changes_nothing_and_is_told(self, shop: Runtime) -> None:
         lines = (shop.catalog.get("products.jsonl") or b"").replace(b"9.5", b'"9,5"', 1)
         shop.catalog.put("products.jsonl", lines)
         keys, said = self.drained(shop, "run-1")
-        assert (keys, said["products_kept"], len(said["problems"])) == (set(), 1, 1)
+        assert (keys, said.counts["products_kept"], len(said.problems)) == (set(), 1, 1)
         assert sold(shop) == {"p1": "Red dress", "p2": "Blue shirt"}
 
     @pytest.mark.parametrize("moment", ["put_products", "open_batch", "end_feed"])
@@ -319,11 +322,11 @@ class TestTheFeed:
                 drain.work(shop, "run-1")
         found = set()
         for run in ("run-1", "run-2"):
-            for batch in drain.work(shop, run)["batches"]:
+            for batch in drain.work(shop, run).batches:
                 found |= keys_of(shop, batch)
                 index_batch(shop, batch)
         assert found == {"pictures/p1/1.jpg", "pictures/p1/2.jpg"}
-        assert compare.work(shop, "night")["batches"] == []
+        assert compare.work(shop, "night").batches == ()
         state = shop.ledger.feed_state("catalog/products.jsonl")
         assert state is not None
         assert state.whole
@@ -337,7 +340,7 @@ def test_a_burst_is_cut_into_batches_and_the_rest_keeps_waiting() -> None:
     tell(shop, *[f"pictures/p1/{number}.jpg" for number in range(100)])
     seen: set[str] = set()
     for number, left in enumerate((60, 20, 0)):
-        (batch,) = drain.work(shop, f"run-{number}")["batches"]
+        (batch,) = drain.work(shop, f"run-{number}").batches
         seen |= keys_of(shop, batch)
         assert shop.changes.waiting() == left
     assert len(seen) == 100

@@ -12,12 +12,12 @@ from mmsearch_core.errors import StopEverything
 from mmsearch_core.layout import plan_key
 from mmsearch_core.records.plan import Plan
 from mmsearch_core.records.query import query_key
+from mmsearch_core.records.report import Gate
 from mmsearch_core.serving.results import Results
 from mmsearch_core.settings import Search
 from mmsearch_core.stages.search.gate_measures import (
     Differ,
     Differences,
-    Gate,
     gates,
     rank_biased_overlap,
     table,
@@ -161,12 +161,12 @@ def published() -> Runtime:
 def test_the_first_publication_asks_nobody_but_for_the_share_of_queries_with_results() -> None:
     runtime = shop(min_hits=0)
     report = task.work(runtime, judged(runtime, "one"))
-    assert (report["ask"], report["why"]) == (False, [])
+    assert (report.ask, report.why) == (False, ())
     report = task.work(
         runtime, judged(runtime, "two", ["unanswerable one", "unanswerable two", "red dress"])
     )
-    assert report["ask"]
-    assert report["why"] == ["Only 1 of 3 popular queries have results"]
+    assert report.ask
+    assert report.why == ("Only 1 of 3 popular queries have results",)
 
 
 def test_without_any_popular_query_there_is_nothing_to_approve() -> None:
@@ -179,17 +179,17 @@ def test_without_any_popular_query_there_is_nothing_to_approve() -> None:
 def test_a_lost_log_asks_and_names_the_numbers_and_the_queries(published: Runtime) -> None:
     batch = judged(published, "two", ["red dress"])
     report = task.work(published, batch)
-    assert report["ask"]
-    assert report["why"] == ["15 of 16 published lists would be gone"]
-    assert "| gone | 15 of 16 published lists would be gone | **yes** |" in report["table"]
-    assert "dress` | `en` | gone |" in report["table"]
-    assert len(json.dumps(report)) < 4_000  # it becomes an XCom
+    assert report.ask
+    assert report.why == ("15 of 16 published lists would be gone",)
+    assert "| gone | 15 of 16 published lists would be gone | **yes** |" in report.table
+    assert "dress` | `en` | gone |" in report.table
+    assert len(to_json(report)) < 4_000  # it becomes an XCom
     verdict = read_verdict(published.work, batch)
     assert verdict
-    assert (verdict.against, verdict.reasons) == (current(published), report["why"])
+    assert (verdict.against, verdict.reasons) == (current(published), report.why)
     facts = json.loads(published.work.get(f"runs/{batch}/report.json") or b"")
     assert facts["headline"].startswith("Not done: 15 of 16 published lists would be gone")
-    assert {"name": "Gate: gone", "held": False, "found": report["why"][0]} in facts["checks"]
+    assert {"name": "Gate: gone", "held": False, "found": report.why[0]} in facts["checks"]
     page = (published.work.get(f"runs/{batch}/report.html") or b"").decode()
     assert "Lists that changed most" in page
 
@@ -202,7 +202,7 @@ def test_an_index_that_was_not_complete_asks(published: Runtime) -> None:
         replace(plan, counts={**plan.counts, "index_incomplete": 1}),
     ):
         published.work.put(plan_key(batch), to_json(incomplete))
-        assert task.work(published, batch)["why"] == ["the index was not complete"]
+        assert task.work(published, batch).why == ("the index was not complete",)
     publish.work(published, batch, approve=1)
     assert Results(published.work).manifest.incomplete
 
@@ -212,23 +212,23 @@ def test_what_is_current_already_asks_nobody(published: Runtime) -> None:
     batch = judged(published, "two")
     plan = from_json(published.work.get(plan_key(batch)) or b"", Plan)
     published.work.put(plan_key(batch), to_json(replace(plan, incomplete=True)))
-    assert not task.work(published, batch)["ask"]
+    assert not task.work(published, batch).ask
 
 
 def test_lists_are_compared_whatever_the_number_of_buckets(published: Runtime) -> None:
     with_more = with_knobs(published, search={"min_hits": 4, "buckets": 64})
-    assert task.work(with_more, judged(with_more, "two", ["red dress"]))["why"] == [
-        "15 of 16 published lists would be gone"
-    ]
-    assert night(with_more, "three", QUERIES)["published"]
+    assert task.work(with_more, judged(with_more, "two", ["red dress"])).why == (
+        "15 of 16 published lists would be gone",
+    )
+    assert night(with_more, "three", QUERIES).published
     assert len(Results(published.work).manifest.buckets) == 64
 
 
 def test_lists_of_the_version_before_are_compared(published: Runtime) -> None:
     make_older(published)
-    assert task.work(published, judged(published, "two", ["red dress"]))["ask"]
+    assert task.work(published, judged(published, "two", ["red dress"])).ask
     batch = judged(published, "three", QUERIES)
-    assert not task.work(published, batch)["ask"]
+    assert not task.work(published, batch).ask
 
 
 def test_lists_in_a_file_that_was_lost_count_as_gone(published: Runtime) -> None:
@@ -236,4 +236,4 @@ def test_lists_in_a_file_that_was_lost_count_as_gone(published: Runtime) -> None
     for key in manifest.buckets.values():
         published.work.delete(key)
     batch = judged(published, "two", ["red dress"])
-    assert task.work(published, batch)["why"] == ["16 of 16 published lists would be gone"]
+    assert task.work(published, batch).why == ("16 of 16 published lists would be gone",)

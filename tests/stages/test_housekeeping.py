@@ -70,7 +70,7 @@ def published(runtime: Runtime) -> set[str]:
 def test_nothing_young_goes(shop: Runtime) -> None:
     before = keys(shop, "")
     for stage in (expire, sweep):
-        assert stage.work(shop, request())["removed"] == {}
+        assert stage.work(shop, request()).removed == {}
     assert keys(shop, "") == before
 
 
@@ -78,13 +78,13 @@ def test_old_runs_go_but_for_those_whose_page_is_the_latest(shop: Runtime) -> No
     shop.catalog.put("pictures/p1/2.jpg", picture("green"))
     (report,) = index(shop, "run-2")
     age(shop, 31, "runs/")
-    found = expire.work(shop, request())["removed"]
+    found = expire.work(shop, request()).removed
     assert found["runs"] == 1  # of three: two pages are shown
     assert {key.split("/")[1] for key in keys(shop, "runs/") if key.count("/") > 1} >= {
-        report["batch"]
+        report.batch
     }
     assert not [key for key in keys(shop, "runs/") if key.startswith("runs//")]
-    assert expire.work(shop, request())["removed"].get("runs", 0) == 0
+    assert expire.work(shop, request()).removed.get("runs", 0) == 0
 
 
 def test_a_dry_run_says_the_same_and_removes_nothing(shop: Runtime) -> None:
@@ -94,25 +94,25 @@ def test_a_dry_run_says_the_same_and_removes_nothing(shop: Runtime) -> None:
     before = keys(shop, "")
     dry = expire.work(shop, request(dry_run=True))
     assert keys(shop, "") == before
-    assert dry["removed"]["pixels"] == 1
-    assert dry["dry_run"]
+    assert dry.removed["pixels"] == 1
+    assert dry.dry_run
     wet = expire.work(shop, request())
-    assert (wet["removed"], wet["such_as"]) == (dry["removed"], dry["such_as"])
-    assert set(dry["such_as"]["pixels"]) == before - keys(shop, "") - {
+    assert (wet.removed, wet.such_as) == (dry.removed, dry.such_as)
+    assert set(dry.such_as["pixels"]) == before - keys(shop, "") - {
         key for key in before if not key.startswith("pixels/")
     }
 
 
 def test_pixels_go_with_their_answers_once_no_row_refers_to_them(shop: Runtime) -> None:
     age(shop, 8)
-    assert "pixels" not in expire.work(shop, request())["removed"]
+    assert "pixels" not in expire.work(shop, request()).removed
     shop.catalog.delete("pictures/p1/1.jpg")
     index(shop, "run-2")
     asked = shop.vlm.calls  # type: ignore[attr-defined]
-    assert expire.work(shop, request())["removed"]["pixels"] == 1
+    assert expire.work(shop, request()).removed["pixels"] == 1
     assert len(keys(shop, "pixels/")) == 1
     shop.catalog.put("pictures/p1/1.jpg", picture("red"))  # it comes back, and is looked at anew
-    assert index(shop, "run-3")[0]["assets"]["live"] == 1
+    assert index(shop, "run-3")[0].assets["live"] == 1
     assert shop.vlm.calls == asked + 1  # type: ignore[attr-defined]
     assert len(keys(shop, "pixels/")) == 2
 
@@ -127,10 +127,10 @@ def test_old_pixels_that_a_run_has_just_used_are_young(shop: Runtime) -> None:
     from tasks import compare, plan
     from tests.line import do
 
-    batch = compare.work(shop, "run-3")["batches"][0]
-    (path,) = plan.work(shop, batch)["shards"]
+    batch = compare.work(shop, "run-3").batches[0]
+    (path,) = plan.work(shop, batch).shards
     do(shop, path, "decode")
-    assert "pixels" not in expire.work(shop, request())["removed"]
+    assert "pixels" not in expire.work(shop, request()).removed
     do(shop, path, *INDEX[1:])
     assert Shard(shop.work, path).report("upsert").failed == 0  # type: ignore[union-attr]
 
@@ -141,11 +141,11 @@ def test_pixels_stay_while_an_index_has_to_be_built_again_from_them(shop: Runtim
     age(shop, 10)
     shop.index.drop(shop.target().collection)
     report = expire.work(shop, request())
-    assert "pixels" not in report["removed"]
-    assert "catalog_refresh" in report["kept"]["pixels"]
+    assert "pixels" not in report.removed
+    assert "catalog_refresh" in report.kept["pixels"]
     index(shop, "run-2")
     assert shop.vlm.calls == asked  # type: ignore[attr-defined]
-    assert "kept" not in expire.work(shop, request())
+    assert expire.work(shop, request()).kept == {}
 
 
 @pytest.mark.parametrize("lost", ["a row", "the ledger"])
@@ -157,8 +157,8 @@ def test_pixels_stay_while_rows_or_the_ledger_are_lost(shop: Runtime, lost: str)
     else:
         shop = shop.having(ledger=MemoryLedger())
     report = expire.work(shop, request())
-    assert "pixels" not in report["removed"]
-    assert report["kept"]["pixels"]
+    assert "pixels" not in report.removed
+    assert report.kept["pixels"]
     assert len(keys(shop, "pixels/")) == 2
 
 
@@ -198,7 +198,7 @@ def test_the_answers_in_use_are_not_listed_and_what_goes_goes_in_bulk(shop: Runt
 
     shop = shop.having(work=Counted())
     shop = shop.having(memo=ObjectMemo(shop.work))
-    assert expire.work(shop, request())["removed"] == {"pixels": 60}
+    assert expire.work(shop, request()).removed == {"pixels": 60}
     assert len([name for name, _ in calls if name.startswith("delete")]) <= 4
     assert not [args for name, args in calls if name == "list" and args[0].startswith("memo/")]
 
@@ -209,7 +209,7 @@ def test_answers_of_recipes_that_nothing_uses_go_once_they_are_old(shop: Runtime
         shop.work.put(key, b"{}")
     age(shop, 91, "memo/")
     shop.work.put("memo/gone/young.answer", b"{}")
-    assert expire.work(shop, request())["removed"] == {"memo": 2}
+    assert expire.work(shop, request()).removed == {"memo": 2}
     assert keys(shop, "memo/") == {used, "memo/gone/young.answer"}
 
 
@@ -220,14 +220,14 @@ def test_a_generation_goes_a_day_after_it_stopped_being_current_and_what_readers
     ask(shop, ("red dress", "en"), ("blue dress", "en"))
     age(shop, 3, "results/")  # the first is old, yet it stops being current only now
     search(shop, "run-2")
-    assert expire.work(shop, request())["removed"] == {}
+    assert expire.work(shop, request()).removed == {}
     age(shop, 2, "results/")
-    assert expire.work(shop, request())["removed"] == {"generations": 1}
+    assert expire.work(shop, request()).removed == {"generations": 1}
     taken = [key for key in Results(shop.work).manifest.buckets.values() if f"/{first}/" in key]
     assert taken  # the query of the first night has not changed
     assert keys(shop, f"results/{first}/") == set(taken)
     assert published(shop) == {"p1"}
-    assert expire.work(shop, request())["removed"] == {}
+    assert expire.work(shop, request()).removed == {}
 
 
 def test_a_generation_that_a_rollback_left_is_kept_for_a_day(shop: Runtime) -> None:
@@ -238,7 +238,7 @@ def test_a_generation_that_a_rollback_left_is_kept_for_a_day(shop: Runtime) -> N
     second = Results(shop.work).current.generation
     age(shop, 9, "results/")
     shop.work.put(CURRENT, to_json(Current(generation=first, parent=None, hold=True)))
-    assert expire.work(shop, request())["removed"] == {}
+    assert expire.work(shop, request()).removed == {}
     age(shop, 2, CURRENT)
     settings = shop.settings.housekeeping.model_copy(update={"generations": 1})
     shop = shop.having(settings=shop.settings.model_copy(update={"housekeeping": settings}))
@@ -258,11 +258,11 @@ def test_rows_that_the_ledger_does_not_know_go_and_no_others(shop: Runtime) -> N
     stale = replace(other, row_id=RowId("stale"), build=Build("old"))
     shop.index.upsert(target.collection, [ghost, stale])
     dry = sweep.work(shop, request(dry_run=True))
-    assert set(dry["such_as"]["rows"]) == {"ghost", "stale"}
+    assert set(dry.such_as["rows"]) == {"ghost", "stale"}
     assert len(rows) == 4
-    assert sweep.work(shop, request())["removed"] == {"rows": 2}
+    assert sweep.work(shop, request()).removed == {"rows": 2}
     assert set(rows) == {good.row_id, other.row_id}
-    assert sweep.work(shop, request())["removed"] == {}
+    assert sweep.work(shop, request()).removed == {}
 
 
 def test_rows_are_not_swept_from_under_a_writer(shop: Runtime) -> None:
@@ -281,9 +281,9 @@ def test_what_fails_is_tried_three_times_and_then_parked(shop: Runtime) -> None:
     index(shop, "run-2")
     for week, attempts in (("one", 2), ("two", 3)):
         report = redrive.work(shop, request(run=week))
-        assert (report["driven"], report["parked"]) == ({"decode: UnsupportedMedia": 1}, {})
-        (closed,) = [index_batch(shop, batch) for batch in report["batches"]]
-        assert closed["assets"]["failed"] == 1
+        assert (report.driven, report.parked) == ({"decode: UnsupportedMedia": 1}, {})
+        (closed,) = [index_batch(shop, batch) for batch in report.batches]
+        assert closed.assets["failed"] == 1
         (known,) = [
             k
             for piece in shop.ledger.known(shop.target().target_id)
@@ -292,20 +292,20 @@ def test_what_fails_is_tried_three_times_and_then_parked(shop: Runtime) -> None:
         ]
         assert known.attempts == attempts
     report = redrive.work(shop, request(run="three"))
-    assert (report["batches"], report["driven"]) == ([], {})
-    assert report["parked"] == {"decode: UnsupportedMedia": 1}
+    assert (report.batches, report.driven) == ((), {})
+    assert report.parked == {"decode: UnsupportedMedia": 1}
     shop.catalog.put("pictures/p1/broken.jpg", picture("green"))
-    assert index(shop, "run-3")[0]["assets"]["live"] == 1
+    assert index(shop, "run-3")[0].assets["live"] == 1
 
 
 def test_failures_are_driven_by_reason_and_heal(shop: Runtime) -> None:
     shop.catalog.put("pictures/p1/broken.jpg", b"no picture")
     index(shop, "run-2")
-    assert redrive.work(shop, request(reasons=["UnusableAnswer"]))["batches"] == []
-    assert redrive.work(shop, request(dry_run=True))["driven"] == {"decode: UnsupportedMedia": 1}
+    assert redrive.work(shop, request(reasons=["UnusableAnswer"])).batches == ()
+    assert redrive.work(shop, request(dry_run=True)).driven == {"decode: UnsupportedMedia": 1}
     shop = shop.having(decoder=_Healed(shop.decoder))
-    (batch,) = redrive.work(shop, request(reasons=["UnsupportedMedia"]))["batches"]
-    assert index_batch(shop, batch)["assets"] == {
+    (batch,) = redrive.work(shop, request(reasons=["UnsupportedMedia"])).batches
+    assert index_batch(shop, batch).assets == {
         "live": 1,
         "failed": 0,
         "removed": 0,
@@ -322,7 +322,7 @@ def test_what_is_live_without_its_description_or_vector_is_tried_again(shop: Run
     vlm, clip = shop.vlm, shop.clip
     shop = shop.having(vlm=_Failing(shop.vlm, "answer"), clip=_Failing(shop.clip, "embed"))
     (closed,) = index(shop, "run-2")
-    assert (closed["assets"]["live"], closed["assets"]["failed"]) == (2, 0)
+    assert (closed.assets["live"], closed.assets["failed"]) == (2, 0)
     assert shop.ledger.counts(target.target_id)["incomplete"] == 2
     assert {failure.stage for _, failure in shop.ledger.failures(target.target_id, limit=9)} == {
         "describe"
@@ -330,18 +330,18 @@ def test_what_is_live_without_its_description_or_vector_is_tried_again(shop: Run
     assert index(shop, "run-3") == [], "a comparison finds nothing changed"
 
     shop = shop.having(vlm=vlm)  # only the vectors fail now
-    (batch,) = redrive.work(shop, request(run="one"))["batches"]
-    assert index_batch(shop, batch)["assets"]["live"] == 2
+    (batch,) = redrive.work(shop, request(run="one")).batches
+    assert index_batch(shop, batch).assets["live"] == 2
     assert {failure.stage for _, failure in shop.ledger.failures(target.target_id, limit=9)} == {
         "embed_image"
     }
 
     shop = shop.having(clip=clip)
     report = redrive.work(shop, request(run="two"))
-    assert (report["driven"], report["parked"]) == ({"embed_image: UnusableAnswer": 2}, {})
-    assert index_batch(shop, report["batches"][0])["assets"]["live"] == 2
+    assert (report.driven, report.parked) == ({"embed_image: UnusableAnswer": 2}, {})
+    assert index_batch(shop, report.batches[0]).assets["live"] == 2
     assert shop.ledger.failures(target.target_id, limit=9) == []
-    assert redrive.work(shop, request(run="three"))["batches"] == []
+    assert redrive.work(shop, request(run="three")).batches == ()
     rows = shop.index._rows[target.collection].values()  # type: ignore[attr-defined]
     assert len(rows) == 4
     assert all("dress" in row.text and row.vectors["clip"] is not None for row in rows)
@@ -352,13 +352,13 @@ def test_a_description_that_keeps_failing_is_parked_and_stays_searched(shop: Run
     shop = shop.having(vlm=_Failing(shop.vlm, "answer"))
     index(shop, "run-2")
     for week in ("one", "two"):
-        (batch,) = redrive.work(shop, request(run=week))["batches"]
-        assert index_batch(shop, batch)["assets"]["live"] == 1
+        (batch,) = redrive.work(shop, request(run=week)).batches
+        assert index_batch(shop, batch).assets["live"] == 1
     report = redrive.work(shop, request(run="three"))
-    assert (report["batches"], report["parked"]) == ([], {"describe: UnusableAnswer": 1})
+    assert (report.batches, report.parked) == ((), {"describe: UnusableAnswer": 1})
     shop.catalog.put("pictures/p1/2.jpg", picture("green", shade=25))
-    assert index(shop, "run-3")[0]["assets"]["live"] == 1
-    assert redrive.work(shop, request(run="four"))["driven"] == {"describe: UnusableAnswer": 1}
+    assert index(shop, "run-3")[0].assets["live"] == 1
+    assert redrive.work(shop, request(run="four")).driven == {"describe: UnusableAnswer": 1}
 
 
 def test_every_failure_has_its_turn(shop: Runtime) -> None:
@@ -369,7 +369,7 @@ def test_every_failure_has_its_turn(shop: Runtime) -> None:
         shop.catalog.put(f"pictures/p1/broken{number}.jpg", b"no picture %d" % number)
         index(shop, f"run {number}")
     for week in range(5):
-        for batch in redrive.work(shop, request(run=f"week {week}"))["batches"]:
+        for batch in redrive.work(shop, request(run=f"week {week}")).batches:
             index_batch(shop, batch)
     known = [one for piece in shop.ledger.known(shop.target().target_id) for one in piece]
     assert {one.attempts for one in known if "broken" in one.key} == {3}

@@ -82,7 +82,7 @@ def judged(runtime: Runtime, run: str) -> tuple[dict[tuple[str, str], Judgement]
     texts: dict[QueryKey, str] = {}
     judgements = {}
     failures = []
-    for path in mine.work(runtime, run)["shards"]:
+    for path in mine.work(runtime, run).shards:
         do(runtime, path, *SEARCH)
         shard = Shard(runtime.work, path)
         texts |= {query.query_key: query.text for query in shard.read("standard", StandardQuery)}
@@ -132,7 +132,7 @@ def test_an_engine_that_goes_away_does_not_take_along_what_it_said(shop: Any) ->
                 raise EngineAway("The engine does not answer: try again later.")
             return super().choose(questions, labels)
 
-    (shard,) = mine.work(runtime, "run-1")["shards"]
+    (shard,) = mine.work(runtime, "run-1").shards
     do(runtime, shard, "standardize", "retrieve")
     runtime = runtime.having(vlm=GoesAway())
     with pytest.raises(EngineAway):
@@ -274,9 +274,9 @@ def test_a_picture_whose_pixels_are_gone_costs_its_pairs_and_is_back_the_next_ni
     assert [failure.kind for failure in failures] == ["PixelsMissing"] * 2
     counts = runtime.ledger.counts(runtime.target().target_id)
     assert (counts["live"], counts["writing"], counts["failed"]) == (1, 1, 0)
-    assert search(runtime, "night-1")["published"]
+    assert search(runtime, "night-1").published
     (report,) = index(runtime, "index-2")
-    assert report["assets"]["live"] == 1
+    assert report.assets["live"] == 1
     assert runtime.work.head(gone.key)
     assert index(runtime, "index-3") == []
     found, failures = judged(runtime, "night-2")
@@ -391,7 +391,7 @@ def test_a_product_that_is_not_described_is_judged_by_its_title_on_one_line() ->
 def test_candidates_of_one_query_are_judged_for_their_own_products() -> None:
     """The judgement names the candidate at hand."""
     runtime = small_shop({"p1": "red", "p2": "red"})
-    (path,) = mine.work(runtime, "night-1")["shards"]
+    (path,) = mine.work(runtime, "night-1").shards
     do(runtime, path, *SEARCH)
     shard = Shard(runtime.work, path)
     candidates = {(c.product_id, c.segment_id) for c in shard.read("candidates", Candidate)}

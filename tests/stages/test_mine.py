@@ -49,9 +49,9 @@ def test_hostile_lines_stop_no_night(shop: Runtime) -> None:
         *map(line, escape),
         b"[" * 200_000,
     )
-    assert search(shop)["published"]
+    assert search(shop).published
     report = mine.work(shop, "again")
-    assert report["counts"] == {
+    assert report.counts == {
         "events": 6,
         "log_lines_unreadable": 4,
         "log_lines_without_words": 3,
@@ -67,13 +67,13 @@ def test_mine_may_run_again(shop: Runtime) -> None:
     """The same log makes the same plan, apart from its moment."""
     log(shop, "2026-11-20", *GOOD)
     first = mine.work(shop, "night")
-    (path,) = first["shards"]
+    (path,) = first.shards
     queries = Shard(shop.work, path).read("popular", PopularQuery)
     assert [query.text for query in queries] == ["gift ideas", "red dress"]
     second = mine.work(shop, "night")
-    assert second["shards"] == first["shards"]
+    assert second.shards == first.shards
     assert Shard(shop.work, path).read("popular", PopularQuery) == queries
-    assert read_plan(shop.work, second["batch"]).counts["log_objects_read"] == 0
+    assert read_plan(shop.work, second.batch).counts["log_objects_read"] == 0
 
 
 @pytest.mark.parametrize("queries", [0, 1, 100, 101, 10_000, 33_300, 33_301, 200_000, 5_000_000])

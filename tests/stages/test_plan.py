@@ -94,27 +94,27 @@ def test_nothing_is_looked_at_for_a_batch_that_a_later_comparison_took_over() ->
     store = Counting("catalog")
     shop = shop_on(store)
     store.put(B, picture("blue"))
-    (old,) = compare.work(shop, "second night")["batches"]
+    (old,) = compare.work(shop, "second night").batches
     store.put("pictures/p1/c.jpg", picture("green"))
-    (new,) = compare.work(shop, "third night")["batches"]
+    (new,) = compare.work(shop, "third night").batches
     looks = store.looks
     report = plan.work(shop, old)
-    assert (report["shards"], report["superseded"], store.looks) == ([], True, looks)
-    assert close.work(shop, old)["superseded"]
+    assert (report.shards, report.superseded, store.looks) == ((), True, looks)
+    assert close.work(shop, old).superseded
     assert shop.ledger.batch_status(BatchId(old)) == "superseded"
-    assert index_batch(shop, new)["assets"]["live"] == 2
+    assert index_batch(shop, new).assets["live"] == 2
 
 
 def test_a_batch_that_is_taken_over_while_it_is_done_ends_well() -> None:
     shop = shop_on(MemoryStore("catalog"))
     shop.catalog.put(B, picture("blue"))
-    (old,) = compare.work(shop, "second night")["batches"]
-    (shard,) = plan.work(shop, old)["shards"]
+    (old,) = compare.work(shop, "second night").batches
+    (shard,) = plan.work(shop, old).shards
     do(shop, shard, "decode")
-    (new,) = compare.work(shop, "third night")["batches"]
+    (new,) = compare.work(shop, "third night").batches
     do(shop, shard, *INDEX)
-    assert close.work(shop, old)["superseded"]
-    assert index_batch(shop, new)["plan"] == {"unchanged": 1}
+    assert close.work(shop, old).superseded
+    assert index_batch(shop, new).plan == {"unchanged": 1}
 
 
 def test_a_plan_is_kept_for_the_same_task_and_made_anew_for_another() -> None:
@@ -125,29 +125,29 @@ def test_a_plan_is_kept_for_the_same_task_and_made_anew_for_another() -> None:
     shop.catalog.put(A, picture("green"))
     assert plan.work(shop, "hint") == first
     assert read_plan(shop.work, "hint") == frozen
-    assert plan.work(shop, hint(shop, "hint", A, B))["counts"] == {"added": 1, "changed": 1}
+    assert plan.work(shop, hint(shop, "hint", A, B)).counts == {"added": 1, "changed": 1}
 
 
 def test_a_plan_of_an_older_version_stops_its_stages_and_is_made_again() -> None:
     """An upgrade in the middle of a night: recipes went by stage only."""
     shop = shop_on(MemoryStore("catalog"))
     shop.catalog.put(B, picture("blue"))
-    (shard,) = plan.work(shop, hint(shop, "hint", B))["shards"]
+    (shard,) = plan.work(shop, hint(shop, "hint", B)).shards
     older = json.loads(shop.work.get(plan_key("hint")) or b"")
     older["recipes"] = older["recipes"]["picture"]
     shop.work.put(plan_key("hint"), json.dumps(older).encode())
     with pytest.raises(StageMissing, match="another version of mmsearch: clear the run"):
         do(shop, shard, "decode")
-    assert plan.work(shop, "hint")["shards"] == [shard]
+    assert plan.work(shop, "hint").shards == (shard,)
     do(shop, shard, *INDEX)
-    assert close.work(shop, "hint")["assets"]["live"] == 1
+    assert close.work(shop, "hint").assets["live"] == 1
 
 
 def test_the_stages_of_a_batch_stop_where_their_collection_is_not_the_planned_one() -> None:
     shop = shop_on(MemoryStore("catalog"))
     shop.catalog.put(B, picture("blue"))
-    (batch,) = compare.work(shop, "second night")["batches"]
-    (shard,) = plan.work(shop, batch)["shards"]
+    (batch,) = compare.work(shop, "second night").batches
+    (shard,) = plan.work(shop, batch).shards
     do(shop, shard, "decode", "describe", "embed_text", "embed_image")
     wrong = at_another_milvus(shop)
     for work in (lambda: do(wrong, shard, "upsert"), lambda: close.work(wrong, batch)):
@@ -167,14 +167,14 @@ def test_another_name_of_an_object_is_no_object(name: str, monkeypatch: pytest.M
     store = Folding("catalog")
     pattern = {"product_pattern": r"^pictures[/\\]+([^/\\]+)[/\\]"}
     shop = shop_on(store, catalog=pattern)
-    assert index_batch(shop, hint(shop, "event", name))["plan"] == {"gone_before_indexed": 1}
+    assert index_batch(shop, hint(shop, "event", name)).plan == {"gone_before_indexed": 1}
     assert rows(shop) == 1
     with monkeypatch.context() as older:
         older.setattr(closing, "look", lambda catalog, key: catalog.head(key))
         index_batch(shop, hint(shop, "older version", name, listed=(name,)))
     assert rows(shop) == 2
     (report,) = index(shop, "second night")
-    assert report["assets"]["removed"] == 1
+    assert report.assets["removed"] == 1
     assert (rows(shop), index(shop, "third night")) == (1, [])
 
 
@@ -193,7 +193,7 @@ def test_two_objects_that_look_alike_to_the_second_are_both_indexed() -> None:
     for name in ("pictures/p1/x//a.jpg", "pictures/p1/x/a.jpg"):
         shop.catalog.put(name, picture("red"))
     (report,) = index(shop, "second night")
-    assert report["assets"]["live"] == 2
+    assert report.assets["live"] == 2
     assert index(shop, "third night") == []
 
 
@@ -203,12 +203,12 @@ def test_where_odd_names_are_objects_of_their_own_they_are_indexed() -> None:
     for name in ("pictures/p1//a.jpg", "pictures/p1/x\\a.jpg", "pictures/p1/./a.jpg"):
         shop.catalog.put(name, picture("red"))
     (report,) = index(shop, "second night")
-    assert report["assets"]["live"] == 3
+    assert report.assets["live"] == 3
     assert index(shop, "third night") == []
     shop.catalog.put("pictures/p1//b.jpg", picture("blue"))
-    assert index_batch(shop, hint(shop, "event", "pictures/p1//b.jpg"))["assets"]["live"] == 1
+    assert index_batch(shop, hint(shop, "event", "pictures/p1//b.jpg")).assets["live"] == 1
     shop.catalog.delete("pictures/p1//a.jpg")
-    assert index_batch(shop, hint(shop, "gone", "pictures/p1//a.jpg"))["assets"]["removed"] == 1
+    assert index_batch(shop, hint(shop, "gone", "pictures/p1//a.jpg")).assets["removed"] == 1
     assert index(shop, "fourth night") == []
 
 
@@ -222,7 +222,7 @@ def test_a_shard_holds_one_kind_of_asset_and_what_takes_some_minutes() -> None:
         shop.catalog.put(f"pictures/p1/{number}.jpg", picture("red"))
     for number in range(15):
         shop.catalog.put(f"pictures/p1/{number}.pdf", b"%PDF")
-    (batch,) = compare.work(shop, "second night")["batches"]
+    (batch,) = compare.work(shop, "second night").batches
     plan.work(shop, batch)
     frozen = read_plan(shop.work, batch)
     assert sorted((frozen.shard_kinds[path], number) for path, number in frozen.shards.items()) == [
@@ -239,15 +239,15 @@ def test_a_few_pictures_are_one_shard_and_no_number_of_keys_makes_more_shards_th
     shop = shop_on(MemoryStore("catalog"))
     for number in range(40):
         shop.catalog.put(f"pictures/p1/{number}.jpg", picture("red"))
-    (batch,) = compare.work(shop, "second night")["batches"]
-    assert len(plan.work(shop, batch)["shards"]) == 1
+    (batch,) = compare.work(shop, "second night").batches
+    assert len(plan.work(shop, batch).shards) == 1
     monkeypatch.setattr(stage, "MOST_SHARDS", 5)
     one_each = with_knobs(shop, shards={"size": 1})
     assert (
         len(
             plan.work(
                 one_each, hint(one_each, "many", *(f"pictures/p1/{n}.jpg" for n in range(40)))
-            )["shards"]
+            ).shards
         )
         == 5
     )

@@ -13,7 +13,7 @@ from mmsearch_core.adapters.ledger.sql_ledger import SqlLedger
 from mmsearch_core.codec import from_json, to_json
 from mmsearch_core.errors import HeldForApproval, StopEverything, TryLater
 from mmsearch_core.layout import CURRENT, generation_key, plan_key, products_key
-from mmsearch_core.pages.run.page import latest
+from mmsearch_core.pages.run.night import latest
 from mmsearch_core.records.plan import Plan
 from mmsearch_core.serving.generation import SCHEMA, Generation, read_products
 from mmsearch_core.serving.results import Results
@@ -84,7 +84,7 @@ def test_a_clock_that_was_ahead_does_not_stop_publishing_until_its_time_has_come
     plan = from_json(runtime.work.get(plan_key(batch)) or b"", Plan)
     change_plan(runtime, batch, made_at=plan.made_at + timedelta(days=365 * 70))
     publish.work(runtime, batch)
-    assert night(runtime, "two", QUERIES[:-1])["published"]
+    assert night(runtime, "two", QUERIES[:-1]).published
 
 
 def test_a_night_that_only_learned_a_new_spelling_is_published(published: Runtime) -> None:
@@ -97,7 +97,7 @@ def test_a_night_that_only_learned_a_new_spelling_is_published(published: Runtim
     ]
     published.catalog.put("queries/2026-11-21.jsonl", "\n".join(lines).encode())
     assert products(published, "red drress") is None
-    assert night(published, "two")["published"]
+    assert night(published, "two").published
     assert products(published, "red drress") == products(published, "red dress")
 
 
@@ -124,7 +124,7 @@ def test_a_night_without_its_log_is_held_then_approved_and_published(published: 
     ):
         publish.work(published, batch)
     assert current(published) == before
-    assert publish.work(published, batch, approve=1)["published"]
+    assert publish.work(published, batch, approve=1).published
     assert products(published, "blue dress") is None
     newest = latest(published.work, "search")
     assert newest
@@ -137,14 +137,14 @@ def test_nobody_approves_what_they_have_not_seen(published: Runtime) -> None:
     batch = judged(published, "two", ["red dress"])
     with pytest.raises(HeldForApproval, match="15 of 16"):
         publish.work(published, batch, approve=1)
-    assert publish.work(published, batch, approve=1)["published"]
+    assert publish.work(published, batch, approve=1).published
 
 
 def test_an_approval_does_not_cover_results_that_became_current_since_and_are_further_away(
     published: Runtime,
 ) -> None:
     batch = judged(published, "two", QUERIES[:8])
-    assert gates.work(published, batch)["why"] == ["8 of 16 published lists would be gone"]
+    assert gates.work(published, batch).why == ("8 of 16 published lists would be gone",)
     plan = from_json(published.work.get(plan_key(batch)) or b"", Plan)
     others = judged(published, "other", [f"{query} for a party" for query in QUERIES])
     change_plan(published, others, made_at=plan.made_at)
@@ -155,17 +155,17 @@ def test_an_approval_does_not_cover_results_that_became_current_since_and_are_fu
     with pytest.raises(HeldForApproval, match="approve again"):  # a retry has learned nothing
         publish.work(published, batch, approve=1)
     gates.work(published, batch)
-    assert publish.work(published, batch, approve=1)["published"]
+    assert publish.work(published, batch, approve=1).published
 
 
 def test_an_approval_covers_another_parent_that_makes_it_no_worse(published: Runtime) -> None:
     batch = judged(published, "two", QUERIES[:8])
-    assert gates.work(published, batch)["ask"]
+    assert gates.work(published, batch).ask
     plan = from_json(published.work.get(plan_key(batch)) or b"", Plan)
     others = judged(published, "other", QUERIES[:12])
     change_plan(published, others, made_at=plan.made_at)
-    assert publish.work(published, others)["published"]
-    assert publish.work(published, batch, approve=1)["published"]
+    assert publish.work(published, others).published
+    assert publish.work(published, batch, approve=1).published
 
 
 def test_the_version_befores_generation_is_published_over_and_none_of_its_files_is_taken(
@@ -174,7 +174,7 @@ def test_the_version_befores_generation_is_published_over_and_none_of_its_files_
     make_older(published)
     report = night(published, "two")
     manifest = Results(published.work).manifest
-    assert (report["published"], manifest.schema) == (True, SCHEMA)
+    assert (report.published, manifest.schema) == (True, SCHEMA)
     assert all(
         key.startswith(f"results/{manifest.generation}/") for key in manifest.buckets.values()
     )
@@ -184,7 +184,7 @@ def test_a_file_of_the_parent_that_was_lost_is_written_anew(published: Runtime) 
     """Also where nothing else differs."""
     lost = sorted(Results(published.work).manifest.buckets.values())
     published.work.delete(lost[0])
-    assert night(published, "two")["published"]
+    assert night(published, "two").published
     manifest = Results(published.work).manifest
     assert (
         sum(key.startswith(f"results/{manifest.generation}/") for key in manifest.buckets.values())
@@ -200,14 +200,14 @@ def test_results_whose_pointer_or_manifest_was_deleted_are_published_anew(
     published.work.delete(
         CURRENT if lost == CURRENT else generation_key(Results(published.work).current.generation)
     )
-    assert night(published, "two", QUERIES[:2])["published"]
+    assert night(published, "two", QUERIES[:2]).published
     assert products(published, QUERIES[0])
 
 
 def test_a_pointer_that_is_deleted_in_the_middle_is_no_error(published: Runtime) -> None:
     batch = judged(published, "two", QUERIES[:-1])
     store = Interrupted(published.work, lambda: published.work.delete(CURRENT))
-    assert publish.work(with_store(published, store), batch)["published"]
+    assert publish.work(with_store(published, store), batch).published
     assert products(published, QUERIES[-1]) is None
 
 
@@ -228,7 +228,7 @@ def test_a_later_plan_that_loses_is_held_against_the_new_parent_and_published(
 ) -> None:
     early, late = judged(published, "two", QUERIES[:-1]), judged(published, "three", QUERIES[:-2])
     store = Interrupted(published.work, lambda: publish.work(published, early))
-    assert publish.work(with_store(published, store), late)["published"]
+    assert publish.work(with_store(published, store), late).published
     manifest = Results(published.work).manifest
     assert manifest.counts["queries"] == len(QUERIES) - 2
     parent = from_json(published.work.get(generation_key(manifest.parent)) or b"", Generation)  # type: ignore[arg-type]
@@ -240,8 +240,8 @@ def test_a_try_that_died_after_the_flip_is_found_to_have_published(published: Ru
     store = Interrupted(published.work, lambda: publish.work(published, batch))
     first = publish.work(with_store(published, store), batch)
     again = publish.work(published, batch)
-    assert first["published"]
-    assert (again["published"], again["generation"]) == (True, first["generation"])
+    assert first.published
+    assert (again.published, again.generation) == (True, first.generation)
 
 
 def test_publishers_that_meet_again_and_again_end(published: Runtime) -> None:
@@ -268,7 +268,7 @@ def test_publishers_side_by_side_leave_one_whole_generation(
 
     def attempt(batch: str) -> None:
         try:
-            said.append(str(publish.work(published, batch)["published"]))
+            said.append(str(publish.work(published, batch).published))
         except (StopEverything, TryLater) as error:
             said.append(type(error).__name__)
 
@@ -302,4 +302,4 @@ def test_a_shard_that_is_not_judged_stops_publishing(published: Runtime) -> None
     with pytest.raises(StopEverything, match="has no report of judge"):
         publish.work(published, batch)
     do(published, f"runs/{batch}/shards/00000", *SEARCH)
-    assert publish.work(published, batch)["published"]
+    assert publish.work(published, batch).published

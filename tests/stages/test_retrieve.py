@@ -240,7 +240,7 @@ def night() -> tuple[Runtime, str]:
         runtime.catalog.put(f"pictures/{product}/1.jpg", picture(color))
     index(runtime)
     ask(runtime, ("red dress", "en"))
-    return runtime, mine.work(runtime, "night")["shards"][0]
+    return runtime, mine.work(runtime, "night").shards[0]
 
 
 def test_an_index_that_was_retired_since_the_plan_stops_the_night(

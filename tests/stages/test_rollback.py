@@ -39,7 +39,7 @@ def test_going_back_holds_the_results_until_they_are_released(three_nights: Runt
     newest, second = current(three_nights), parent(three_nights)
     assert products(three_nights, QUERIES[14]) is None
     report = task.work(three_nights, request())
-    assert (report["before"], report["generation"]) == (newest, second)
+    assert (report.before, report.generation) == (newest, second)
     assert current(three_nights) == second
     assert products(three_nights, QUERIES[14])
     batch = judged(three_nights, "next", QUERIES[:13])
@@ -47,15 +47,15 @@ def test_going_back_holds_the_results_until_they_are_released(three_nights: Runt
         with pytest.raises(StopEverything, match=r"on hold at generation .*mmsearch release"):
             stage.work(three_nights, batch)
     assert not rollback.release(three_nights.work).hold
-    assert publish.work(three_nights, batch)["published"]
+    assert publish.work(three_nights, batch).published
     assert parent(three_nights) == second
 
 
 def test_a_run_that_is_tried_again_goes_no_further_back(three_nights: Runtime) -> None:
     first = task.work(three_nights, request())
     assert task.work(three_nights, request()) == first
-    assert task.work(three_nights, request("another run"))["generation"] == parent(
-        three_nights, first["generation"]
+    assert task.work(three_nights, request("another run")).generation == parent(
+        three_nights, first.generation
     )
     with pytest.raises(StopEverything, match="became current meanwhile"):
         task.work(three_nights, request())
@@ -64,10 +64,10 @@ def test_a_run_that_is_tried_again_goes_no_further_back(three_nights: Runtime) -
 def test_any_whole_generation_may_be_named_also_a_newer_one(three_nights: Runtime) -> None:
     newest = current(three_nights)
     oldest = parent(three_nights, parent(three_nights))
-    assert task.work(three_nights, request("a", generation=oldest))["generation"] == oldest
+    assert task.work(three_nights, request("a", generation=oldest)).generation == oldest
     with pytest.raises(StageMissing, match=rf"is the first generation.* There are .*{newest}"):
         task.work(three_nights, request("b"))
-    assert task.work(three_nights, request("c", generation=newest))["generation"] == newest
+    assert task.work(three_nights, request("c", generation=newest)).generation == newest
 
 
 def test_a_generation_that_is_not_there_or_not_whole_is_not_gone_to(three_nights: Runtime) -> None:

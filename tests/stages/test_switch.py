@@ -12,6 +12,7 @@ from mmsearch_core.cli.index import retire
 from mmsearch_core.errors import BadRecord, StageMissing
 from mmsearch_core.records.ids import TargetId
 from mmsearch_core.records.recipe import Recipe
+from mmsearch_core.records.report import CloseReport
 from mmsearch_core.settings import Settings
 from mmsearch_core.stages.hints import compare
 from mmsearch_core.stages.index import upsert
@@ -63,10 +64,9 @@ def shop(monkeypatch: pytest.MonkeyPatch) -> Runtime:
     return runtime
 
 
-def refresh_beside(runtime: Runtime, run: str) -> list[dict[str, Any]]:
+def refresh_beside(runtime: Runtime, run: str) -> list[CloseReport]:
     return [
-        index_batch(runtime, batch)
-        for batch in compare_task.work(runtime, run, beside=1)["batches"]
+        index_batch(runtime, batch) for batch in compare_task.work(runtime, run, beside=1).batches
     ]
 
 
@@ -115,7 +115,7 @@ def test_the_index_beside_is_built_and_kept_current_and_is_not_searched(shop: Ru
 
 def test_without_other_models_nothing_is_kept_beside() -> None:
     runtime = fake_runtime()
-    assert compare_task.work(runtime, "run-1", beside=1)["batches"] == []
+    assert compare_task.work(runtime, "run-1", beside=1).batches == ()
     assert runtime.ledger.targets() == []
 
 
@@ -146,7 +146,7 @@ def test_an_index_that_was_measured_gives_way_to_one_that_is_no_worse(
         if name in figures:
             measure(runtime, runtime.target().target_id, figures[name])
     report = compare_task.work(other, "run-2")
-    assert bool(report["switch_waits"]) != switches
+    assert bool(report.switch_waits) != switches
     assert searched(shop) == (other.target().collection if switches else before)
 
 
@@ -199,7 +199,7 @@ def test_an_index_of_another_shape_takes_the_place_of_the_old_one_unmeasured(
     of_another_shape = Recipe(stage="upsert", version=99, settings={})
     monkeypatch.setattr(upsert, "recipes", lambda kinds: dict.fromkeys(kinds, of_another_shape))
     shop = shop.having()
-    (batch,) = compare_task.work(shop, "after the upgrade")["batches"]
+    (batch,) = compare_task.work(shop, "after the upgrade").batches
     assert searched(shop) == old.collection
     assert shop.live_target() == replace(old, status="live")
     (vector,) = shop.clip.embed(["red"])

@@ -17,8 +17,8 @@ def test_objects_are_looked_at_once_more_side_by_side_and_before_others_have_to_
     feed(runtime, {"p1": "Lumen"})
     for number in range(TOGETHER):
         runtime.catalog.put(f"pictures/p1/{number}.jpg", picture("red"))
-    (batch,) = compare.work(runtime, "run-1")["batches"]
-    (shard,) = plan.work(runtime, batch)["shards"]
+    (batch,) = compare.work(runtime, "run-1").batches
+    (shard,) = plan.work(runtime, batch).shards
     do(runtime, shard, *INDEX[:-1])
     store, ledger = runtime.catalog, runtime.ledger
     all_ask, order = threading.Barrier(TOGETHER), list[str]()

@@ -27,8 +27,8 @@ def shop(monkeypatch: pytest.MonkeyPatch) -> tuple[Runtime, str, str]:
     runtime = fake_runtime(**SECRETS)
     feed(runtime, {"p1": "Lumen"})
     runtime.catalog.put("pictures/p1/a.jpg", picture("red"))
-    (batch,) = compare.work(runtime, "night")["batches"]
-    (shard,) = plan.work(runtime, batch)["shards"]
+    (batch,) = compare.work(runtime, "night").batches
+    (shard,) = plan.work(runtime, batch).shards
     monkeypatch.setattr(_command, "Runtime", lambda _: runtime)
     monkeypatch.setattr(_command, "load_settings", lambda: Settings(**SECRETS))
     return runtime, batch, shard

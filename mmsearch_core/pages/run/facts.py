@@ -1,15 +1,24 @@
 """What the page of a run says, from what its last stage (close or publish) found."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict
+from dataclasses import dataclass, field
 from datetime import UTC, datetime
-from typing import Any
+from typing import Literal
 
-from mmsearch_core.pages.run import page as run_page
-from mmsearch_core.pages.run.page import Check
-from mmsearch_core.ports.stores import ObjectStore
-from mmsearch_core.records.line import INDEX, SEARCH, names
+from mmsearch_core.pages.run.failed import Failures
+from mmsearch_core.pages.run.night import Latest, Verdict, verdict
+from mmsearch_core.pages.run.night_results import ShownQuery
+from mmsearch_core.pages.run.stopped import Stopped
+from mmsearch_core.records.line import INDEX, SEARCH, Step, names
 from mmsearch_core.records.plan import Plan
+from mmsearch_core.records.report import (
+    Check,
+    CloseReport,
+    ModelCalls,
+    PublishReport,
+    StageTotals,
+    Worst,
+)
 
 KINDS = (
     "added",
@@ -27,14 +36,83 @@ AUDITED = {
     "index_altered": "altered",
     "index_ghosts": "ghosts",
 }
+EMPTY = 40  # queries without any hit that a page names
 
 
-def model_calls(stages: Mapping[str, Mapping[str, Any]]) -> dict[str, int]:
-    """Calls made, and saved by the memo."""
-    return {
-        "made": sum(stage["calls_made"] for stage in stages.values()),
-        "saved": sum(stage["calls_saved"] for stage in stages.values()),
-    }
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Timing:
+    """The only part of the facts that differs between equal runs, in seconds."""
+
+    seconds: float  # of all stages together
+    took: float  # from the plan to the page
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Facts:
+    """What a page says, as it lies beside the page in JSON."""
+
+    line: Literal["index", "search"]
+    title: str
+    verdict: Verdict
+    headline: str
+    error: str | None
+    source: str  # who asked for the batch
+    planned_at: datetime
+    made_at: datetime
+    report: CloseReport | PublishReport
+    checks: tuple[Check, ...]
+    failures: Failures
+    timing: Timing
+    stopped: tuple[Stopped, ...] = ()
+    # index line: what was found and what failed, by kind of asset
+    kinds: Mapping[str, Mapping[str, int]] = field(default_factory=dict)
+    # search line: the first lists, queries without any hit, and lists that became worse
+    queries: tuple[ShownQuery, ...] = ()
+    empty: tuple[str, ...] = ()
+    worst: tuple[Worst, ...] = ()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Tile:
+    """A number in large."""
+
+    name: str
+    count: int
+    note: str = ""
+    alarm: bool = False
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Shown:
+    """The facts with what only the page needs."""
+
+    facts: Facts
+    tiles: tuple[Tile, ...]
+    notes: tuple[str, ...]  # what else is to be known of the failures
+    kind_columns: tuple[str, ...]
+    stage_order: tuple[str, ...]
+    beside: Latest | None  # search line: the page of the index line
+    foot: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Ended:
+    """How a batch ended, of either line."""
+
+    checks: Sequence[Check]
+    failures: Failures
+    error: Exception | None
+    stopped: Sequence[Stopped] = ()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class NightLists:
+    """What is shown of a night's result lists."""
+
+    answered: int  # queries that have a hit
+    empty: Sequence[str]  # some of those that have none
+    first: Sequence[ShownQuery]
+    worst: Sequence[Worst]
 
 
 def audited(compared: Mapping[str, int]) -> str:
@@ -58,167 +136,163 @@ def audited(compared: Mapping[str, int]) -> str:
 
 
 def of_index(
-    report: Mapping[str, Any],
+    report: CloseReport,
     *,
     plan: Plan,
     settled: Mapping[str, Mapping[str, int]],
-    checks: Sequence[Check],
-    failures: Mapping[str, Any],
-    error: Exception | None,
-) -> dict[str, Any]:
-    """The facts of one batch of the index line; ``settled`` counts what became of its assets, by
+    ended: Ended,
+) -> Shown:
+    """The page of one batch of the index line; ``settled`` counts what became of its assets, by
     kind."""
-    kinds = {
-        kind: {name: count for name, count in plan.kinds.get(kind, {}).items() if name in KINDS}
-        for kind in plan.kinds
-    }
-    for kind, states in settled.items():
-        kinds.setdefault(kind, {})["failed"] = states.get("failed", 0)
-    tiles = [
-        _tile("added", plan.counts.get("added", 0)),
-        _tile("changed", plan.counts.get("changed", 0)),
-        _tile("removed", report["assets"]["removed"]),
-        _tile(
-            "unchanged",
-            plan.compared.get("unchanged", plan.counts.get("unchanged", 0)),
-            "in the whole catalog",
-        ),
-        _tile("failed", report["assets"]["failed"], alarm=bool(report["assets"]["failed"])),
-        *_calls(report["model_calls"]),
-    ]
-    mended = sum(plan.compared.get(name, 0) for name in AUDITED)
-    if mended:
-        tiles.append(_tile("differences", mended, "between index and ledger", alarm=True))
-    waiting = plan.counts.get("waiting_for_product", 0)
-    if waiting:
-        tiles.insert(4, _tile("waiting", waiting, "for a line in the feed"))
-    done = " ".join(
-        filter(None, [_headline(report["assets"], failures["total"]), report["switch_waits"]])
+    kinds = _kinds(plan, settled)
+    columns = [name for name in KINDS if any(name in counts for counts in kinds.values())]
+    failed = ended.failures.total
+    done = f"{_headline(report.assets, failed)} {report.switch_waits}".strip()
+    facts = Facts(
+        line="index",
+        title="Index line",
+        verdict=verdict(ended.checks, failed=failed, error=ended.error),
+        headline=_told(ended.error) if ended.error else done,
+        error=str(ended.error) if ended.error else None,
+        source=plan.source,
+        planned_at=plan.made_at,
+        made_at=_now(),
+        report=report,
+        checks=tuple(ended.checks),
+        failures=ended.failures,
+        timing=_timing(plan, report.stages),
+        stopped=tuple(ended.stopped),
+        kinds=kinds,
     )
-    headline = _told(error) if error else done
-    return {
-        **_facts(report, plan, checks, failures, error),
-        "title": "Index line",
-        "headline": headline,
-        "tiles": tiles,
-        "kinds": kinds,
-        "kind_columns": [
-            name for name in KINDS if any(name in counts for counts in kinds.values())
-        ],
-        "stage_order": names(INDEX),
-        "queries": [],
-        "empty": [],
-        "beside": None,
-        "foot": [
-            f"batch {plan.batch}",
-            plan.source or "by hand",
-            f"collection {plan.collection}",
-            _versions(plan),
-        ],
-    }
+    named = (f"batch {plan.batch}", plan.source or "by hand", f"collection {plan.collection}")
+    return Shown(
+        facts=facts,
+        tiles=tuple(_index_tiles(report, plan)),
+        notes=_notes(report.stages),
+        kind_columns=tuple(columns),
+        stage_order=_ran(INDEX, report.stages),
+        beside=None,
+        foot=(*named, _versions(plan)),
+    )
 
 
 def of_search(
-    report: Mapping[str, Any],
+    report: PublishReport,
     *,
     plan: Plan,
-    checks: Sequence[Check],
-    failures: Mapping[str, Any],
-    error: Exception | None,
-    work: ObjectStore,
-) -> dict[str, Any]:
-    """The facts of one batch of the search line; ``report`` has how many ``queries`` there are, how
-    many of them are ``without`` any hit, some of these (``empty``), and the lists that are
-    ``shown``."""
-    empty, without = report["empty"], report["without"]
+    lists: NightLists,
+    ended: Ended,
+    beside: Latest | None,
+) -> Shown:
+    """The page of one batch of the search line; ``beside`` is the page of the index line."""
+    failed = ended.failures.total
+    done = f"{_published(report)}{_to_look_at(failed)}"
+    facts = Facts(
+        line="search",
+        title="Search line",
+        verdict=verdict(ended.checks, failed=failed, error=ended.error),
+        headline=_told(ended.error) if ended.error else done,
+        error=str(ended.error) if ended.error else None,
+        source=plan.source,
+        planned_at=plan.made_at,
+        made_at=_now(),
+        report=report,
+        checks=tuple(ended.checks),
+        failures=ended.failures,
+        timing=_timing(plan, report.stages),
+        queries=tuple(lists.first),
+        empty=tuple(lists.empty[:EMPTY]),
+        worst=tuple(lists.worst),
+    )
+    without = report.queries - lists.answered
+    tiles = (
+        Tile(name="popular queries", count=sum(plan.shards.values())),
+        Tile(name="with results", count=lists.answered),
+        Tile(name="without any", count=without, alarm=bool(without)),
+        Tile(name="hits", count=report.hits),
+        _failed(failed),
+        *_calls(report.model_calls),
+    )
+    named = (f"batch {plan.batch}", f"generation {report.generation or 'none'}")
+    return Shown(
+        facts=facts,
+        tiles=tiles,
+        notes=_notes(report.stages),
+        kind_columns=(),
+        stage_order=_ran(SEARCH, report.stages),
+        beside=beside,
+        foot=(*named, _versions(plan)),
+    )
+
+
+def _kinds(plan: Plan, settled: Mapping[str, Mapping[str, int]]) -> dict[str, dict[str, int]]:
+    """What was found and what failed, by kind of asset."""
+    kinds: dict[str, dict[str, int]] = {}
+    for kind, counts in plan.kinds.items():
+        kinds[kind] = {name: count for name, count in counts.items() if name in KINDS}
+    for kind, states in settled.items():
+        kinds.setdefault(kind, {})["failed"] = states.get("failed", 0)
+    return kinds
+
+
+def _index_tiles(report: CloseReport, plan: Plan) -> list[Tile]:
+    unchanged = plan.compared.get("unchanged", plan.counts.get("unchanged", 0))
     tiles = [
-        _tile("popular queries", sum(plan.shards.values())),
-        _tile("with results", report["queries"] - without),
-        _tile("without any", without, alarm=bool(without)),
-        _tile("hits", report["hits"]),
-        _tile("failed", failures["total"], alarm=bool(failures["total"])),
-        *_calls(report["model_calls"]),
+        Tile(name="added", count=plan.counts.get("added", 0)),
+        Tile(name="changed", count=plan.counts.get("changed", 0)),
+        Tile(name="removed", count=report.assets["removed"]),
+        Tile(name="unchanged", count=unchanged, note="in the whole catalog"),
     ]
-    beside = run_page.latest(work, "index")
-    facts = _facts(report, plan, checks, failures, error)
-    if error:
-        headline = _told(error)
-    elif report["published"]:
-        headline = (
-            f"Published: {_number(report['queries'], 'query', 'queries')},"
-            f" {_number(report['hits'], 'hit')}."
-        )
-    else:
-        headline = "Nothing to publish: the results are those of yesterday."
-    return {
-        **facts,
-        "title": "Search line",
-        "headline": headline + (_to_look_at(failures["total"]) if not error else ""),
-        "tiles": tiles,
-        "kinds": {},
-        "kind_columns": (),
-        "stage_order": names(SEARCH),
-        "queries": report["shown"],
-        "empty": empty[:40],
-        "beside": (
-            {
-                "title": f"The index line last had work on {beside.made_at:%Y-%m-%d}",
-                **asdict(beside),
-            }
-            if beside
-            else None
-        ),
-        "foot": [
-            f"batch {plan.batch}",
-            f"generation {report['generation'] or 'none'}",
-            _versions(plan),
-        ],
-    }
+    waiting = plan.counts.get("waiting_for_product", 0)
+    if waiting:
+        tiles.append(Tile(name="waiting", count=waiting, note="for a line in the feed"))
+    tiles += [_failed(report.assets["failed"]), *_calls(report.model_calls)]
+    mended = sum(plan.compared.get(name, 0) for name in AUDITED)
+    if mended:
+        note = "between index and ledger"
+        tiles.append(Tile(name="differences", count=mended, note=note, alarm=True))
+    return tiles
 
 
-def _facts(
-    report: Mapping[str, Any],
-    plan: Plan,
-    checks: Sequence[Check],
-    failures: Mapping[str, Any],
-    error: Exception | None,
-) -> dict[str, Any]:
-    line = plan.line
-    return {
-        **report,
-        "line": line,
-        "source": plan.source,
-        "planned_at": plan.made_at,
-        "stopped": (),
-        "notes": _notes(report["stages"]),
-        "verdict": run_page.verdict(checks, failed=failures["total"], error=error),
-        "error": str(error) if error else None,
-        "checks": checks,
-        "failures": failures,
-        "seconds": sum(stage["seconds"] for stage in report["stages"].values()),
-        "took": max(0.0, round((datetime.now(UTC) - plan.made_at).total_seconds(), 1)),
-    }
+def _failed(count: int) -> Tile:
+    return Tile(name="failed", count=count, alarm=bool(count))
 
 
-def _notes(stages: Mapping[str, Mapping[str, Any]]) -> list[str]:
-    """What else is to be known of the failures."""
+def _calls(calls: ModelCalls) -> list[Tile]:
+    asked = calls.made + calls.saved
+    share = f"{100 * calls.saved / asked:.0f} % of what was asked" if asked else ""
     return [
-        f"More of a shard failed in {stage} than shards.failed_share allows, yet a known good item"
-        f" was done well there ({_number(total['canary_well'], 'shard')}): the failures are of"
-        " these records."
-        for stage, total in stages.items()
-        if total.get("canary_well")
+        Tile(name="model calls", count=calls.made),
+        Tile(name="calls saved", count=calls.saved, note=share),
     ]
 
 
-def _tile(name: str, count: int, note: str = "", *, alarm: bool = False) -> dict[str, Any]:
-    return {"name": name, "count": count, "note": note, "alarm": alarm}
+def _notes(stages: Mapping[str, StageTotals]) -> tuple[str, ...]:
+    notes = []
+    for stage, total in stages.items():
+        shards = total.tally.get("canary_well", 0)
+        if shards:
+            notes.append(
+                f"More of a shard failed in {stage} than shards.failed_share allows, yet a known"
+                f" good item was done well there ({_number(shards, 'shard')}): the failures are of"
+                " these records."
+            )
+    return tuple(notes)
 
 
-def _calls(calls: Mapping[str, int]) -> list[dict[str, Any]]:
-    asked = calls["made"] + calls["saved"]
-    saved = f"{100 * calls['saved'] / asked:.0f} % of what was asked" if asked else ""
-    return [_tile("model calls", calls["made"]), _tile("calls saved", calls["saved"], saved)]
+def _ran(line: tuple[Step, ...], stages: Mapping[str, StageTotals]) -> tuple[str, ...]:
+    """The stages that have run, in their order."""
+    return tuple(name for name in names(line) if name in stages)
+
+
+def _timing(plan: Plan, stages: Mapping[str, StageTotals]) -> Timing:
+    took = (datetime.now(UTC) - plan.made_at).total_seconds()
+    seconds = sum(stage.seconds for stage in stages.values())
+    return Timing(seconds=seconds, took=max(0.0, round(took, 1)))
+
+
+def _now() -> datetime:
+    return datetime.now(UTC).replace(microsecond=0)
 
 
 def _headline(assets: Mapping[str, int], failed: int) -> str:
@@ -234,6 +308,13 @@ def _headline(assets: Mapping[str, int], failed: int) -> str:
         f"{'Done' if failed else 'Good'}:"
         f" {', '.join(parts) or 'nothing indexed'}.{_to_look_at(failed)}"
     )
+
+
+def _published(report: PublishReport) -> str:
+    if not report.published:
+        return "Nothing to publish: the results are those of yesterday."
+    queries = _number(report.queries, "query", "queries")
+    return f"Published: {queries}, {_number(report.hits, 'hit')}."
 
 
 def _to_look_at(failed: int) -> str:

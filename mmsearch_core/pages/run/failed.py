@@ -33,6 +33,36 @@ class Failed:
     source: str = ""
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class FailedRow:
+    """One failure as a page shows it; ``picture`` names its thumbnail, if there is one."""
+
+    name: str
+    where: str
+    stage: str
+    kind: str
+    message: str
+    picture: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Reason:
+    """How many failures have the same stage and kind."""
+
+    stage: str
+    kind: str
+    count: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Failures:
+    """What a batch could not do: how many in all, by reason, and some of them."""
+
+    total: int
+    by_reason: tuple[Reason, ...]
+    listed: tuple[FailedRow, ...]
+
+
 def of_assets(shard: Shard, reports: Sequence[ShardReport]) -> list[Failed]:
     """The failures of a shard of the index line: for each place in an asset the first stage that
     failed says why."""
@@ -69,7 +99,7 @@ def of_queries(shard: Shard, reports: Sequence[ShardReport]) -> list[Failed]:
 
 def listed(
     failures: Sequence[Failed], *, work: ObjectStore, catalog: ObjectStore
-) -> tuple[dict[str, Any], dict[str, bytes]]:
+) -> tuple[Failures, dict[str, bytes]]:
     """What a page says of them, and the thumbnails that it names."""
     reasons = Counter((one.failure.stage, one.failure.kind) for one in failures)
     shown = failures[:LISTED]
@@ -80,22 +110,23 @@ def listed(
         small |= thumbnails_of_strangers(
             (key, data) for key in sources if (data := catalog.get(key))
         )
-    rows = [
-        {
-            "name": one.name,
-            "where": one.where,
-            "stage": one.failure.stage,
-            "kind": one.failure.kind,
-            "message": one.failure.message,
-            "picture": one.pixels or one.source,
-        }
-        for one in shown
-    ]
     by_reason = [
-        {"stage": stage, "kind": kind, "count": count}
+        Reason(stage=stage, kind=kind, count=count)
         for (stage, kind), count in reasons.most_common()
     ]
-    return {"total": len(failures), "by_reason": by_reason, "listed": rows}, small
+    rows = [_row(one) for one in shown]
+    return Failures(total=len(failures), by_reason=tuple(by_reason), listed=tuple(rows)), small
+
+
+def _row(one: Failed) -> FailedRow:
+    return FailedRow(
+        name=one.name,
+        where=one.where,
+        stage=one.failure.stage,
+        kind=one.failure.kind,
+        message=one.failure.message,
+        picture=one.pixels or one.source,
+    )
 
 
 def _failures(shard: Shard, reports: Iterable[ShardReport]) -> list[Failure]:

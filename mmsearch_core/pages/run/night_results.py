@@ -1,11 +1,12 @@
 """A look at what was published: the most popular queries with the pictures of their first hits."""
 
-from collections.abc import Sequence
-from typing import Any
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 
 from mmsearch_core.layout import pixels_key
 from mmsearch_core.pages.run.thumbnails import thumbnails
 from mmsearch_core.ports.stores import ObjectStore
+from mmsearch_core.records.ids import ProductId, QueryKey
 from mmsearch_core.records.ranking import Candidate, ResultSet
 from mmsearch_core.shards.shard import Shard
 
@@ -13,26 +14,50 @@ QUERIES = 12
 HITS = 6
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ShownHit:
+    """A hit as a page shows it; ``picture`` names its thumbnail."""
+
+    product: ProductId
+    picture: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ShownQuery:
+    """A query as a page shows it, with its first hits that have a picture."""
+
+    text: str
+    locale: str
+    hits: int
+    pictures: tuple[ShownHit, ...]
+
+
 def shown(
     results: Sequence[ResultSet], shards: Sequence[Shard], work: ObjectStore
-) -> tuple[list[dict[str, Any]], dict[str, bytes]]:
+) -> tuple[list[ShownQuery], dict[str, bytes]]:
     """The first queries as a page shows them, and the thumbnails that they name; ``shards`` know
     the pictures."""
     candidates = [found for shard in shards for found in shard.read("candidates", Candidate)]
     pixels = {(found.query_key, found.product_id): pixels_key(found.pixels) for found in candidates}
-    queries: list[dict[str, Any]] = [
-        {
-            "text": result.query,
-            "locale": result.locale,
-            "hits": len(result.hits),
-            "pictures": [
-                {"product": hit.product_id, "picture": key}
-                for hit in result.hits[:HITS]
-                if (key := pixels.get((result.query_key, hit.product_id)))
-            ],
-        }
-        for result in results[:QUERIES]
-    ]
-    named = {picture["picture"] for query in queries for picture in query["pictures"]}
-    there = {key: data for key in sorted(named) if (data := work.get(key))}
+    queries = [_shown(result, pixels) for result in results[:QUERIES]]
+    there: dict[str, bytes] = {}
+    for query in queries:
+        for shown_hit in query.pictures:
+            data = work.get(shown_hit.picture)
+            if data:
+                there[shown_hit.picture] = data
     return queries, thumbnails(there)
+
+
+def _shown(result: ResultSet, pixels: Mapping[tuple[QueryKey, ProductId], str]) -> ShownQuery:
+    pictures = []
+    for hit in result.hits[:HITS]:
+        key = pixels.get((result.query_key, hit.product_id))
+        if key:
+            pictures.append(ShownHit(product=hit.product_id, picture=key))
+    return ShownQuery(
+        text=result.query,
+        locale=result.locale,
+        hits=len(result.hits),
+        pictures=tuple(pictures),
+    )

@@ -11,7 +11,6 @@ from collections.abc import Iterator, Mapping
 from dataclasses import replace
 from pathlib import Path
 from types import MappingProxyType
-from typing import Any
 
 import structlog
 from more_itertools import chunked
@@ -26,6 +25,7 @@ from mmsearch_core.errors import TooManyRemovals
 from mmsearch_core.ports.ledger import LOST
 from mmsearch_core.ports.truth import Stores
 from mmsearch_core.records.ids import BatchId, digest
+from mmsearch_core.records.report import CompareReport
 from mmsearch_core.records.target import Target
 from mmsearch_core.serving.withdraw import withdraw
 from mmsearch_core.settings import Catalog, Settings
@@ -45,7 +45,7 @@ def run(
     settings: Settings,
     models: Mapping[str, str] = MappingProxyType({}),
     approved_removals: int = 0,
-) -> dict[str, Any]:
+) -> CompareReport:
     """Compare, write the manifests, record the batches; returns the task's report. No batch where
     nothing changed. ``models`` are the target's where they are not those of the settings: such a
     target is kept current, not searched.
@@ -100,15 +100,14 @@ def run(
         inventory.remember(stores.work, report)
     counts |= feed.counts
     log.info("compare.done", batches=len(batches), **counts)
-    return {
-        "stage": "compare",
-        "batches": batches,
-        "counts": counts,
-        "target": target.target_id,
-        "rebuilt": target.collection if rebuilt else "",
-        "switch_waits": waits,
-        "feed_problems": list(feed.problems),
-    }
+    return CompareReport(
+        batches=tuple(batches),
+        counts=counts,
+        target=target.target_id,
+        rebuilt=target.collection if rebuilt else "",
+        switch_waits=waits,
+        feed_problems=tuple(feed.problems),
+    )
 
 
 def check_removals(counts: Mapping[str, int], settings: Catalog, approved: int) -> None:

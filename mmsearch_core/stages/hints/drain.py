@@ -11,7 +11,6 @@ import tempfile
 import time
 from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
-from typing import Any
 
 import structlog
 from more_itertools import chunked
@@ -34,7 +33,7 @@ from mmsearch_core.ports.truth import Stores
 from mmsearch_core.records.commit import Known
 from mmsearch_core.records.ids import BatchId, digest
 from mmsearch_core.records.message import Message
-from mmsearch_core.records.report import Failure
+from mmsearch_core.records.report import DrainReport, Failure, FeedReport
 from mmsearch_core.records.target import Target
 from mmsearch_core.serving.withdraw import withdraw
 from mmsearch_core.settings import Catalog, Queue, Settings
@@ -47,23 +46,23 @@ log = structlog.get_logger()
 
 def run(
     *, run_id: str, target: Target, stores: Stores, changes: ChangeFeed, settings: Settings
-) -> dict[str, Any]:
+) -> DrainReport:
     """Receive, record, delete; returns the task's report. No batch where no message names a
     picture. A feed that may not be taken holds up no picture: it is left to the nightly comparison,
     where a person sees it."""
     if batches := list(_recorded(run_id, stores)):
         log.info("drain.recorded_before", batches=len(batches))
-        return {"stage": "drain", "batches": batches, "counts": {}, "target": target.target_id}
+        return DrainReport(batches=tuple(batches), target=target.target_id)
     messages = gather(changes, settings.queue)
     keys, skipped = sift(messages, settings.catalog)
     hinted = [key for key in keys if key != settings.catalog.feed]
-    report: dict[str, Any] = {"stage": "drain", "target": target.target_id}
+    taken: FeedReport | None = None
     if skipped:
         _record_skipped(run_id, skipped, stores)
     with tempfile.TemporaryDirectory() as folder:
         feed = None
         if len(hinted) < len(keys):
-            feed, report["feed"] = _take_feed(stores, settings.catalog, Path(folder))
+            feed, taken = _take_feed(stores, settings.catalog, Path(folder))
         redriven = (
             _redriven(feed, target, stores, settings.catalog, known=set(hinted))
             if feed
@@ -78,17 +77,21 @@ def run(
     changes.delete(messages)
     if messages:
         stores.work.put(DRAINED, run_id.encode())
-    counts = {"messages": len(messages), "keys": len(hinted), "redriven": recorded - len(hinted)}
-    report |= {"batches": batches, "counts": counts | {"skipped": len(skipped)}}
-    log.info("drain.done", **{**report["counts"], "batches": len(batches)})
-    return report
+    counts = {
+        "messages": len(messages),
+        "keys": len(hinted),
+        "redriven": recorded - len(hinted),
+        "skipped": len(skipped),
+    }
+    log.info("drain.done", batches=len(batches), **counts)
+    return DrainReport(batches=tuple(batches), counts=counts, target=target.target_id, feed=taken)
 
 
-def nothing_to_hint_at() -> dict[str, Any]:
+def nothing_to_hint_at() -> DrainReport:
     """The task's report before the first comparison, which sees all that the messages could name:
     they stay in the queue, and cost a look each when there is an index."""
     log.warning("drain.no_index", do="run catalog_refresh; until then messages wait in the queue")
-    return {"stage": "drain", "batches": [], "counts": {}, "target": None}
+    return DrainReport()
 
 
 def gather(changes: ChangeFeed, settings: Queue) -> list[Message]:
@@ -133,14 +136,14 @@ def _wanted(key: str, settings: Catalog) -> str | UnusableMessage:
 
 def _take_feed(
     stores: Stores, settings: Catalog, folder: Path
-) -> tuple[TakenFeed | None, dict[str, Any]]:
+) -> tuple[TakenFeed | None, FeedReport]:
     """The feed as it was taken, None where it was refused, and what is to be reported of it."""
     try:
         feed = take_feed(stores.catalog, stores.ledger, settings, folder=folder)
     except (FeedBroken, TooManyRemovals) as error:
         log.warning("drain.feed_refused", why=str(error))
-        return None, {"refused": str(error)}
-    return feed, {**feed.counts, "problems": list(feed.problems)}
+        return None, FeedReport(refused=str(error))
+    return feed, FeedReport(counts=feed.counts, problems=tuple(feed.problems))
 
 
 def _redriven(

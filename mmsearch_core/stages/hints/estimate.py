@@ -4,23 +4,24 @@ equal bytes."""
 
 import json
 from collections import Counter
-from collections.abc import Iterator, Mapping, Sequence
-from typing import Any
+from collections.abc import Iterator, Sequence
+from dataclasses import replace
 
 import structlog
 from more_itertools import chunked
 
 from mmsearch_core.catalog.selection import Selection, as_form, selected
 from mmsearch_core.catalog.spooled import count_different
-from mmsearch_core.layout import facts_key
 from mmsearch_core.media import kind_of
-from mmsearch_core.pages.run import page as run_page
+from mmsearch_core.pages.run.night import latest
+from mmsearch_core.pages.run.page import read_facts
 from mmsearch_core.ports.ledger import Ledger
 from mmsearch_core.ports.stores import ObjectStore
 from mmsearch_core.ports.truth import Stores
 from mmsearch_core.records.asset import ObjectRef, asset_id
 from mmsearch_core.records.ids import AssetId
 from mmsearch_core.records.line import Step, remembering
+from mmsearch_core.records.report import EstimateReport
 from mmsearch_core.records.target import Target
 from mmsearch_core.settings import Backfill, Settings
 
@@ -30,7 +31,7 @@ ASKING = tuple(step.name for step in remembering())
 PIECE = 1_000
 
 
-def run(*, asked: Selection, target: Target, stores: Stores, settings: Settings) -> dict[str, Any]:
+def run(*, asked: Selection, target: Target, stores: Stores, settings: Settings) -> EstimateReport:
     """The task's report: assets, model calls that the memo does not save, their seconds, minutes in
     all, and whether a person has to approve."""
     counted: Counter[str] = Counter()
@@ -42,27 +43,26 @@ def run(*, asked: Selection, target: Target, stores: Stores, settings: Settings)
     budget = (
         settings.backfill.budget_minutes if asked.budget_minutes is None else asked.budget_minutes
     )
-    report = {
-        "stage": "estimate",
-        "selection": as_form(asked),
-        "collection": target.collection,
-        "assets": assets,
-        "to_do": to_do,
-        "calls": calls,
-        "gpu_seconds": round(gpu, 1),
-        "minutes": round(minutes, 1),
-        "budget_minutes": budget,
-        "ask": minutes > budget and not asked.dry_run,
-    }
+    report = EstimateReport(
+        selection=as_form(asked),
+        collection=target.collection,
+        assets=assets,
+        to_do=to_do,
+        calls=calls,
+        gpu_seconds=round(gpu, 1),
+        minutes=round(minutes, 1),
+        budget_minutes=budget,
+        ask=minutes > budget and not asked.dry_run,
+    )
     log.info(
         "estimate.done",
         assets=assets,
         to_do=to_do,
         calls=calls,
-        minutes=report["minutes"],
-        ask=report["ask"],
+        minutes=report.minutes,
+        ask=report.ask,
     )
-    return report | {"table": _table(report)}
+    return replace(report, table=_table(report))
 
 
 def _contents(
@@ -114,29 +114,29 @@ def _kinds_done_alike(step: Step, other: Target, target: Target) -> set[str]:
 
 def _seconds_a_call(work: ObjectStore, settings: Backfill) -> dict[str, float]:
     """As in the latest run of the index line, where it made calls; else as the settings guess."""
-    newest = run_page.latest(work, "index")
-    data = work.get(facts_key(newest.newest)) if newest else None
-    stages = json.loads(data)["stages"] if data else {}
+    newest = latest(work, "index")
+    facts = read_facts(work, newest.newest) if newest else None
+    stages = facts.report.stages if facts else {}
     seconds = {}
     for step in remembering():
-        done = stages.get(step.name, {})
-        made = done.get("calls_made", 0)
+        done = stages.get(step.name)
         guessed = settings.call_seconds.get(step.name, step.call_seconds)
-        seconds[step.name] = done["seconds"] / made if made else guessed
+        measured = done.seconds / done.calls_made if done and done.calls_made else None
+        seconds[step.name] = guessed if measured is None else measured
     return seconds
 
 
-def _table(report: Mapping[str, Any]) -> str:
+def _table(report: EstimateReport) -> str:
     """For the person who is asked, in Markdown; the form's words stand in code, where they cannot
     act."""
-    asked = json.dumps(report["selection"], ensure_ascii=False).replace("`", "'")
-    calls = ", ".join(f"{stage} {count:,}" for stage, count in report["calls"].items())
+    asked = json.dumps(report.selection, ensure_ascii=False).replace("`", "'")
+    calls = ", ".join(f"{stage} {count:,}" for stage, count in report.calls.items())
     rows = {
         "asked for": f"`{asked}`".replace("|", "\\|"),
-        "into": report["collection"],
-        "assets": f"{report['assets']:,}, of which {report['to_do']:,} have to be done",
+        "into": report.collection,
+        "assets": f"{report.assets:,}, of which {report.to_do:,} have to be done",
         "model calls after the memo": calls,
-        "GPU-seconds": f"{report['gpu_seconds']:,}",
-        "minutes": f"**{report['minutes']:,}**, over the budget of {report['budget_minutes']:,}",
+        "GPU-seconds": f"{report.gpu_seconds:,}",
+        "minutes": f"**{report.minutes:,}**, over the budget of {report.budget_minutes:,}",
     }
     return "| | |\n|---|---|\n" + "\n".join(f"| {name} | {text} |" for name, text in rows.items())

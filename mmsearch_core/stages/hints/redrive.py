@@ -2,7 +2,6 @@
 parked until its object or a recipe changes."""
 
 from collections import Counter
-from typing import Any
 
 import structlog
 from more_itertools import chunked
@@ -10,6 +9,7 @@ from more_itertools import chunked
 from mmsearch_core.catalog.manifest import Manifest, hand_out
 from mmsearch_core.ports.truth import Stores
 from mmsearch_core.records.ids import AssetId, BatchId
+from mmsearch_core.records.report import RedriveReport
 from mmsearch_core.records.target import Target
 from mmsearch_core.settings import Settings
 from mmsearch_core.shards.pace import batch_size
@@ -20,7 +20,7 @@ log = structlog.get_logger()
 
 def run(
     *, asked: Housekeeping, target: Target, stores: Stores, settings: Settings
-) -> dict[str, Any]:
+) -> RedriveReport:
     """Write the manifests and record the batches; the task's report counts by reason what is driven
     and parked. What was never driven comes first, then what was longest ago, so that everything has
     its turn."""
@@ -44,8 +44,9 @@ def run(
         parked=parked,
         dry_run=asked.dry_run,
     )
-    counts = {"driven": dict(driven), "parked": parked}
-    return {"stage": "redrive", "batches": batches, "dry_run": asked.dry_run, **counts}
+    return RedriveReport(
+        batches=tuple(batches), driven=driven, parked=parked, dry_run=asked.dry_run
+    )
 
 
 def _hand_out(

@@ -4,8 +4,8 @@ run's page."""
 from collections import Counter, defaultdict
 from collections.abc import Collection, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
 from datetime import UTC, datetime
-from typing import Any
 
 import structlog
 
@@ -16,7 +16,6 @@ from mmsearch_core.media import kind_of
 from mmsearch_core.pages.run import facts as run_facts
 from mmsearch_core.pages.run import failed, stopped
 from mmsearch_core.pages.run import page as run_page
-from mmsearch_core.pages.run.page import Check
 from mmsearch_core.pages.run.stopped import Stopped
 from mmsearch_core.ports.stores import ObjectStore
 from mmsearch_core.ports.truth import Stores
@@ -25,14 +24,14 @@ from mmsearch_core.records.commit import Known
 from mmsearch_core.records.ids import AssetId, BatchId
 from mmsearch_core.records.line import INDEX, names
 from mmsearch_core.records.plan import Plan
-from mmsearch_core.records.report import ShardReport
+from mmsearch_core.records.report import Check, CloseReport, ShardReport
 from mmsearch_core.records.target import Target
 from mmsearch_core.serving.withdraw import withdraw
 from mmsearch_core.settings import Index
 from mmsearch_core.shards import pace
 from mmsearch_core.shards.shard import Shard, find_plan
 from mmsearch_core.shards.targets import of_plan
-from mmsearch_core.shards.totals import add_up
+from mmsearch_core.shards.totals import add_up, model_calls
 from mmsearch_core.stages.index.switch import go_live
 
 log = structlog.get_logger()
@@ -49,7 +48,7 @@ LOOKERS = 16
 Reports = Mapping[str, Sequence[ShardReport]]  # by shard
 
 
-def run(*, batch: BatchId, target: Target, stores: Stores, settings: Index) -> dict[str, Any]:
+def run(*, batch: BatchId, target: Target, stores: Stores, settings: Index) -> CloseReport:
     """The batch's totals; fails where a report is missing or the counts disagree. Either way it is
     on the page. Only a batch of ``target``, which is that of today's settings, may change what is
     searched."""
@@ -71,46 +70,42 @@ def run(*, batch: BatchId, target: Target, stores: Stores, settings: Index) -> d
     waits = go_live(planned, stores, settings) if whole else ""
     pace.remember(work, plan, reports)
     totals = add_up([report for found in reports.values() for report in found])
-    report: dict[str, Any] = {
-        "stage": "close",
-        "batch": batch,
-        "collection": plan.collection,
-        "plan": dict(plan.counts),
-        "assets": counts,
-        "stages": totals,
-        "model_calls": run_facts.model_calls(totals),
-        "switch_waits": waits,
-    }
+    report = CloseReport(
+        batch=batch,
+        collection=plan.collection,
+        plan=plan.counts,
+        assets=counts,
+        stages=totals,
+        model_calls=model_calls(totals),
+        switch_waits=waits,
+    )
     failures = [
         one for path, found in reports.items() for one in failed.of_assets(Shard(work, path), found)
     ]
     listed, pictures = failed.listed(failures, work=work, catalog=stores.catalog)
-    facts = run_facts.of_index(
-        report, plan=plan, settled=settled, checks=checks, failures=listed, error=error
+    shown = run_facts.of_index(
+        report,
+        plan=plan,
+        settled=settled,
+        ended=run_facts.Ended(checks=checks, failures=listed, error=error, stopped=reasons),
     )
-    page = run_page.write(work, {**facts, "stopped": reasons}, pictures)
-    log.info(
-        "close.done", batch=batch, page=page, model_calls=report["model_calls"]["made"], **counts
-    )
+    page = run_page.write(work, shown, pictures)
+    log.info("close.done", batch=batch, page=page, model_calls=report.model_calls.made, **counts)
     if error:
         raise type(error)(f"{error} See {page}")
-    return report | {"page": page}
+    return replace(report, page=page)
 
 
-def _superseded(batch: BatchId) -> dict[str, Any]:
+def _superseded(batch: BatchId) -> CloseReport:
     """The report of a batch whose work a later comparison handed out again: whatever became of it
     is well."""
     log.info("close.superseded", batch=batch)
-    return {
-        "stage": "close",
-        "batch": batch,
-        "superseded": True,
-        "plan": {},
-        "assets": dict.fromkeys(STATES, 0),
-        "stages": {},
-        "model_calls": run_facts.model_calls({}),
-        "switch_waits": "",
-    }
+    return CloseReport(
+        batch=batch,
+        superseded=True,
+        assets=dict.fromkeys(STATES, 0),
+        model_calls=model_calls({}),
+    )
 
 
 def _reports(shard: Shard) -> list[ShardReport]:

@@ -6,7 +6,7 @@ from collections import Counter, defaultdict
 from collections.abc import Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime, timedelta
-from typing import Any, TypeVar
+from typing import TypeVar
 
 import structlog
 from more_itertools import chunked
@@ -35,6 +35,7 @@ from mmsearch_core.records.asset import (
 from mmsearch_core.records.commit import Known
 from mmsearch_core.records.ids import BatchId
 from mmsearch_core.records.plan import Plan
+from mmsearch_core.records.report import PlanReport
 from mmsearch_core.records.target import Target
 from mmsearch_core.settings import MOST_SHARDS, Catalog, Settings
 from mmsearch_core.shards.pace import even_pieces, shard_sizes
@@ -47,13 +48,13 @@ _AGAIN = ("unchanged", "failed_before")
 T = TypeVar("T")
 
 
-def run(*, batch: BatchId, target: Target, stores: Stores, settings: Settings) -> dict[str, Any]:
+def run(*, batch: BatchId, target: Target, stores: Stores, settings: Settings) -> PlanReport:
     """Freeze the plan of the batch, unless it is frozen for the same task already; returns the
     task's report. A batch that a later comparison superseded has nothing to do, and none of its
     objects is looked at."""
     if stores.ledger.batch_status(batch) == "superseded":
         log.info("plan.superseded", batch=batch)
-        return {"stage": "plan", "batch": batch, "shards": [], "counts": {}, "superseded": True}
+        return PlanReport(batch=batch, superseded=True)
     manifest = read_manifest(stores.work, batch)
     try:
         plan = find_plan(stores.work, batch)
@@ -67,12 +68,7 @@ def run(*, batch: BatchId, target: Target, stores: Stores, settings: Settings) -
             manifest, target, stores, _pieces(changes, stores.work, settings), kinds, looked_at
         )
     log.info("plan.done", batch=batch, shards=len(plan.shards), **plan.counts)
-    return {
-        "stage": "plan",
-        "batch": batch,
-        "shards": sorted(plan.shards),
-        "counts": dict(plan.counts),
-    }
+    return PlanReport(batch=batch, shards=tuple(sorted(plan.shards)), counts=plan.counts)
 
 
 def _is_of(plan: Plan, manifest: Manifest, target: Target) -> bool:

@@ -5,13 +5,13 @@ line goes on, and says so."""
 import time
 from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
-from typing import Any
 
 import structlog
 
 from mmsearch_core.errors import BadSettings, IndexIncomplete, StageMissing
 from mmsearch_core.ports.ledger import Ledger
 from mmsearch_core.records.batch import OpenBatch
+from mmsearch_core.records.report import AwaitReport
 from mmsearch_core.records.target import Target
 from mmsearch_core.settings import Search
 from mmsearch_core.shards.targets import lacks
@@ -30,7 +30,7 @@ def run(
     ledger: Ledger,
     settings: Search,
     sleep: Callable[[float], None] = time.sleep,
-) -> dict[str, Any]:
+) -> AwaitReport:
     """Wait, and return the task's report; ``incomplete`` says that the deadline came first.
 
     :param since: when the run began that waits: the deadline is ``search.await_minutes`` later,
@@ -55,7 +55,7 @@ def run(
         why = f"{_named(missing)}: look at their runs" if missing else "run catalog_refresh first"
         raise StageMissing(f"There is no index yet: {why}.")
     log.info("await_index.done", incomplete=bool(missing))
-    return {"stage": "await_index", "incomplete": bool(missing), "unfinished_batches": len(missing)}
+    return AwaitReport(incomplete=bool(missing), unfinished_batches=len(missing))
 
 
 def read_moment(text: str) -> datetime:

@@ -6,7 +6,6 @@ from __future__ import annotations
 import random
 from collections import defaultdict
 from collections.abc import Mapping, Sequence
-from typing import Any
 
 import structlog
 
@@ -16,6 +15,7 @@ from mmsearch_core.records.ids import ProductId, QueryKey, digest
 from mmsearch_core.records.plan import QUERY
 from mmsearch_core.records.query import StandardQuery
 from mmsearch_core.records.ranking import Candidate, Judgement
+from mmsearch_core.records.report import EvaluateReport, Figures, Headroom
 from mmsearch_core.search.ask import Line, answers, normalised, standardized
 from mmsearch_core.search.candidates import retrieve
 from mmsearch_core.search.decide import decide
@@ -40,7 +40,7 @@ ROWS = {
 }
 
 
-def run(judged: Sequence[JudgedQuery], line: Line) -> dict[str, Any]:
+def run(judged: Sequence[JudgedQuery], line: Line) -> EvaluateReport:
     """Rank every query in every way, and remember what was found of the index; returns the task's
     report."""
     all_of_them = judged
@@ -65,18 +65,22 @@ def run(judged: Sequence[JudgedQuery], line: Line) -> dict[str, Any]:
     )
     measured = Measured(collection=line.target.collection, queries=name_of(all_of_them), ndcg=found)
     remember(line.stores.work, line.target.target_id, measured)
-    report: dict[str, Any] = {
-        "stage": "evaluate",
-        "index": (
-            f"{line.target.collection}@{line.stores.ledger.commit_number(line.target.target_id)}"
-        ),
-        "queries": len(judged),
-        "left_out": left_out,
-        "rows": rows,
-        "headroom": headroom(scores),
-    }
-    log.info("evaluate.done", queries=len(judged), left_out=len(left_out), **report["headroom"])
-    return report
+    room = headroom(scores)
+    log.info(
+        "evaluate.done",
+        queries=len(judged),
+        left_out=len(left_out),
+        recovered=room.recovered,
+        p_value=room.p_value,
+    )
+    commit = line.stores.ledger.commit_number(line.target.target_id)
+    return EvaluateReport(
+        index=f"{line.target.collection}@{commit}",
+        queries=len(judged),
+        left_out=tuple(left_out),
+        rows=tuple(rows),
+        headroom=room,
+    )
 
 
 def name_of(judged: Sequence[JudgedQuery]) -> str:
@@ -159,16 +163,16 @@ def groups(judged: Sequence[JudgedQuery]) -> dict[str, list[str]]:
 
 def figure(
     row: str, group: str, members: Sequence[str], scores: Mapping[str, Mapping[str, float]]
-) -> dict[str, Any]:
+) -> Figures:
     """A line of the table."""
     means = {}
     for name in METRICS:
         total = sum(scores[name][each] for each in members)
         means[name] = round(total / len(members), 4)
-    return {"row": row, "group": group, "queries": len(members), **means}
+    return Figures(row=row, group=group, queries=len(members), means=means)
 
 
-def headroom(scores: Mapping[str, Mapping[str, Mapping[str, float]]]) -> dict[str, float | None]:
+def headroom(scores: Mapping[str, Mapping[str, Mapping[str, float]]]) -> Headroom:
     """How much of what fusion leaves to be gained the judge gains, in nDCG@10, and whether that is
     chance."""
     fused = list(scores["fused"]["ndcg@10"].values())
@@ -176,7 +180,8 @@ def headroom(scores: Mapping[str, Mapping[str, Mapping[str, float]]]) -> dict[st
     room = sum(scores["oracle"]["ndcg@10"].values()) - sum(fused)
     gained = sum(judged) - sum(fused)
     recovered = round(gained / room, 4) if room > 0 else None
-    return {"recovered": recovered, "p_value": round(paired_randomization(judged, fused), 4)}
+    p_value = round(paired_randomization(judged, fused), 4)
+    return Headroom(recovered=recovered, p_value=p_value)
 
 
 def _random(judged: Sequence[JudgedQuery], line: Line) -> dict[str, Ranking]:

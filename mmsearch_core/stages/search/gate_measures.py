@@ -4,28 +4,15 @@ numbers ask a person."""
 import heapq
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any, Literal
+from typing import Any
 
 from mmsearch_core.records.query import query_key
+from mmsearch_core.records.report import Gate, GateName, Loss, Worst
 from mmsearch_core.settings import Search
 
 PERSISTENCE = 0.9  # p of rank-biased overlap: the first ten places have 86 % of the weight
 CHANGED = 0.5  # a list whose overlap with yesterday's is below this counts as changed
 NAMED = 5  # queries of each kind that are named, the worst ones
-Name = Literal["coverage", "gone", "emptied", "churn", "index"]
-What = Literal["gone", "emptied", "changed"]
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Worst:
-    """A query whose list became worse: ``overlap`` with yesterday's (1 is equal), ``hits``
-    yesterday and tonight."""
-
-    query: str
-    locale: str
-    what: What
-    overlap: float
-    hits: tuple[int, int]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -40,17 +27,6 @@ class Differences:
     changed: int  # of which overlap with the list before by less than half
     churn: float  # mean of 1 - rank-biased overlap, over those with hits in both
     worst: tuple[Worst, ...]
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Gate:
-    """One number held against its limit. ``value``: the share that is bad, 0 to 1."""
-
-    name: Name
-    value: float
-    limit: float
-    asks: bool
-    says: str
 
 
 def rank_biased_overlap(
@@ -87,7 +63,7 @@ class Differ:
     def __init__(self) -> None:
         self._kept = self._filled = self._emptied = self._changed = self._compared = 0
         self._churn = 0.0
-        self._worst: dict[What, list[tuple[tuple[float, str, str], Worst]]] = {
+        self._worst: dict[Loss, list[tuple[tuple[float, str, str], Worst]]] = {
             "gone": [],
             "emptied": [],
             "changed": [],
@@ -135,7 +111,7 @@ class Differ:
             self._changed += 1
             self._name("changed", before, overlap, len(new))
 
-    def _name(self, what: What, before: Mapping[str, Any], overlap: float, hits: int) -> None:
+    def _name(self, what: Loss, before: Mapping[str, Any], overlap: float, hits: int) -> None:
         """Keep the worst of each kind: the least overlap, then the most hits before."""
         had = len(before["hits"])
         worst = Worst(
@@ -188,7 +164,7 @@ def gates(
 
 def _against(found: Differences, settings: Search) -> Iterator[Gate]:
     least = settings.changes_at_least
-    numbers: tuple[tuple[Name, int, float, float, str], ...] = (
+    numbers: tuple[tuple[GateName, int, float, float, str], ...] = (
         ("gone", found.gone, _share(found.gone, found.before), settings.gone, _gone(found)),
         (
             "emptied",

@@ -19,6 +19,7 @@ from mmsearch_core.layout import gates_key
 from mmsearch_core.ports.stores import ObjectStore
 from mmsearch_core.records.ids import BatchId, GenerationId, QueryKey
 from mmsearch_core.records.plan import Plan
+from mmsearch_core.records.report import Gate, GatesReport, Worst
 from mmsearch_core.serving.generation import (
     Generation,
     Pointer,
@@ -31,7 +32,7 @@ from mmsearch_core.serving.generation import (
 from mmsearch_core.settings import Search
 from mmsearch_core.shards.shard import read_plan
 from mmsearch_core.stages.search import gate_measures, search_page
-from mmsearch_core.stages.search.gate_measures import Differ, Differences, Gate, Worst
+from mmsearch_core.stages.search.gate_measures import Differ, Differences
 from mmsearch_core.stages.search.result_lists import Lists, collect
 
 log = structlog.get_logger()
@@ -66,9 +67,9 @@ class Verdict:
     worst: tuple[Worst, ...]
 
     @property
-    def reasons(self) -> list[str]:
+    def reasons(self) -> tuple[str, ...]:
         """What a person is asked about."""
-        return [gate.says for gate in self.gates if gate.asks]
+        return tuple(gate.says for gate in self.gates if gate.asks)
 
     @property
     def ask(self) -> bool:
@@ -76,7 +77,7 @@ class Verdict:
         return bool(self.reasons) and not self.nothing_new
 
 
-def run(*, batch: BatchId, work: ObjectStore, settings: Search) -> dict[str, Any]:
+def run(*, batch: BatchId, work: ObjectStore, settings: Search) -> GatesReport:
     """Work out tonight's lists, compare them and write the verdict; returns the task's report.
 
     Raises StopEverything where the batch may not be published at all, whoever approves it.
@@ -88,16 +89,15 @@ def run(*, batch: BatchId, work: ObjectStore, settings: Search) -> dict[str, Any
             verdict = _verdict(lists, work, settings)
         except StopEverything as refused:
             raise search_page.refused(refused, lists, work) from refused
-        report: dict[str, Any] = {
-            "stage": "gates",
-            "batch": batch,
-            "ask": verdict.ask,
-            "why": verdict.reasons,
-        }
-        if verdict.ask:
-            report |= {"page": _page(lists, verdict, work)}
-    log.info("gates.done", **report)
-    return report | {"table": gate_measures.table(verdict.gates, verdict.worst)}
+        page = _page(lists, verdict, work) if verdict.ask else ""
+    log.info("gates.done", batch=batch, ask=verdict.ask, why=verdict.reasons, page=page)
+    return GatesReport(
+        batch=batch,
+        ask=verdict.ask,
+        why=verdict.reasons,
+        page=page,
+        table=gate_measures.table(verdict.gates, verdict.worst),
+    )
 
 
 def _verdict(lists: Lists, work: ObjectStore, settings: Search) -> Verdict:
@@ -111,7 +111,7 @@ def _verdict(lists: Lists, work: ObjectStore, settings: Search) -> Verdict:
 
 def _page(lists: Lists, verdict: Verdict, work: ObjectStore) -> str:
     outcome = search_page.Outcome(gates=verdict.gates, worst=verdict.worst, refused=held(verdict))
-    return str(search_page.write(lists, outcome, work)["page"])
+    return search_page.write(lists, outcome, work).page
 
 
 def read_verdict(work: ObjectStore, batch: str) -> Verdict | None:

@@ -5,7 +5,6 @@ from collections.abc import Mapping
 from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any
 
 import structlog
 from more_itertools import chunked
@@ -20,6 +19,7 @@ from mmsearch_core.ports.truth import Stores
 from mmsearch_core.records.ids import BatchId, RecipeId, digest
 from mmsearch_core.records.plan import QUERY, Plan
 from mmsearch_core.records.query import PopularQuery
+from mmsearch_core.records.report import MineReport
 from mmsearch_core.records.target import Target
 from mmsearch_core.settings import QueryLog, Settings
 from mmsearch_core.shards.pace import shard_size
@@ -41,7 +41,7 @@ def run(
     stores: Stores,
     query_log: ObjectStore,
     settings: Settings,
-) -> dict[str, Any]:
+) -> MineReport:
     """Freeze tonight's queries; returns the task's report."""
     work = stores.work
     batch = BatchId(digest("mine", run_id, target.target_id)[:16])
@@ -72,7 +72,7 @@ def run(
     )
     work.put(plan_key(batch), to_json(plan))
     log.info("mine.done", batch=batch, **counts)
-    return {"stage": "mine", "batch": batch, "shards": sorted(shards), "counts": counts}
+    return MineReport(batch=batch, shards=tuple(sorted(shards)), counts=counts)
 
 
 def mined(

@@ -6,7 +6,6 @@ from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any
 
 import structlog
 
@@ -17,6 +16,7 @@ from mmsearch_core.ports.ledger import Ledger
 from mmsearch_core.ports.stores import ObjectStore
 from mmsearch_core.records.ids import BatchId
 from mmsearch_core.records.recipe import Recipes
+from mmsearch_core.records.report import PublishReport
 from mmsearch_core.serving.generation import SCHEMA, Current, Generation, flip, missing_buckets
 from mmsearch_core.serving.withdraw import withdraw
 from mmsearch_core.settings import Search
@@ -47,7 +47,7 @@ class Approval:
 
 def run(
     *, batch: BatchId, work: ObjectStore, ledger: Ledger, settings: Search, approve: bool
-) -> dict[str, Any]:
+) -> PublishReport:
     """Publish what the batch judged, unless it equals what is current; returns the task's report.
 
     ``approve``: a person saw ``runs/<batch>/gates.json`` and approves. Raises HeldForApproval where
@@ -66,8 +66,8 @@ def run(
         "publish.done", batch=batch, generation=outcome.generation, published=outcome.published
     )
     if outcome.refused:
-        raise type(outcome.refused)(f"{outcome.refused} See {report['page']}")
-    return {"stage": "publish", **report}
+        raise type(outcome.refused)(f"{outcome.refused} See {report.page}")
+    return report
 
 
 def _try(lists: Lists, work: ObjectStore, settings: Search, approval: Approval) -> Outcome:

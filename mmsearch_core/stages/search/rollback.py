@@ -3,7 +3,6 @@ releases it."""
 
 from collections.abc import Callable
 from dataclasses import dataclass, replace
-from typing import Any
 
 import structlog
 from pydantic import BaseModel, ConfigDict, Field
@@ -20,6 +19,7 @@ from mmsearch_core.layout import RESULTS, rollback_key
 from mmsearch_core.ports.ledger import Ledger
 from mmsearch_core.ports.stores import ObjectStore
 from mmsearch_core.records.ids import GenerationId, digest
+from mmsearch_core.records.report import RollbackReport
 from mmsearch_core.serving.generation import (
     Current,
     Pointer,
@@ -60,7 +60,7 @@ def read_request(request: str) -> Request:
     return read_form(request, Request)
 
 
-def run(*, request: Request, work: ObjectStore, ledger: Ledger) -> dict[str, Any]:
+def run(*, request: Request, work: ObjectStore, ledger: Ledger) -> RollbackReport:
     """Point ``results/CURRENT`` at the generation and hold it; returns the task's report.
 
     Raises StageMissing where that generation is not whole, StopEverything where another one became
@@ -80,7 +80,7 @@ def run(*, request: Request, work: ObjectStore, ledger: Ledger) -> dict[str, Any
     _change(work, back)
     withdraw(work, ledger)
     log.info("rollback.done", before=step.before, after=step.after)
-    return {"stage": "rollback", "before": step.before, "generation": step.after, "hold": True}
+    return RollbackReport(before=step.before, generation=step.after)
 
 
 def hold(work: ObjectStore) -> Current:

@@ -2,21 +2,20 @@
 published."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
-from typing import Any
+from dataclasses import dataclass, replace
 
 from mmsearch_core.errors import StopEverything
 from mmsearch_core.pages.run import facts as run_facts
 from mmsearch_core.pages.run import failed, night_results
 from mmsearch_core.pages.run import page as run_page
-from mmsearch_core.pages.run.page import Check
+from mmsearch_core.pages.run.night import latest
 from mmsearch_core.ports.stores import ObjectStore
 from mmsearch_core.records.ids import GenerationId
 from mmsearch_core.records.plan import Plan
+from mmsearch_core.records.report import Check, Gate, PublishReport, StageTotals, Worst
 from mmsearch_core.serving.generation import read_current
 from mmsearch_core.shards.shard import Shard
-from mmsearch_core.shards.totals import add_up
-from mmsearch_core.stages.search.gate_measures import Gate, Worst
+from mmsearch_core.shards.totals import add_up, model_calls
 from mmsearch_core.stages.search.result_lists import Lists, Summary
 
 
@@ -34,51 +33,52 @@ class Outcome:
     refused: StopEverything | None = None
 
 
-def write(lists: Lists, outcome: Outcome, work: ObjectStore) -> dict[str, Any]:
+def write(lists: Lists, outcome: Outcome, work: ObjectStore) -> PublishReport:
     """Write the page and the JSON beside it; returns the report, which names the page."""
     plan, summary = lists.plan, lists.summary
     totals = add_up(summary.reports)
-    report = {
-        "batch": plan.batch,
-        "generation": outcome.generation,
-        "published": outcome.published,
-        "queries": summary.queries,
-        "hits": summary.hits,
-        "stages": totals,
-        "model_calls": run_facts.model_calls(totals),
-    }
+    report = PublishReport(
+        batch=plan.batch,
+        generation=outcome.generation,
+        published=outcome.published,
+        queries=summary.queries,
+        hits=summary.hits,
+        stages=totals,
+        model_calls=model_calls(totals),
+    )
     listed, pictures = failed.listed(summary.failures, work=work, catalog=work)
     shards = [Shard(work, path) for path in sorted(plan.shards)[:1]]
     shown, seen = night_results.shown(summary.first, shards, work)
-    facts = run_facts.of_search(
-        {
-            **report,
-            "shown": shown,
-            "empty": summary.empty,
-            "without": summary.queries - summary.answered,
-        },
-        plan=plan,
-        checks=[*_checks(plan, summary, totals, outcome, work), *_gates(outcome)],
-        failures=listed,
-        error=outcome.refused,
-        work=work,
+    lists_shown = run_facts.NightLists(
+        answered=summary.answered, empty=summary.empty, first=shown, worst=outcome.worst
     )
-    page = run_page.write(work, {**facts, "worst": outcome.worst}, pictures | seen)
-    return report | {"page": page}
+    checks = [*_checks(plan, summary, totals, outcome, work), *_gates(outcome)]
+    page = run_facts.of_search(
+        report,
+        plan=plan,
+        lists=lists_shown,
+        ended=run_facts.Ended(checks=checks, failures=listed, error=outcome.refused),
+        beside=latest(work, "index"),
+    )
+    return replace(report, page=run_page.write(work, page, pictures | seen))
 
 
 def refused(error: StopEverything, lists: Lists, work: ObjectStore) -> StopEverything:
     """Write the page of a batch that is not published; returns the error with the page's
     address."""
-    page = write(lists, Outcome(refused=error), work)["page"]
+    page = write(lists, Outcome(refused=error), work).page
     return type(error)(f"{error} See {page}")
 
 
 def _checks(
-    plan: Plan, summary: Summary, totals: Mapping[str, Any], outcome: Outcome, work: ObjectStore
+    plan: Plan,
+    summary: Summary,
+    totals: Mapping[str, StageTotals],
+    outcome: Outcome,
+    work: ObjectStore,
 ) -> list[Check]:
-    asked, read = sum(plan.shards.values()), totals.get("standardize", {}).get("read", 0)
-    lost = totals.get("standardize", {}).get("failed", 0)
+    asked, standardize = sum(plan.shards.values()), totals.get("standardize")
+    read, lost = (standardize.read, standardize.failed) if standardize else (0, 0)
     current = read_current(work)
     now = current.generation if current else None
     return [

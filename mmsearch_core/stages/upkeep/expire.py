@@ -9,7 +9,6 @@ from concurrent.futures import ThreadPoolExecutor
 from datetime import datetime
 from functools import partial
 from pathlib import Path
-from typing import Any
 
 import pyarrow as pa
 import pyarrow.parquet as pq
@@ -27,12 +26,13 @@ from mmsearch_core.layout import (
     pixels_key,
     pixels_of_key,
 )
-from mmsearch_core.pages.run import page as run_page
+from mmsearch_core.pages.run.night import latest
 from mmsearch_core.ports.stores import Memo, ObjectStore
 from mmsearch_core.ports.truth import Stores
 from mmsearch_core.records.asset import ObjectRef
 from mmsearch_core.records.ids import GenerationId, PixelsId, RecipeId, TargetId
 from mmsearch_core.records.line import INDEX, names
+from mmsearch_core.records.report import RemovalReport
 from mmsearch_core.records.target import Target
 from mmsearch_core.serving.generation import Generation, read_current, read_generation
 from mmsearch_core.settings import HousekeepingSettings
@@ -58,7 +58,7 @@ def run(
     memo: Memo,
     recipes: Collection[RecipeId],
     settings: HousekeepingSettings,
-) -> dict[str, Any]:
+) -> RemovalReport:
     """The task's report; ``recipes`` are those of today's settings, beside which the targets'
     count."""
     used = set(recipes)
@@ -70,13 +70,13 @@ def run(
     _generations(stores.work, settings, removals)
     _pixels(stores, memo, settings, removals)
     log.info("expire.done", dry_run=asked.dry_run, **removals.counts)
-    return {"stage": "expire", **removals.report()}
+    return removals.report("expire")
 
 
 def _runs(work: ObjectStore, settings: HousekeepingSettings, removals: Removals) -> None:
     newest = _newest(work, RUNS)
-    latest = [run_page.latest(work, line) for line in ("index", "search")]
-    shown = {page.batch for page in latest if page}
+    newest_pages = [latest(work, line) for line in ("index", "search")]
+    shown = {page.batch for page in newest_pages if page}
     before = ago(settings.run_days)
     old = [batch for batch in newest.keys() - shown if newest[batch] < before]
     removals.of("runs", sorted(old), partial(_remove_folders, work))

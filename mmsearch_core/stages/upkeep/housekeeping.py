@@ -4,12 +4,13 @@ in a dry run only counted."""
 from collections import Counter
 from collections.abc import Callable, Iterable, Sequence
 from datetime import UTC, datetime, timedelta
-from typing import Any
+from typing import Any, Literal
 
 from more_itertools import chunked
 from pydantic import BaseModel, ConfigDict, Field
 
 from mmsearch_core.forms import read_form
+from mmsearch_core.records.report import RemovalReport
 
 NAMED = 10  # of each kind in a report
 PIECE = 1_000  # names removed at a time
@@ -53,10 +54,15 @@ class Removals:
         """Say why nothing of a kind was removed."""
         self.reasons[kind] = why
 
-    def report(self) -> dict[str, Any]:
+    def report(self, stage: Literal["sweep", "expire"]) -> RemovalReport:
         """What was removed, or would have been."""
-        report = {"removed": dict(self.counts), "such_as": self.named, "dry_run": self.dry_run}
-        return report | ({"kept": self.reasons} if self.reasons else {})
+        return RemovalReport(
+            stage=stage,
+            removed=self.counts,
+            such_as={kind: tuple(names) for kind, names in self.named.items()},
+            kept=self.reasons,
+            dry_run=self.dry_run,
+        )
 
 
 def ago(days: float) -> datetime:

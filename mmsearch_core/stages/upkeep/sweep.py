@@ -3,12 +3,12 @@ them anyway; they only take room. The target that is compared every night is swe
 (``audit``), the others only here."""
 
 from collections.abc import Iterator, Sequence
-from typing import Any
 
 import structlog
 
 from mmsearch_core.ports.truth import Stores
 from mmsearch_core.records.ids import RowId
+from mmsearch_core.records.report import RemovalReport
 from mmsearch_core.settings import Catalog
 from mmsearch_core.stages.hints.audit import Audit, Differences
 from mmsearch_core.stages.upkeep.housekeeping import Housekeeping, Removals
@@ -16,7 +16,7 @@ from mmsearch_core.stages.upkeep.housekeeping import Housekeeping, Removals
 log = structlog.get_logger()
 
 
-def run(*, asked: Housekeeping, stores: Stores, settings: Catalog) -> dict[str, Any]:
+def run(*, asked: Housekeeping, stores: Stores, settings: Catalog) -> RemovalReport:
     """The task's report. Rows of an asset that is being written are left to whoever writes it; so
     are rows of unknown assets where they are more of an index than may go unasked, since then the
     ledger is rather another's."""
@@ -35,7 +35,7 @@ def run(*, asked: Housekeeping, stores: Stores, settings: Catalog) -> dict[str, 
             for rows in _ghosts(audit, found, unknown=not too_many, dry_run=asked.dry_run):
                 removals.of("rows", rows, lambda _: None)
     log.info("sweep.done", dry_run=asked.dry_run, **removals.counts)
-    return {"stage": "sweep", **removals.report()}
+    return removals.report("sweep")
 
 
 def _ghosts(
