@@ -218,3 +218,29 @@ def _bounded(schema: Mapping[str, Any]) -> bool:
         str(schema.get("type"))
     )
     return needed is None or needed in schema
+
+
+COMPREHENSIONS = (ast.ListComp, ast.SetComp, ast.DictComp, ast.GeneratorExp)
+# what a statement holds that is a statement of its own, or holds some
+INNER = (ast.stmt, ast.excepthandler, ast.match_case)
+
+
+def comprehensions_in(statement: ast.AST) -> int:
+    """How many comprehensions a statement has, without those of the statements in it."""
+    found = 0
+    for part in ast.iter_child_nodes(statement):
+        if not isinstance(part, INNER):
+            found += isinstance(part, COMPREHENSIONS) + comprehensions_in(part)
+    return found
+
+
+OURS = [path for path in SOURCES if not {"tests", "demo"} & set(path.relative_to(ROOT).parts)]
+
+
+@pytest.mark.parametrize("path", OURS, ids=lambda path: str(path.relative_to(ROOT)))
+def test_a_statement_has_one_comprehension_at_most(path: Path) -> None:
+    """A thought a line."""
+    tree = ast.parse(path.read_text())
+    statements = [node for node in ast.walk(tree) if isinstance(node, ast.stmt)]
+    crowded = [node.lineno for node in statements if comprehensions_in(node) > 1]
+    assert crowded == []

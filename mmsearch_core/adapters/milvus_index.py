@@ -4,7 +4,7 @@ import random
 import re
 import time
 import uuid
-from collections.abc import Collection, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from functools import cached_property
 from typing import Any
@@ -140,7 +140,7 @@ class MilvusIndex:
             for piece in _pieces(rows):
                 data = [{**_to_fields(row), "writer": writer} for row in piece]
                 spaces = list(piece[0].vectors)
-                if all(any(fields[space] is not None for fields in data) for space in spaces):
+                if all(_has_vector(data, space) for space in spaces):
                     self._client.upsert(collection, data, timeout=4 * SECONDS)
                 else:
                     self._upsert_with_filler(collection, data, spaces)
@@ -221,11 +221,7 @@ class MilvusIndex:
         with self._named_errors():
             names = [name for name in ROW_COLUMNS.names if name in self._fields(collection)]
             for page in self._pages(collection, "", names, COLUMNS):
-                columns = [[row.get(name, "") for row in page] for name in ROW_COLUMNS.names]
-                arrays = [
-                    pa.array(values, field.type)
-                    for field, values in zip(ROW_COLUMNS, columns, strict=True)
-                ]
+                arrays = [_column(page, field) for field in ROW_COLUMNS]
                 yield pa.RecordBatch.from_arrays(arrays, schema=ROW_COLUMNS)
 
     def rows_of(self, collection: str, assets: Sequence[AssetId]) -> Iterator[StoredRow]:
@@ -308,7 +304,7 @@ class MilvusIndex:
                     consistency_level="Strong",
                     timeout=2 * SECONDS,
                 )
-                found += [[_to_match(hit) for hit in hits] for hits in answers]
+                found += map(_to_matches, answers)
         return found
 
     def _query(
@@ -445,6 +441,15 @@ def queries_per_call(limit: int) -> int:
     return max(1, min(QUERIES, ANSWER_BYTES // (limit * MATCH_BYTES)))
 
 
+def _column(page: Sequence[Mapping[str, Any]], field: pa.Field) -> pa.Array:
+    """A field of some rows; empty where a collection of an older schema has none."""
+    return pa.array([row.get(field.name, "") for row in page], field.type)
+
+
+def _has_vector(data: Sequence[Mapping[str, Any]], space: str) -> bool:
+    return any(fields[space] is not None for fields in data)
+
+
 def _to_fields(row: IndexRow) -> dict[str, Any]:
     text = row.indexed_text
     vectors = {
@@ -496,6 +501,10 @@ def _to_stored(fields: Mapping[str, Any], spaces: Sequence[str]) -> StoredRow:
         vectors=vectors,
     )
     return StoredRow(row=row, content=content, writer=fields["writer"])
+
+
+def _to_matches(hits: Iterable[Any]) -> list[Match]:
+    return [_to_match(hit) for hit in hits]
 
 
 def _to_match(hit: Any) -> Match:

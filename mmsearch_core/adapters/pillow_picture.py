@@ -47,7 +47,9 @@ _PLUGINS = ("Jpeg", "Mpo", "Png", "WebP", "Avif", "Gif", "Bmp", "Tiff")
 # what opening a picture imports
 MODULES = (
     __name__,
-    *(f"PIL.{name}" for name in ("Image", "ImageCms", "ImageOps")),
+    "PIL.Image",
+    "PIL.ImageCms",
+    "PIL.ImageOps",
     *(f"PIL.{name}ImagePlugin" for name in _PLUGINS),
     "pi_heif",
 )

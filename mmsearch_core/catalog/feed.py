@@ -209,10 +209,11 @@ def _keepable(value: Any, deeper: int) -> Any:
 
 def _to_product(said: FeedLine) -> Product:
     extra = said.model_extra or {}
-    titles = {"en": said.title} if isinstance(said.title, str) else said.title
+    said_titles = {"en": said.title} if isinstance(said.title, str) else said.title
+    titles = {language: cleaned_title(title) for language, title in said_titles.items()}
     return Product(
         product_id=ProductId(said.product_id),
-        title={language: cleaned_title(title) for language, title in titles.items()},
+        title=titles,
         url=said.url,
         price=said.price,
         currency=said.currency,

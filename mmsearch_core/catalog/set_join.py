@@ -140,9 +140,9 @@ class Spool:
 
 def _lines(batch: Sequence[tuple[str, str]], product_of: ProductOf) -> pa.RecordBatch:
     keys = [key for key, _ in batch]
-    return _batch(
-        LINES, keys, [version for _, version in batch], [product_of(key) or "" for key in keys]
-    )
+    versions = [version for _, version in batch]
+    products = [product_of(key) or "" for key in keys]
+    return _batch(LINES, keys, versions, products)
 
 
 def _batch(schema: pa.Schema, *columns: Sequence[Any]) -> pa.RecordBatch:

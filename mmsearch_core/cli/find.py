@@ -1,5 +1,6 @@
 """`mmsearch search` and `mmsearch results`: what is found now, and what is published."""
 
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -63,10 +64,14 @@ def results(
             f"“{query}” is not among the published queries: try `mmsearch search` for a live"
             " answer."
         )
-    names = ("product_id", "relevance", "fused", "verdict", "evidence")
-    hits = [{name: hit[name] for name in names} for hit in entry["hits"][:limit]]
+    hits = [_published_hit(hit) for hit in entry["hits"][:limit]]
     shown = {"query": entry["query"], "generation": published.current.generation, "hits": hits}
     show_hits(shown, as_json)
+
+
+def _published_hit(hit: Mapping[str, Any]) -> dict[str, Any]:
+    names = ("product_id", "relevance", "fused", "verdict", "evidence")
+    return {name: hit[name] for name in names}
 
 
 def _hit(candidate: Candidate) -> dict[str, Any]:

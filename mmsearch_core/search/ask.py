@@ -124,11 +124,11 @@ def with_picture(
         for language, text in seen.caption.items()
         if _known(language, said)
     }
-    keywords = {
-        language: tuple(word for text in words if (word := _changed(text, seen, said)))
-        for language, words in seen.keywords.items()
-        if _known(language, said)
-    }
+    keywords: dict[str, tuple[str, ...]] = {}
+    for language, words in seen.keywords.items():
+        if _known(language, said):
+            changed = [_changed(text, seen, said) for text in words]
+            keywords[language] = tuple(word for word in changed if word)
     for language, words in added.keywords.items() if added else ():
         keywords[language] = (
             *words,

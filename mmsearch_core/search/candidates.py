@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from more_itertools import chunked
+from more_itertools import chunked, flatten
 
 from mmsearch_core.ports.truth import Stores
 from mmsearch_core.records.query import StandardQuery
@@ -45,16 +45,18 @@ def retrieve(
     while any(asked.values()):
         for leg in legs:
             _look(leg, asked[leg.name], rows, found)
-        touched = sorted({place for places in asked.values() for place in places})
-        sold = sellable(
-            [queries[n] for n in touched], [found[n] for n in touched], stores, target, settings
-        )
+        touched = sorted(set(flatten(asked.values())))
+        touched_queries = [queries[place] for place in touched]
+        found_of_each = [found[place] for place in touched]
+        sold = sellable(touched_queries, found_of_each, stores, target, settings)
         for place, products in zip(touched, sold, strict=True):
             candidates[place] = products
         short = [place for place in touched if len(candidates[place]) < settings.candidates]
-        full = {leg.name: [n for n in short if len(found[n][leg.name]) >= rows] for leg in legs}
         deeper = min(2 * rows, settings.deepest)
-        asked = full if deeper > rows else {}
+        asked = {}
+        if deeper > rows:
+            for leg in legs:
+                asked[leg.name] = [n for n in short if len(found[n][leg.name]) >= rows]
         rows = deeper
     return [
         Retrieved(found=rows_of, candidates=own)

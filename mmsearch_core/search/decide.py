@@ -16,23 +16,22 @@ def decide(
     is dropped, but for lists below ``min_hits``: these are topped up in fused order with hits that
     nobody vouches for (verdict None)."""
     ranked = sorted(candidates, key=lambda found: (-found.fused, found.product_id))
-    good = [
-        found
-        for found in ranked
-        if (said := judgements.get(found.product_id)) and said.verdict == "相关"
-    ]
+    good: list[Candidate] = []
+    unjudged: list[Candidate] = []
+    bad: list[Candidate] = []
+    for found in ranked:
+        judgement = judgements.get(found.product_id)
+        if judgement is None:
+            unjudged.append(found)
+        elif judgement.verdict == "相关":
+            good.append(found)
+        else:
+            bad.append(found)
     good.sort(key=lambda found: -round(judgements[found.product_id].relevance, DIGITS))
-    unjudged = [found for found in ranked if found.product_id not in judgements]
-    bad = [
-        found
-        for found in ranked
-        if (said := judgements.get(found.product_id)) and said.verdict == "不相关"
-    ]
-    hits = [_hit(found, judgements[found.product_id]) for found in good] + [
-        _hit(found, None) for found in unjudged
-    ]
-    spare = max(0, settings.min_hits - len(hits))
-    return (hits + [_hit(found, None) for found in bad[:spare]])[: settings.hits]
+    spare = max(0, settings.min_hits - len(good) - len(unjudged))
+    hits = [_hit(found, judgements[found.product_id]) for found in good]
+    hits += [_hit(found, None) for found in (*unjudged, *bad[:spare])]
+    return hits[: settings.hits]
 
 
 def _hit(candidate: Candidate, judgement: Judgement | None) -> Hit:

@@ -35,11 +35,10 @@ def fuse(
                 place += 1
                 ranks[asset.product_id][leg] = place
                 best.setdefault(asset.product_id, match)
-    fused = {
-        product: sum(1 / (settings.rrf_k + rank) for rank in legs.values())
-        for product, legs in ranks.items()
-        if legs
-    }
+    fused: dict[ProductId, float] = {}
+    for product, legs in ranks.items():
+        if legs:
+            fused[product] = sum(1 / (settings.rrf_k + rank) for rank in legs.values())
     order = sorted(fused, key=lambda product: (-fused[product], product))[: settings.candidates]
     return [
         _candidate(query, product, best[product], known, ranks[product], fused[product])

@@ -233,9 +233,8 @@ def _spend_failure_budget(
         tally["canary_well"] += 1
         log.warning(f"{stage.name}.canary_well", shard=path, failed=len(failures), read=read)
         return
-    kinds = ", ".join(
-        f"{count} {kind}" for kind, count in Counter(f.kind for f in failures).most_common(3)
-    )
+    counted = Counter(failure.kind for failure in failures).most_common(3)
+    kinds = ", ".join(f"{count} {kind}" for kind, count in counted)
     also = f" So did a known good item, with: {canary_failed}" if canary_failed else ""
     mend = "mend the cause." if stage.canary else "mend the cause, or raise shards.failed_share."
     raise TooManyFailures(

@@ -16,10 +16,9 @@ def add_up(reports: Sequence[ShardReport]) -> dict[str, StageTotals]:
 
 def model_calls(stages: Mapping[str, StageTotals]) -> ModelCalls:
     """The calls of all stages."""
-    return ModelCalls(
-        made=sum(stage.calls_made for stage in stages.values()),
-        saved=sum(stage.calls_saved for stage in stages.values()),
-    )
+    made = sum(stage.calls_made for stage in stages.values())
+    saved = sum(stage.calls_saved for stage in stages.values())
+    return ModelCalls(made=made, saved=saved)
 
 
 def _totals(reports: Iterable[ShardReport]) -> StageTotals:

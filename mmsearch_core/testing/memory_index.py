@@ -68,15 +68,15 @@ class MemoryIndex:
     def search(
         self, collection: str, space: str, vectors: Sequence[Vector], limit: int
     ) -> list[list[Match]]:
-        rows = [
-            (row, vector)
-            for row in self._rows[collection].values()
-            if (vector := row.vectors[space]) is not None
-        ]
-        return [
-            _best([(row, float(np.dot(vector, asked))) for row, vector in rows], limit)
-            for asked in vectors
-        ]
+        found = []
+        for asked in vectors:
+            scored = []
+            for row in self._rows[collection].values():
+                vector = row.vectors[space]
+                if vector is not None:
+                    scored.append((row, float(np.dot(vector, asked))))
+            found.append(_best(scored, limit))
+        return found
 
     def search_text(
         self, collection: str, language: str, texts: Sequence[str], limit: int
@@ -84,16 +84,13 @@ class MemoryIndex:
         found = []
         for text in texts:
             words = WORDS[language].findall(text.lower())
-            scored = [
-                (
-                    row,
-                    float(
-                        sum(WORDS[language].findall(row.text.lower()).count(word) for word in words)
-                    ),
-                )
-                for row in self._rows[collection].values()
-            ]
-            found.append(_best([(row, score) for row, score in scored if score], limit))
+            scored = []
+            for row in self._rows[collection].values():
+                there = WORDS[language].findall(row.text.lower())
+                score = sum(there.count(word) for word in words)
+                if score:
+                    scored.append((row, float(score)))
+            found.append(_best(scored, limit))
         return found
 
     def builds(self, collection: str) -> Iterator[tuple[str, AssetId, Build]]:
@@ -104,14 +101,14 @@ class MemoryIndex:
     def row_columns(self, collection: str) -> Iterator[pa.RecordBatch]:
         rows = list(self._rows[collection].values())
         if rows:
-            ids = [
-                [str(getattr(row, name)) for row in rows]
-                for name in ("row_id", "asset_id", "build")
-            ]
-            beside = [[of[row.row_id] for row in rows] for of in (self._contents, self._writers)]
-            yield pa.RecordBatch.from_pydict(
-                dict(zip(ROW_COLUMNS.names, [*ids, *beside], strict=True)), schema=ROW_COLUMNS
-            )
+            columns: dict[str, list[object]] = {name: [] for name in ROW_COLUMNS.names}
+            for row in rows:
+                columns["row_id"].append(str(row.row_id))
+                columns["asset_id"].append(str(row.asset_id))
+                columns["build"].append(str(row.build))
+                columns["content"].append(self._contents[row.row_id])
+                columns["writer"].append(self._writers[row.row_id])
+            yield pa.RecordBatch.from_pydict(columns, schema=ROW_COLUMNS)
 
     def rows_of(self, collection: str, assets: Sequence[AssetId]) -> Iterator[StoredRow]:
         return self._stored(collection, lambda row: row.asset_id in assets)

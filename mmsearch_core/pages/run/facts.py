@@ -145,7 +145,8 @@ def of_index(
     """The page of one batch of the index line; ``settled`` counts what became of its assets, by
     kind."""
     kinds = _kinds(plan, settled)
-    columns = [name for name in KINDS if any(name in counts for counts in kinds.values())]
+    named: set[str] = set().union(*kinds.values())
+    columns = [name for name in KINDS if name in named]
     failed = ended.failures.total
     done = f"{_headline(report.assets, failed)} {report.switch_waits}".strip()
     facts = Facts(
@@ -164,7 +165,7 @@ def of_index(
         stopped=tuple(ended.stopped),
         kinds=kinds,
     )
-    named = (f"batch {plan.batch}", plan.source or "by hand", f"collection {plan.collection}")
+    foot = (f"batch {plan.batch}", plan.source or "by hand", f"collection {plan.collection}")
     return Shown(
         facts=facts,
         tiles=tuple(_index_tiles(report, plan)),
@@ -172,7 +173,7 @@ def of_index(
         kind_columns=tuple(columns),
         stage_order=_ran(INDEX, report.stages),
         beside=None,
-        foot=(*named, _versions(plan)),
+        foot=(*foot, _versions(plan)),
     )
 
 
@@ -213,7 +214,7 @@ def of_search(
         _failed(failed),
         *_calls(report.model_calls),
     )
-    named = (f"batch {plan.batch}", f"generation {report.generation or 'none'}")
+    foot = (f"batch {plan.batch}", f"generation {report.generation or 'none'}")
     return Shown(
         facts=facts,
         tiles=tiles,
@@ -221,7 +222,7 @@ def of_search(
         kind_columns=(),
         stage_order=_ran(SEARCH, report.stages),
         beside=beside,
-        foot=(*named, _versions(plan)),
+        foot=(*foot, _versions(plan)),
     )
 
 

@@ -126,15 +126,10 @@ def check_removals(counts: Mapping[str, int], settings: Catalog, approved: int) 
 def _asked(verdicts: Verdicts, size: int) -> Iterator[Manifest]:
     """What each batch is asked to look at; the batch has no name yet."""
     for hints in verdicts.hints(size):
-        yield Manifest(
-            batch=BatchId(""),
-            source="",
-            keys=tuple(hint.key for hint in hints),
-            listed=tuple(
-                hint.key for hint in hints if hint.listed and plain_name(hint.key) != hint.key
-            ),
-            seen=digest(*(hint.seen for hint in hints)),
-        )
+        listed = [hint.key for hint in hints if hint.listed and plain_name(hint.key) != hint.key]
+        seen = digest(*(hint.seen for hint in hints))
+        keys = tuple(hint.key for hint in hints)
+        yield Manifest(batch=BatchId(""), source="", keys=keys, listed=tuple(listed), seen=seen)
     for moved in verdicts.moved(size):
         yield Manifest(batch=BatchId(""), source="", keys=(), moved=moved)
 

@@ -28,15 +28,19 @@ def run(
     failures = ledger.redrivable(
         target.target_id, attempts=most, kinds=asked.reasons, limit=settings.housekeeping.redriven
     )
-    driven = Counter(f"{failure.stage}: {failure.kind}" for _, failure in failures)
+    driven: Counter[str] = Counter()
+    keys: list[str] = []
+    names: list[AssetId] = []
+    for key, failure in failures:
+        driven[f"{failure.stage}: {failure.kind}"] += 1
+        keys.append(key)
+        names.append(AssetId(failure.record_id))
     counted = ledger.parked(target.target_id, attempts=most, kinds=asked.reasons)
     parked = {f"{stage}: {kind}": count for (stage, kind), count in sorted(counted.items())}
     batches = []
     if failures and not asked.dry_run:
-        batches = _hand_out(sorted(key for key, _ in failures), asked.run, target, stores, settings)
-        ledger.set_redriven(
-            target.target_id, [AssetId(failure.record_id) for _, failure in failures]
-        )
+        batches = _hand_out(sorted(keys), asked.run, target, stores, settings)
+        ledger.set_redriven(target.target_id, names)
     log.info(
         "redrive.done",
         batches=len(batches),

@@ -8,6 +8,7 @@ from dataclasses import replace
 from datetime import UTC, datetime
 
 import structlog
+from more_itertools import flatten
 
 from mmsearch_core.catalog.look import look
 from mmsearch_core.catalog.manifest import read_manifest
@@ -69,7 +70,7 @@ def run(*, batch: BatchId, target: Target, stores: Stores, settings: Index) -> C
     whole = not error and plan.target_id == target.target_id and not plan.partial
     waits = go_live(planned, stores, settings) if whole else ""
     pace.remember(work, plan, reports)
-    totals = add_up([report for found in reports.values() for report in found])
+    totals = add_up(list(flatten(reports.values())))
     report = CloseReport(
         batch=batch,
         collection=plan.collection,
@@ -79,9 +80,9 @@ def run(*, batch: BatchId, target: Target, stores: Stores, settings: Index) -> C
         model_calls=model_calls(totals),
         switch_waits=waits,
     )
-    failures = [
-        one for path, found in reports.items() for one in failed.of_assets(Shard(work, path), found)
-    ]
+    failures: list[failed.Failed] = []
+    for path, found in reports.items():
+        failures += failed.of_assets(Shard(work, path), found)
     listed, pictures = failed.listed(failures, work=work, catalog=stores.catalog)
     shown = run_facts.of_index(
         report,
@@ -116,12 +117,12 @@ def _checks(plan: Plan, reports: Reports, counts: Mapping[str, int]) -> list[Che
     there = sum(len(found) for found in reports.values())
     expected = len(STAGES) * len(plan.shards)
     planned = sum(plan.shards.values())
-    finished = [
-        report for found in reports.values() for report in found if report.stage == "upsert"
-    ]
-    read = sum(report.read for report in finished)
-    rows = sum(report.tally.get("rows_live", 0) for report in finished)
-    written = sum(report.tally.get("rows_written", 0) for report in finished)
+    read = rows = written = 0
+    for report in flatten(reports.values()):
+        if report.stage == "upsert":
+            read += report.read
+            rows += report.tally.get("rows_live", 0)
+            written += report.tally.get("rows_written", 0)
     known = sum(count for state, count in counts.items() if state != "unsettled")
     audited = run_facts.audited(plan.compared)
     same = (

@@ -55,12 +55,16 @@ class Commit:
 
     def apply(self, items: Sequence[Work], tally: Tally) -> list[Outcome]:
         """One outcome a change: nothing more to say, or why it could not be done."""
-        made = {a.change.asset_id: a for a in items if isinstance(a.change, Asset)}
+        made: dict[AssetId, Work] = {}
+        gone: list[Removal | Withdrawal] = []
+        for item in items:
+            if isinstance(item.change, Asset):
+                made[item.change.asset_id] = item
+            else:
+                gone.append(item.change)
         outcomes: dict[AssetId, Outcome] = {}
         try:
-            self._remove(
-                [a.change for a in items if not isinstance(a.change, Asset)], outcomes, tally
-            )
+            self._remove(gone, outcomes, tally)
             self._write(made, outcomes, tally)
         except Busy:
             self._ledger.doubt(self._plan.target_id, [item.change for item in items])

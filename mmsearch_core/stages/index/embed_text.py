@@ -38,13 +38,16 @@ def stage(*, memo: Memo, embedder: Embedder, kinds: Kinds, batch: int) -> Stage[
     def work_on(items: Sequence[Words], run: ShardRun) -> list[Outcome]:
         passages_of = kinds[run.holds].passages
         passages_of_each = [passages_of(words) for words in items]
-        texts = {_name(passage): passage.text for passage in flatten(passages_of_each)}
+        texts: dict[str, str] = {}
+        wanted: list[str] = []
+        for passage in flatten(passages_of_each):
+            wanted.append(_name(passage))
+            texts[_name(passage)] = passage.text
 
         def ask(names: Sequence[str]) -> Mapping[str, bytes | BadRecord]:
             return embed_all(embedder, names, [texts[name] for name in names])
 
-        names = [_name(passage) for passage in flatten(passages_of_each)]
-        vectors = memoised(memo, run.recipe, names, ask, read_vector, run.tally)
+        vectors = memoised(memo, run.recipe, wanted, ask, read_vector, run.tally)
         return [_outcome(passages, vectors, embedder.space) for passages in passages_of_each]
 
     return Stage(

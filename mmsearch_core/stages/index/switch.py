@@ -81,9 +81,9 @@ def hindrance(work: ObjectStore, live: Target, target: Target) -> str:
             " mmsearch evaluate, then run catalog_refresh."
         )
     names = sorted(old.ndcg.keys() & new.ndcg.keys())
-    p_value = paired_randomization(
-        [new.ndcg[name] for name in names], [old.ndcg[name] for name in names]
-    )
+    of_new = [new.ndcg[name] for name in names]
+    of_old = [old.ndcg[name] for name in names]
+    p_value = paired_randomization(of_new, of_old)
     if new.mean < old.mean and p_value < SIGNIFICANT:
         return (
             f"It finds less: nDCG@10 {new.mean:.3f} instead of {old.mean:.3f} (p = {p_value:.4f})."

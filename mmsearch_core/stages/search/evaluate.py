@@ -45,7 +45,8 @@ def run(judged: Sequence[JudgedQuery], line: Line) -> EvaluateReport:
     report."""
     all_of_them = judged
     queries = standardized([query.asked for query in judged], line)
-    left_out = [query.asked.query_id for query in judged if query.asked.query_id not in queries]
+    ids = [query.asked.query_id for query in judged]
+    left_out = [query_id for query_id in ids if query_id not in queries]
     judged = [query for query in judged if query.asked.query_id in queries]
     if not judged:
         raise BadSettings(
@@ -54,15 +55,10 @@ def run(judged: Sequence[JudgedQuery], line: Line) -> EvaluateReport:
         )
     rankings = ranked(judged, queries, line)
     scores = {row: score(judged, ranking) for row, ranking in rankings.items()}
-    rows = [
-        figure(row, name, group, scores[row])
-        for name, group in groups(judged).items()
-        for row in scores
-    ]
-    found = (
-        dict.fromkeys((query.asked.query_id for query in all_of_them), 0.0)
-        | scores["judged"]["ndcg@10"]
-    )
+    rows = []
+    for name, group in groups(judged).items():
+        rows += [figure(row, name, group, scores[row]) for row in scores]
+    found = dict.fromkeys(ids, 0.0) | scores["judged"]["ndcg@10"]
     measured = Measured(collection=line.target.collection, queries=name_of(all_of_them), ndcg=found)
     remember(line.stores.work, line.target.target_id, measured)
     room = headroom(scores)
@@ -107,8 +103,7 @@ def ranked(
         candidates = sellable(asked, only, line.stores, line.target, line.settings)
         rankings[row] = dict(zip(ids, map(_products, candidates), strict=True))
     rankings["judged"] = _judged(judged, asked, [each.candidates for each in retrieved], line)
-    best = [_best_first(query.grades) for query in judged]
-    rankings["oracle"] = dict(zip(ids, best, strict=True))
+    rankings["oracle"] = {query.asked.query_id: _best_first(query.grades) for query in judged}
     return rankings
 
 
@@ -142,7 +137,7 @@ def score(
     for query_id, ranking in rankings.items():
         for place, name in enumerate(ranking):
             ranks.append(ir_measures.ScoredDoc(query_id, name, -place))
-    nothing = {query.asked.query_id: 0.0 for query in judged}
+    nothing = dict.fromkeys(rankings, 0.0)
     values: dict[str, dict[str, float]] = {name: dict(nothing) for name in METRICS}
     for found in ir_measures.iter_calc(list(names), qrels, ranks):
         values[names[found.measure]][found.query_id] = found.value
@@ -191,10 +186,8 @@ def _random(judged: Sequence[JudgedQuery], line: Line) -> dict[str, Ranking]:
     products: Mapping[ProductId, Product] = line.stores.ledger.products(names)
     shown = sorted(name for name, product in products.items() if product.in_stock)
     dice = random.Random(0)  # noqa: S311 no secret
-    return {
-        query.asked.query_id: dice.sample(shown, min(len(shown), line.settings.hits))
-        for query in judged
-    }
+    size = min(len(shown), line.settings.hits)
+    return {query.asked.query_id: dice.sample(shown, size) for query in judged}
 
 
 def _judged(

@@ -121,16 +121,16 @@ def result_sets(shard: Shard, settings: Search) -> list[ResultSet]:
     for judgement in shard.read("judgements", Judgement):
         judgements[judgement.query_key][judgement.product_id] = judgement
     popular = {query.query_key: query for query in shard.read("popular", PopularQuery)}
-    return [
-        ResultSet(
-            query_key=query.query_key,
+    lists = []
+    for query in shard.read("standard", StandardQuery):
+        key, mined = query.query_key, popular[query.query_key]
+        made = ResultSet(
+            query_key=key,
             query=query.text,
             locale=query.locale,
-            weight=popular[query.query_key].weight,
-            aliases=tuple(
-                query_key(alias, query.locale) for alias in popular[query.query_key].aliases
-            ),
-            hits=tuple(decide(candidates[query.query_key], judgements[query.query_key], settings)),
+            weight=mined.weight,
+            aliases=tuple(query_key(alias, query.locale) for alias in mined.aliases),
+            hits=tuple(decide(candidates[key], judgements[key], settings)),
         )
-        for query in shard.read("standard", StandardQuery)
-    ]
+        lists.append(made)
+    return lists

@@ -43,6 +43,8 @@ def _ghosts(
 ) -> Iterator[Sequence[RowId]]:
     """The ids of rows that were removed, or in a dry run would be."""
     pieces = found.ghosts(unknown=unknown)
-    return (
-        ([ghost.row_id for ghost in piece] for piece in pieces) if dry_run else audit.remove(pieces)
-    )
+    if not dry_run:
+        yield from audit.remove(pieces)
+        return
+    for piece in pieces:
+        yield [ghost.row_id for ghost in piece]
