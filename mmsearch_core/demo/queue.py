@@ -10,12 +10,17 @@ import sys
 from collections.abc import Callable, Mapping
 from datetime import UTC, datetime
 from functools import partial
-from http.server import BaseHTTPRequestHandler, HTTPServer
 from pathlib import Path
 from typing import Any
 from urllib.parse import quote, urlsplit
 
 import boto3
+import uvicorn
+from starlette.applications import Starlette
+from starlette.concurrency import run_in_threadpool
+from starlette.requests import Request
+from starlette.responses import Response
+from starlette.routing import Route
 
 from mmsearch_core.demo.environment import Ports, queue_url
 from mmsearch_core.demo.processes import HOST, Part, answers, program, responds
@@ -89,24 +94,15 @@ def _record(name: str, key: str, bucket: str, entry: Mapping[str, Any]) -> dict[
     }
 
 
-def relay(port: int, bucket: str, send: Callable[[str], object]) -> HTTPServer:
-    """A server for the webhook. The filer tries again when it does not get a 200."""
+def relay(bucket: str, send: Callable[[str], object]) -> Starlette:
+    """The webhook. The filer tries again when it does not get a 200."""
 
-    class Relay(BaseHTTPRequestHandler):
-        """One event a request."""
+    async def told(request: Request) -> Response:
+        for message in notifications(await request.json(), bucket):
+            await run_in_threadpool(send, message)
+        return Response()
 
-        def do_POST(self) -> None:
-            event = json.loads(self.rfile.read(int(self.headers["Content-Length"])))
-            for message in notifications(event, bucket):
-                send(message)
-            self.send_response(200)
-            self.send_header("Content-Length", "0")
-            self.end_headers()
-
-        def log_message(self, format: str, *arguments: object) -> None:
-            """Errors are in the log; each request need not be."""
-
-    return HTTPServer((HOST, port), Relay)
+    return Starlette(routes=[Route("/", told, methods=["POST"])])
 
 
 def queue_part(used: Ports, own: Mapping[str, str]) -> Part:
@@ -160,9 +156,8 @@ def main() -> None:
     port, url, bucket = sys.argv[1:]
     create(url)
     sqs = client(url)
-    relay(
-        int(port), bucket, lambda body: sqs.send_message(QueueUrl=url, MessageBody=body)
-    ).serve_forever()
+    app = relay(bucket, lambda body: sqs.send_message(QueueUrl=url, MessageBody=body))
+    uvicorn.run(app, host=HOST, port=int(port), log_level="warning")
 
 
 if __name__ == "__main__":

@@ -9,9 +9,10 @@ from uuid import uuid4
 import pytest
 from hypothesis import assume, given
 from hypothesis import strategies as st
+from starlette.testclient import TestClient
 
 from mmsearch_core.catalog.notifications import changed_keys
-from mmsearch_core.demo.queue import notifications
+from mmsearch_core.demo.queue import notifications, relay
 from mmsearch_core.errors import UnusableMessage
 from tests.servers import Sqs
 
@@ -286,6 +287,20 @@ def test_the_relay_tells_of_removals_and_renames() -> None:
         new, old_entry=entry(new), new_entry=entry(new), new_parent_path=parent
     )
     assert told(written_over) == [("ObjectCreated:Put", "pictures/b.jpg")]
+
+
+def test_the_relay_sends_what_it_is_told_and_is_told_again_what_it_could_not_send() -> None:
+    """The filer repeats an event until it gets a 200."""
+    sent: list[str] = []
+    told = TestClient(relay("catalog", sent.append))
+    assert told.post("/", json=created(KEYS[2])).status_code == 200
+    assert [changed_keys(body, "catalog") for body in sent] == [[KEYS[2]]]
+
+    def away(_: str) -> None:
+        raise ConnectionError
+
+    broken = TestClient(relay("catalog", away), raise_server_exceptions=False)
+    assert broken.post("/", json=created(KEYS[2])).status_code == 500
 
 
 @pytest.mark.integration
