@@ -54,11 +54,11 @@ def indexed(shop: Runtime) -> CloseReport:
 
 
 def test_the_bucket_is_indexed_and_the_broken_picture_is_named(
-    shop: Runtime, indexed: dict[str, object]
+    shop: Runtime, indexed: CloseReport
 ) -> None:
     """Every picture of the bucket is live, but for the one that no decoder opens."""
     pictures = [ref for ref in shop.catalog.list("pictures/")]
-    assert indexed["assets"] == {
+    assert indexed.assets == {
         "live": len(pictures) - 1,
         "failed": 1,
         "removed": 0,
