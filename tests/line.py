@@ -11,7 +11,9 @@ from PIL import Image
 
 from mmsearch_core.cli import session
 from mmsearch_core.ports.ledger import Ledger
+from mmsearch_core.records import line
 from mmsearch_core.records.asset import Product
+from mmsearch_core.records.line import names
 from mmsearch_core.records.report import CloseReport, PublishReport
 from mmsearch_core.settings import Settings
 from mmsearch_core.shards.loop import run_stage
@@ -30,8 +32,8 @@ from mmsearch_core.wiring.batches import Runtime
 from tasks import close, compare, mine, plan, publish
 
 OTHER_MODEL = f"some/other-model@{40 * 'a'}"  # a commit, so that no hub is asked
-INDEX = ("decode", "describe", "embed_text", "embed_image", "upsert")
-SEARCH = ("standardize", "retrieve", "judge")
+INDEX = names(line.INDEX)
+SEARCH = names(line.SEARCH)
 
 
 def fake_runtime(**knobs: Any) -> Runtime:

@@ -160,7 +160,7 @@ def test_a_run_that_is_refused_has_a_page_that_says_why(shop: Runtime) -> None:
 def test_a_check_that_does_not_hold_comes_first_and_turns_the_page_red(shop: Runtime) -> None:
     batch = compare.work(shop, "run").batches[0]
     shard = plan.work(shop, batch).shards[0]
-    do(shop, shard, *INDEX[:4])
+    do(shop, shard, *INDEX[:-1])
     shop.catalog.put("pictures/p1/0.jpg", picture("black"))
     do(shop, shard, "upsert")
     with pytest.raises(TryLater, match="1 of 4 assets"):

@@ -6,7 +6,9 @@ from typing import Any
 
 import pytest
 
-STAGES = ("compare", "plan", "decode", "describe", "embed_text", "embed_image", "upsert", "close")
+from mmsearch_core.records.line import INDEX, names
+
+STAGES = ("compare", "plan", *names(INDEX), "close")
 # the exit codes of the tries of a stage, by its last argument; a code of -9 is a kill; afterwards
 # it succeeds
 CODES = {

@@ -12,10 +12,11 @@ from mmsearch_core.demo import processes
 from mmsearch_core.demo.catalog import write_sample
 from mmsearch_core.demo.environment import ROOT
 from mmsearch_core.demo.upload import make_buckets, upload
+from mmsearch_core.records.line import INDEX, names
 from mmsearch_core.settings import load_settings
 from mmsearch_core.wiring.batches import Runtime
 
-INDEX_STAGES = ("plan", "decode", "describe", "embed_text", "embed_image", "upsert", "close")
+INDEX_STAGES = ("plan", *names(INDEX), "close")
 SEARCH_STAGES = (
     "await_index",
     "mine",
