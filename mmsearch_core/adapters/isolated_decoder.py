@@ -51,8 +51,7 @@ class IsolatedDecoder:
         opened = self._decode([items[place] for place in known])
         answers: dict[int, Answer] = dict(zip(known, opened, strict=True))
         return [
-            answers.get(place) or UnsupportedMedia(f"A {kind} cannot be opened yet.")
-            for place, (kind, _) in enumerate(items)
+            answers.get(place) or cannot_be_opened(kind) for place, (kind, _) in enumerate(items)
         ]
 
     def _decode(self, items: Sequence[Item]) -> list[Answer]:
@@ -62,8 +61,7 @@ class IsolatedDecoder:
                 (answers[place],) = self._open([items[place]])
         if None in answers:
             raise TryLater(
-                "The processes that open pictures die at once: free memory, or lower"
-                " decode.processes."
+                "The processes that open files die at once: free memory, or lower decode.processes."
             )
         return [answer for answer in answers if answer is not None]
 
@@ -119,6 +117,11 @@ class IsolatedDecoder:
             )
         except (BrokenProcessPool, CancelledError):
             return None
+
+
+def cannot_be_opened(kind: str) -> UnsupportedMedia:
+    """The error of an asset of a kind that nothing opens."""
+    return UnsupportedMedia(f"A {kind} cannot be opened yet: upload pictures of the product.")
 
 
 def opened(opener: Opener, content: Content, settings: Decode) -> Answer:

@@ -125,7 +125,7 @@ class S3Store:
                 for start in range(0, found.size, RANGE):
                     file.write(self._range(found, start))
         except BaseException:
-            path.unlink()
+            path.unlink(missing_ok=True)
             raise
 
     @retry(

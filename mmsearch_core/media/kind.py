@@ -41,3 +41,8 @@ class Media:
             version=self.decode_version,
             settings=self.decode_settings(settings),
         )
+
+
+def of_normalised_pictures(settings: Decode) -> Mapping[str, str]:
+    """The settings that decide how a picture is normalised, whatever it was taken from."""
+    return {"longest_side": str(settings.longest_side), "quality": str(settings.quality)}

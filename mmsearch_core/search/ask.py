@@ -149,7 +149,7 @@ def answers(stage: Stage[Any], holds: str, items: Sequence[Any]) -> list[Any]:
 
     :param holds: what the items are made of: a kind of asset, or queries.
     """
-    run = stage.run(holds)
+    run = stage.new_run(holds)
     found: list[Any] = []
     for batch in chunked(items, stage.batch):
         outcomes = stage.work(batch, run)

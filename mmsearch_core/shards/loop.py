@@ -58,7 +58,7 @@ def run_stage(
         if there := _done(stage, shard, fingerprint):  # by the process that this one waited for
             return there, True
         report = replace(
-            _do(stage, shard, lease, settings, stage.run(holds, plan)),
+            _do(stage, shard, lease, settings, stage.new_run(holds, plan)),
             fingerprint=fingerprint,
             inputs=inputs,
         )

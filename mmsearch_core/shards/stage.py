@@ -55,6 +55,6 @@ class Stage(Generic[In]):
     # None; asked when so many records failed that the cause may be the environment
     canary: Callable[[], BadRecord | None] | None = None
 
-    def run(self, holds: str, plan: Plan | None = None) -> ShardRun:
+    def new_run(self, holds: str, plan: Plan | None = None) -> ShardRun:
         """A run of the stage on what is of this kind."""
         return ShardRun(holds=holds, recipe=self.recipes[holds].recipe_id, plan=plan)

@@ -9,9 +9,9 @@ from hashlib import sha256
 
 import numpy as np
 
-from mmsearch_core.adapters.isolated_decoder import Opener
+from mmsearch_core.adapters.isolated_decoder import Opener, cannot_be_opened
 from mmsearch_core.adapters.pillow_picture import open_picture
-from mmsearch_core.errors import BadRecord, UnreadableMedia, UnsupportedMedia, UnusableAnswer
+from mmsearch_core.errors import BadRecord, UnreadableMedia, UnusableAnswer
 from mmsearch_core.ports.media import Content, Item
 from mmsearch_core.records.asset import Kind
 from mmsearch_core.records.embedding import Vector
@@ -40,7 +40,7 @@ class FakeDecoder:
 
     def _open(self, kind: Kind, content: Content) -> list[Decoded] | BadRecord:
         if kind not in self._openers:
-            return UnsupportedMedia(f"A {kind} cannot be opened yet.")
+            return cannot_be_opened(kind)
         try:
             return self._openers[kind](content, Decode())
         except BadRecord as error:

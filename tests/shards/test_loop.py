@@ -223,7 +223,7 @@ def test_in_caution_a_good_item_comes_first_so_that_a_broken_engine_blames_nobod
         return [[item] for item in items]
 
     def canary() -> None:
-        work([], stage().run("picture"))
+        work([], stage().new_run("picture"))
 
     broken_stage = replace(stage(), work=work, canary=canary)
     for _ in range(6):

@@ -1,5 +1,6 @@
 """decode: an asset's bytes become segments with normalised pixels."""
 
+import errno
 import hashlib
 import tempfile
 from collections.abc import Sequence
@@ -12,6 +13,7 @@ from mmsearch_core.errors import (
     MediaTooLarge,
     PreconditionFailed,
     SourceChanged,
+    TryLater,
     UnreadableMedia,
 )
 from mmsearch_core.layout import pixels_key
@@ -114,6 +116,12 @@ class Decoding:
             return SourceChanged(
                 f"{asset.source.key} changed after it was planned: the next refresh takes it up."
             )
+        except OSError as error:
+            if error.errno != errno.ENOSPC:
+                raise
+            raise TryLater(
+                f"{path.parent} is full: free space, or let TMPDIR name another folder."
+            ) from error
         return None
 
     def _keep(
