@@ -289,18 +289,24 @@ def test_the_relay_tells_of_removals_and_renames() -> None:
     assert told(written_over) == [("ObjectCreated:Put", "pictures/b.jpg")]
 
 
-def test_the_relay_sends_what_it_is_told_and_is_told_again_what_it_could_not_send() -> None:
-    """The filer repeats an event until it gets a 200."""
+def test_the_relay_answers_with_200_once_the_messages_are_sent() -> None:
+    """In the order in which they came."""
     sent: list[str] = []
-    told = TestClient(relay("catalog", sent.append))
-    assert told.post("/", json=created(KEYS[2])).status_code == 200
-    assert [changed_keys(body, "catalog") for body in sent] == [[KEYS[2]]]
+    webhook = TestClient(relay("catalog", sent.append))
+    for key in KEYS:
+        assert webhook.post("/", json=created(key)).status_code == 200
+    assert [changed_keys(body, "catalog") for body in sent] == [[key] for key in KEYS]
 
-    def away(_: str) -> None:
+
+@pytest.mark.parametrize("body", ["not json", "{}", json.dumps(created(KEYS[0]))])
+def test_the_relay_does_not_confirm_what_it_could_not_pass_on(body: str) -> None:
+    """So that the filer tries again: the last body is sound, and the queue is away."""
+
+    def queue_is_away(_: str) -> None:
         raise ConnectionError
 
-    broken = TestClient(relay("catalog", away), raise_server_exceptions=False)
-    assert broken.post("/", json=created(KEYS[2])).status_code == 500
+    webhook = TestClient(relay("catalog", queue_is_away), raise_server_exceptions=False)
+    assert webhook.post("/", content=body).status_code == 500
 
 
 @pytest.mark.integration
