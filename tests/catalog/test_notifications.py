@@ -138,6 +138,16 @@ def test_a_notification_names_its_key(key: str, event: str) -> None:
         assert changed_keys(message, "catalog") == [key]
 
 
+@pytest.mark.parametrize("source", ["minio:s3", "ceph:s3"])
+def test_notifications_of_other_stores_are_understood(source: str) -> None:
+    """MinIO and Ceph name themselves as the source, and leave fields out or empty."""
+    event = s3_event("pictures/a b.jpg")
+    (record,) = event["Records"]
+    del record["s3"]["object"]["eTag"], record["s3"]["object"]["size"]
+    record |= {"eventSource": source, "requestParameters": {"sourceIPAddress": ""}}
+    assert changed_keys(json.dumps(event), "catalog") == ["pictures/a b.jpg"]
+
+
 def test_the_test_message_names_nothing_and_is_no_error() -> None:
     """S3 sends one when the notification is set up."""
     assert changed_keys(json.dumps(TEST_EVENT), "catalog") == []
