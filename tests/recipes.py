@@ -36,7 +36,12 @@ MILVUS, STAGES, SEARCH, RECORDS = (
 ASKING = (
     f"{VLM}:MARKS",
     f"{VLM}:_chat",
-    f"{VLM}:TransformersVLM._inputs",
+    f"{VLM}:TransformersVLM._tokens",
+    f"{VLM}:_pictures",
+    f"{VLM}:_opened",
+    f"{VLM}:_at_least_two",
+    f"{VLM}:CLOCK",
+    f"{VLM}:_times",
     "mmsearch_core.prompts:Prompt.text",
 )
 READING = (f"{ANSWERS}:Text", f"{ANSWERS}:Words", f"{ANSWERS}:_Answer", f"{ANSWERS}:_read")

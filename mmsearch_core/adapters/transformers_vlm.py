@@ -3,18 +3,21 @@
 import io
 import json
 import re
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from functools import cached_property
 from typing import Any, TypeVar
 
 from mmsearch_core.adapters.engine_errors import on_device, one_by_one_if_need_be, while_loading
 from mmsearch_core.adapters.model_name import find_model
 from mmsearch_core.errors import BadRecord, BadSettings
-from mmsearch_core.records.question import Question
+from mmsearch_core.records.question import Frame, Question
 from mmsearch_core.settings import Models
 
 Said = TypeVar("Said")
 
+# of a picture or two frames, one for every 32 x 32 pixels
+PADS = re.compile(r"(<\|(?:image|video)_pad\|>)+")
+CLOCK = 1_000  # ticks a second, in which the times of frames are given
 # Chat-template marks in a shop's or a shopper's text must not become marks of ours
 MARKS = re.compile(r"<\|[^|<>]*\|>")
 
@@ -33,6 +36,11 @@ class TransformersVLM:
         self.name = self._source.name + (
             "" if settings.dtype == "float32" else f" {settings.dtype}"
         )
+
+    def as_read(self, question: Question) -> str:
+        """The tokens that the model is given, as text."""
+        (tokens,) = self._tokens([question])["input_ids"]
+        return PADS.sub(r"\1", self._processor.tokenizer.decode(tokens))
 
     def answer(self, questions: Sequence[Question]) -> list[str | BadRecord]:
         """Generate under each question's JSON schema."""
@@ -72,15 +80,24 @@ class TransformersVLM:
         return list(texts)
 
     def _inputs(self, questions: Sequence[Question]) -> Any:
+        return self._tokens(questions).to(self._model.device)
+
+    def _tokens(self, questions: Sequence[Question]) -> Any:
         chats = [_chat(question) for question in questions]
-        inputs = self._processor.apply_chat_template(
-            chats,
-            add_generation_prompt=True,
-            tokenize=True,
-            return_dict=True,
-            processor_kwargs={"padding": True, "return_tensors": "pt"},
+        texts = self._processor.apply_chat_template(
+            chats, tokenize=False, add_generation_prompt=True
         )
-        return inputs.to(self._model.device)
+        pixels: dict[str, Any] = {}
+        pictures = [_opened(frame) for frame in _pictures(questions)]
+        if pictures:
+            pixels["images"] = pictures
+        videos = [_at_least_two(asked.frames) for asked in questions if asked.is_of_a_video]
+        if videos:
+            pixels["videos"] = [_opened_all(frames) for frames in videos]
+            pixels["video_metadata"] = [_times(frames) for frames in videos]
+            # the frames are those that were chosen; and as large as Qwen's own code makes them
+            pixels.update(do_sample_frames=False, cap_pixels_per_frame=True)
+        return self._processor(text=texts, **pixels, padding=True, return_tensors="pt")
 
     def _bisect(
         self, work: Callable[[Sequence[Question]], list[Said]], questions: Sequence[Question]
@@ -159,14 +176,44 @@ class TransformersVLM:
 
 
 def _chat(question: Question) -> list[dict[str, Any]]:
-    from PIL import Image
-
-    content: list[dict[str, Any]] = []
-    for frame in question.frames:
-        picture = Image.open(io.BytesIO(frame.jpeg)).convert("RGB")
-        content.append({"type": "image", "image": picture})
+    """The conversation; its pixels are given beside it, in the same order."""
+    if question.is_of_a_video:
+        content: list[dict[str, Any]] = [{"type": "video"}]
+    else:
+        content = [{"type": "image"} for _ in question.frames]
     content.append({"type": "text", "text": MARKS.sub(" ", question.text)})
     return [
         {"role": "system", "content": [{"type": "text", "text": question.system}]},
         {"role": "user", "content": content},
     ]
+
+
+def _pictures(questions: Sequence[Question]) -> Iterator[Frame]:
+    for question in questions:
+        if not question.is_of_a_video:
+            yield from question.frames
+
+
+def _opened(frame: Frame) -> Any:
+    from PIL import Image
+
+    return Image.open(io.BytesIO(frame.jpeg)).convert("RGB")
+
+
+def _opened_all(frames: Sequence[Frame]) -> list[Any]:
+    return [_opened(frame) for frame in frames]
+
+
+def _at_least_two(frames: Sequence[Frame]) -> Sequence[Frame]:
+    """The processor refuses a video of one frame: it is shown twice, as the last of an odd number
+    is."""
+    return frames if len(frames) > 1 else [*frames, *frames]
+
+
+def _times(frames: Sequence[Frame]) -> Any:
+    """When each frame is shown, as the processor wants to be told: the number of a frame of a video
+    that has ``CLOCK`` of them a second. Any times can be said so, uniform or not."""
+    from transformers.video_utils import VideoMetadata
+
+    ticks = [round(CLOCK * (frame.seconds or 0)) for frame in frames]
+    return VideoMetadata(total_num_frames=ticks[-1] + 1, fps=CLOCK, frames_indices=ticks)

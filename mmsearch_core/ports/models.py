@@ -15,6 +15,11 @@ class VisionLanguageModel(Protocol):
     def name(self) -> str:
         """Model and revision, for recipes."""
 
+    def as_read(self, question: Question) -> str:
+        """The question as the model reads it, each run of tokens that stand for pixels as one. In
+        front of every two frames of a video stands their time, ``<4.5 seconds>``: the mean of both,
+        from the video's start."""
+
     def answer(self, questions: Sequence[Question]) -> list[str | BadRecord]:
         """JSON text that fits each question's schema, in order; an item that failed comes back as
         its error."""

@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from itertools import pairwise
 from typing import Any
 
 
@@ -15,10 +16,27 @@ class Frame:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Question:
-    """A prompt filled in: system and user text, the pictures that it is about in their order, and
-    the JSON schema of the answer."""
+    """A prompt filled in: system and user text, what it is about, and the JSON schema of the
+    answer.
+
+    Frames without a time are pictures, in the order in which they are shown. Frames with times are
+    one video, in the order of time; the model is told each time. ValueError for a mixture, or for
+    frames that are out of order.
+    """
 
     system: str
     text: str
     frames: tuple[Frame, ...] = ()
     schema: Mapping[str, Any] | None = None
+
+    def __post_init__(self) -> None:
+        times = [frame.seconds for frame in self.frames if frame.seconds is not None]
+        if times and len(times) < len(self.frames):
+            raise ValueError("frames are pictures, without times, or those of one video")
+        if any(later <= earlier for earlier, later in pairwise(times)):
+            raise ValueError("the frames of a video are in the order of time")
+
+    @property
+    def is_of_a_video(self) -> bool:
+        """Whether the frames are those of a video."""
+        return bool(self.frames) and self.frames[0].seconds is not None

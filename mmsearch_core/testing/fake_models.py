@@ -8,6 +8,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from hashlib import sha256
 
 import numpy as np
+from more_itertools import chunked
 
 from mmsearch_core.adapters.isolated_decoder import Opener, cannot_be_opened
 from mmsearch_core.adapters.pillow_picture import open_picture
@@ -54,6 +55,15 @@ class FakeVisionLanguageModel:
 
     def __init__(self) -> None:
         self.calls = 0
+
+    def as_read(self, question: Question) -> str:
+        if not question.is_of_a_video:
+            return "".join("<|image_pad|>" for _ in question.frames) + question.text
+        times = [frame.seconds or 0.0 for frame in question.frames]
+        marks = [
+            f"<{(pair[0] + pair[-1]) / 2:.1f} seconds><|video_pad|>" for pair in chunked(times, 2)
+        ]
+        return "".join(marks) + question.text
 
     def answer(self, questions: Sequence[Question]) -> list[str | BadRecord]:
         self.calls += len(questions)

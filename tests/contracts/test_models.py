@@ -2,6 +2,8 @@
 models."""
 
 import io
+import re
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -100,6 +102,72 @@ def test_a_description_fits_its_schema(vlm: VisionLanguageModel) -> None:
     for answer in answers:
         assert isinstance(answer, str)
         assert to_description(answer, SegmentId("s")).caption["en"]
+
+
+def of_a_video(*seconds: float, text: str = "What happens?") -> Question:
+    colors = ["red", "green", "blue", "black"]
+    frames = [
+        Frame(jpeg=picture(colors[number % 4], size=96), seconds=moment)
+        for number, moment in enumerate(seconds)
+    ]
+    return Question(system="You look.", text=text, frames=tuple(frames))
+
+
+EIGHT_OF_380 = tuple(number / 30 for number in (0, 54, 108, 162, 217, 271, 325, 379))
+
+
+@pytest.mark.parametrize(
+    ("seconds", "marks"),
+    [
+        (EIGHT_OF_380, ["0.9", "4.5", "8.1", "11.7"]),  # QwenLM/Qwen3-VL, issue 2117
+        ((0.0, 1.0), ["0.5"]),
+        ((0.0, 1.0, 5.0), ["0.5", "5.0"]),  # an odd one stands for itself
+        ((7.3,), ["7.3"]),
+        ((0.0, 0.4, 12.3, 90.1), ["0.2", "51.2"]),  # frames of shots: not at all uniform
+        ((100.0, 101.0, 3600.0, 7199.0), ["100.5", "5399.5"]),  # two hours, from the middle
+        ((0.033, 0.067), ["0.1"]),
+    ],
+)
+def test_the_frames_of_a_video_are_read_at_their_times(
+    vlm: VisionLanguageModel, seconds: tuple[float, ...], marks: list[str]
+) -> None:
+    """Text and time are aligned: every two frames stand behind the mean of their times."""
+    read = vlm.as_read(of_a_video(*seconds))
+    assert re.findall(r"<([\d.]+) seconds>", read) == marks
+    assert read.count("<|video_pad|>") == len(marks)
+    assert "<|image_pad|>" not in read
+
+
+def test_pictures_are_read_one_by_one_and_have_no_times(vlm: VisionLanguageModel) -> None:
+    frames = tuple(Frame(jpeg=picture(color, size=96)) for color in ("red", "blue"))
+    read = vlm.as_read(Question(system="You look.", text="Which?", frames=frames))
+    assert read.count("<|image_pad|>") == 2
+    assert "seconds>" not in read
+    assert "Which?" in read
+
+
+def test_videos_pictures_and_words_are_asked_together(vlm: VisionLanguageModel) -> None:
+    """In one batch, each answered for itself."""
+    prompt = load("describe")
+    asked = of_a_video(0.0, 2.0, 4.0, text=prompt.text())
+    video = replace(asked, system=prompt.system, schema=prompt.answer)
+    one = replace(video, frames=(Frame(jpeg=picture("red", size=96)),))
+    answers = vlm.answer([video, one, video])
+    assert answers[0] == answers[2]
+    for answer in answers:
+        assert isinstance(answer, str)
+        assert to_description(answer, SegmentId("s")).caption["en"]
+
+
+def test_frames_are_pictures_or_of_one_video_in_the_order_of_time() -> None:
+    red, blue = picture("red"), picture("blue")
+    for frames in (
+        (Frame(jpeg=red), Frame(jpeg=blue, seconds=1.0)),
+        (Frame(jpeg=red, seconds=2.0), Frame(jpeg=blue, seconds=1.0)),
+        (Frame(jpeg=red, seconds=1.0), Frame(jpeg=blue, seconds=1.0)),
+    ):
+        with pytest.raises(ValueError, match="frames"):
+            Question(system="", text="", frames=frames)
 
 
 def test_a_query_in_either_language_is_standardized(vlm: VisionLanguageModel) -> None:
