@@ -16,6 +16,6 @@ echo "setup: installing into $venv (a few minutes the first time)"
 [ -x "$venv/bin/python" ] || "$python" -m venv "$venv"
 mkdir -p build
 "$venv/bin/python" -m pip install --quiet --disable-pip-version-check \
-  --constraint "$here/constraints.txt" --editable ".[models,airflow,demo,dev]" >build/setup.log 2>&1 \
+  --constraint "$here/constraints.txt" --editable ".[media,models,airflow,demo,dev]" >build/setup.log 2>&1 \
   || { tail -5 build/setup.log >&2; fail "pip failed: see build/setup.log, and check that the package index is reachable."; }
 "$venv/bin/python" "$here/install_torchvision_hook.py"

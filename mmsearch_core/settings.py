@@ -69,14 +69,16 @@ class Catalog(Section):
 
 
 class Decode(Section):
-    """How pictures are normalised."""
+    """How pictures and documents are opened."""
 
     longest_side: int = Field(default=768, ge=32)  # pixels
     quality: int = Field(default=90, ge=1, le=100)
     most_pixels: int = Field(default=50_000_000, gt=0)
     most_bytes: int = Field(default=50_000_000, gt=0)
-    processes: int = Field(default=0, ge=0)  # that open pictures; 0: one a core, at most 8
+    processes: int = Field(default=0, ge=0)  # that open files; 0: one a core, at most 8
+    most_pages: int = Field(default=500, gt=0)  # of a document
     seconds: float = Field(default=30, gt=0)  # a picture
+    document_seconds: float = Field(default=300, gt=0)  # a document
     memory_mb: int = Field(default=2048, ge=256)  # address space of a process
 
 

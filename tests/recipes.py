@@ -46,22 +46,36 @@ ASKING = (
 )
 READING = (f"{ANSWERS}:Text", f"{ANSWERS}:Words", f"{ANSWERS}:_Answer", f"{ANSWERS}:_read")
 
+DESCRIBING = (
+    *ASKING,
+    *READING,
+    f"{VLM}:TransformersVLM._generate",
+    f"{ANSWERS}:Thousandths",
+    f"{ANSWERS}:_SeenText",
+    f"{ANSWERS}:DescribeAnswer",
+    f"{ANSWERS}:to_description",
+    f"{STAGES}.index.describe:question",
+)
+
 # by recipe (of a stage, or of a stage for one kind of asset): whole modules, or names in them, of
 # what decides its output and stands in no prompt, model or setting
 DECIDING: Mapping[str, tuple[str, ...]] = {
     "picture/decode": ("mmsearch_core.adapters.pillow_picture", f"{RECORDS}.segment:pixels_id"),
-    "picture/describe": (
-        *ASKING,
-        *READING,
-        f"{VLM}:TransformersVLM._generate",
-        f"{ANSWERS}:Thousandths",
-        f"{ANSWERS}:_SeenText",
-        f"{ANSWERS}:DescribeAnswer",
-        f"{ANSWERS}:to_description",
-        f"{STAGES}.index.describe:question",
-    ),
+    "picture/describe": DESCRIBING,
     "picture/embed_text": (
         "mmsearch_core.media.words:only_caption",
+        "mmsearch_core.media.words:caption_passage",
+        "mmsearch_core.media.words:_by_language",
+        f"{SBERT}:SbertEmbedder._encode",
+        f"{ANSWERS}:vector_to_bytes",
+    ),
+    "document/decode": ("mmsearch_core.adapters.pymupdf_document", f"{RECORDS}.segment:pixels_id"),
+    "document/describe": DESCRIBING,
+    "document/embed_text": (
+        "mmsearch_core.media.document:passages",
+        "mmsearch_core.media.document:pieces",
+        "mmsearch_core.media.document:_parts",
+        "mmsearch_core.media.document:LONGEST_PIECE",
         "mmsearch_core.media.words:caption_passage",
         "mmsearch_core.media.words:_by_language",
         f"{SBERT}:SbertEmbedder._encode",
@@ -115,6 +129,9 @@ RECIPES: Mapping[str, Recipe] = {
     "picture/decode": decode.recipes(KINDS, Decode())["picture"],
     "picture/describe": describe.recipes(KINDS, "model")["picture"],
     "picture/embed_text": embed_text.recipes(KINDS, "model")["picture"],
+    "document/decode": decode.recipes(KINDS, Decode())["document"],
+    "document/describe": describe.recipes(KINDS, "model")["document"],
+    "document/embed_text": embed_text.recipes(KINDS, "model")["document"],
     "embed_image": embed_image.recipes(KINDS, "model")["picture"],
     "upsert": upsert.recipes(KINDS)["picture"],
     "standardize": standardize.recipe("model"),

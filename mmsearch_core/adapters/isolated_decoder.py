@@ -69,24 +69,26 @@ class IsolatedDecoder:
         """None: the pool broke before it was known who did it."""
         if not self._pool.working:  # a child that was killed while all were idle breaks it
             self._give_up()
-        seconds = self._settings.seconds
         try:
-            futures = [self._start(item, seconds) for item in items]
+            futures = [self._start(kind, content) for kind, content in items]
         except RuntimeError:
             return [None] * len(items)
-        answers, patience = [], seconds * len(items) + GRACE_SECONDS
-        for future in futures:
-            answers.append(answer := self._answer(future, patience))
+        answers, patience = [], GRACE_SECONDS + sum(self._seconds(kind) for kind, _ in items)
+        for future, (kind, _) in zip(futures, items, strict=True):
+            answers.append(answer := self._answer(kind, future, patience))
             # of a broken pool, what is not answered yet never will be
             patience = patience if answer else 0
         if not patience:
             self._give_up()
         return answers
 
-    def _start(self, item: Item, seconds: float) -> ProcessFuture[Answer]:
-        kind, content = item
-        opener = self._openers[kind]
+    def _start(self, kind: str, content: Content) -> ProcessFuture[Answer]:
+        opener, seconds = self._openers[kind], self._seconds(kind)
         return self._pool.start(opened, opener, content, self._settings, seconds=seconds)
+
+    def _seconds(self, kind: str) -> float:
+        """How long a file of this kind may take."""
+        return float(getattr(self._settings, _limit_of(kind)))
 
     @cached_property
     def _pool(self) -> ConfinedPool:
@@ -102,14 +104,15 @@ class IsolatedDecoder:
         self._pool.end()
         del self._pool
 
-    def _answer(self, future: ProcessFuture[Answer], seconds: float) -> Answer | None:
+    def _answer(self, kind: str, future: ProcessFuture[Answer], seconds: float) -> Answer | None:
         try:
             return future.result(seconds)
         except TimeoutError:
             if not future.done():  # a child died between taking the item and saying so
                 return None
             return MediaTooLarge(
-                f"The file took longer than decode.seconds ({self._settings.seconds:g} s) to open."
+                f"The {kind} took longer than decode.{_limit_of(kind)} ({self._seconds(kind):g} s)"
+                " to open."
             )
         except ProcessExpired as death:
             return KilledTheWorker(
@@ -117,6 +120,11 @@ class IsolatedDecoder:
             )
         except (BrokenProcessPool, CancelledError):
             return None
+
+
+def _limit_of(kind: str) -> str:
+    """The setting of how long a file of this kind may take."""
+    return "seconds" if kind == "picture" else f"{kind}_seconds"
 
 
 def cannot_be_opened(kind: str) -> UnsupportedMedia:

@@ -1,15 +1,62 @@
-"""Documents. Nothing opens them yet: each is a failure that says so."""
+"""Documents: a segment a page, found by what is seen on it and by its text."""
+
+from collections.abc import Iterator
 
 from mmsearch_core.media.kind import Media, of_normalised_pictures
-from mmsearch_core.media.words import only_caption
+from mmsearch_core.media.words import Words, caption_passage
+from mmsearch_core.records.passage import Passage, passage_id
+
+LONGEST_PIECE = 1_000  # characters of a page's text in one passage, about what SBERT reads
+
+
+def passages(words: Words) -> list[Passage]:
+    """The caption, and the page's own text in pieces."""
+    segment = words.segment
+    found = [caption_passage(words)]
+    for number, piece in enumerate(pieces(segment.text)):
+        passage = Passage(
+            passage_id=passage_id(segment.segment_id, "page_text", number),
+            segment_id=segment.segment_id,
+            kind="page_text",
+            where=segment.where,
+            text=piece,
+            described=words.description is not None,
+        )
+        found.append(passage)
+    return found
+
+
+def pieces(text: str) -> Iterator[str]:
+    """The text, whose paragraphs are lines, in pieces of whole paragraphs; a paragraph that is too
+    long is cut between words, and a word that is too long anywhere."""
+    piece = ""
+    for line in text.splitlines():
+        for part in _parts(line):
+            if piece and len(piece) + 1 + len(part) > LONGEST_PIECE:
+                yield piece
+                piece = ""
+            piece = f"{piece}\n{part}" if piece else part
+    if piece:
+        yield piece
+
+
+def _parts(line: str) -> Iterator[str]:
+    while len(line) > LONGEST_PIECE:
+        cut = line.rfind(" ", 1, LONGEST_PIECE + 1)
+        cut = cut if cut > 0 else LONGEST_PIECE
+        yield line[:cut].strip()
+        line = line[cut:].strip()
+    if line:
+        yield line
+
 
 DOCUMENT = Media(
     name="document",
     endings=frozenset({".pdf"}),
-    decode_version=0,
+    decode_version=1,
     decode_settings=of_normalised_pictures,
-    prompt="describe",
-    describe_version=0,
-    passages_version=0,
-    passages=only_caption,
+    prompt="describe_page",
+    describe_version=1,
+    passages_version=1,
+    passages=passages,
 )

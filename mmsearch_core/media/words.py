@@ -23,8 +23,8 @@ class Words:
 
 
 def caption_passage(words: Words) -> Passage:
-    """Caption, keywords and seen text in every language, then the feed's titles; one line each, no
-    line twice."""
+    """What was described of the segment: caption, keywords and seen text in every language, then
+    the feed's titles; one line each, no line twice."""
     said, segment = words.description, words.segment
     lines: list[str] = []
     if said:
@@ -33,7 +33,6 @@ def caption_passage(words: Words) -> Passage:
         lines += [seen.text for seen in said.seen_text]
     if words.product:
         lines += _by_language(words.product.title)
-    lines.append(segment.text)
     return Passage(
         passage_id=passage_id(segment.segment_id, "caption", 0),
         segment_id=segment.segment_id,

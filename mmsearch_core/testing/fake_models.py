@@ -12,6 +12,7 @@ from more_itertools import chunked
 
 from mmsearch_core.adapters.isolated_decoder import Opener, cannot_be_opened
 from mmsearch_core.adapters.pillow_picture import open_picture
+from mmsearch_core.adapters.pymupdf_document import open_document
 from mmsearch_core.errors import BadRecord, UnreadableMedia, UnusableAnswer
 from mmsearch_core.ports.media import Content, Item
 from mmsearch_core.records.asset import Kind
@@ -33,8 +34,8 @@ class FakeDecoder:
     dies takes all."""
 
     def __init__(self, openers: Mapping[str, Opener] | None = None) -> None:
-        """``openers`` by kind of asset; pictures alone, where there are none."""
-        self._openers = openers or {"picture": open_picture}
+        """``openers`` by kind of asset; those of production, where there are none."""
+        self._openers = openers or {"picture": open_picture, "document": open_document}
 
     def decode(self, items: Sequence[Item]) -> list[list[Decoded] | BadRecord]:
         return [self._open(kind, content) for kind, content in items]

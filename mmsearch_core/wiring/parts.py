@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any, Self, TypedDict, TypeVar, Unpack, cast
 from urllib.parse import urlsplit
 
 from mmsearch_core.media import KINDS, Kinds
+from mmsearch_core.media.document import DOCUMENT
 from mmsearch_core.media.picture import PICTURE
 from mmsearch_core.ports.truth import Stores
 from mmsearch_core.settings import Settings
@@ -174,11 +175,15 @@ class Parts:
         return ObjectMemo(self.work)
 
     def _make_decoder(self) -> Decoder:
+        from mmsearch_core.adapters import pillow_picture, pymupdf_document
         from mmsearch_core.adapters.isolated_decoder import IsolatedDecoder, Opener
-        from mmsearch_core.adapters.pillow_picture import MODULES, open_picture
 
-        openers: dict[str, Opener] = {PICTURE.name: open_picture}
-        return IsolatedDecoder(self.settings.decode, openers, modules=MODULES)
+        openers: dict[str, Opener] = {
+            PICTURE.name: pillow_picture.open_picture,
+            DOCUMENT.name: pymupdf_document.open_document,
+        }
+        modules = (*pillow_picture.MODULES, *pymupdf_document.MODULES)
+        return IsolatedDecoder(self.settings.decode, openers, modules=modules)
 
     def _make_vlm(self) -> VisionLanguageModel:
         from mmsearch_core.adapters.transformers_vlm import TransformersVLM

@@ -1,0 +1,117 @@
+"""A PDF becomes its pages as people see them, with the text that they hold: through PyMuPDF, for
+whichever process is told to."""
+
+from __future__ import annotations
+
+import unicodedata
+from typing import TYPE_CHECKING
+
+from mmsearch_core.errors import BadRecord, MediaTooLarge, UnreadableMedia, UnsupportedMedia
+from mmsearch_core.ports.media import Content
+from mmsearch_core.records.segment import Decoded, Page
+from mmsearch_core.settings import Decode
+
+if TYPE_CHECKING:
+    import pymupdf
+
+# what opening a document imports
+MODULES = (__name__, "pymupdf")
+LONGEST_TEXT = 40_000  # characters of a page that are kept; a book has 3,000 on one
+STEEPEST = 200  # Qwen3-VL refuses a longer side more than 200 times the shorter
+LARGEST = 4.0  # times the size on paper, at 72 pixels an inch, that a small page is drawn at
+# Unicode categories that nobody reads: controls, halves of surrogate pairs, private and unassigned
+UNREAD = ("Cc", "Cs", "Co", "Cn")
+
+
+def open_document(content: Content, settings: Decode) -> list[Decoded]:
+    """The opener of documents: one segment a page that shows or says anything.
+
+    A page is drawn upright on white, its longest side bounded. Its text is the document's own, a
+    paragraph a line, in the document's order. No script is run, and nothing that is attached or
+    linked is opened. Raises UnsupportedMedia, MediaTooLarge or UnreadableMedia.
+    """
+    try:
+        import pymupdf
+    except ModuleNotFoundError as error:
+        raise UnsupportedMedia(
+            "PDFs need PyMuPDF: install mmsearch with the extra media (mmsearch[media])."
+        ) from error
+    pymupdf.TOOLS.mupdf_display_errors(False)
+    pymupdf.TOOLS.mupdf_display_warnings(False)
+    try:
+        with _opened(content) as document:
+            _check(document, settings)
+            pages = [_page(page, settings) for page in document]
+    except (BadRecord, MemoryError):
+        raise
+    except Exception as error:  # MuPDF raises whatever it meets in bytes that it did not expect
+        raise UnreadableMedia(
+            f"The document is damaged ({type(error).__name__}): export it again."
+        ) from error
+    shown = [page for page in pages if page]
+    if not shown:
+        raise UnreadableMedia(
+            "All pages of the document are blank: look at it and export it again."
+        )
+    return shown
+
+
+def _opened(content: Content) -> pymupdf.Document:
+    import pymupdf
+
+    if isinstance(content, bytes):
+        return pymupdf.open(stream=content, filetype="pdf")
+    return pymupdf.open(content, filetype="pdf")
+
+
+def _check(document: pymupdf.Document, settings: Decode) -> None:
+    if document.needs_pass:
+        raise UnsupportedMedia("The document needs a password: upload it without one.")
+    if not document.is_pdf:
+        raise UnsupportedMedia("This is no PDF, whatever its name says: export it as PDF.")
+    if document.page_count == 0:
+        raise UnreadableMedia("The document has no page: export it again.")
+    if document.page_count > settings.most_pages:
+        raise MediaTooLarge(
+            f"{document.page_count} pages are over decode.most_pages ({settings.most_pages})."
+        )
+
+
+def _page(page: pymupdf.Page, settings: Decode) -> Decoded | None:
+    """None for a page that is blank, or so thin that no model looks at it."""
+    import pymupdf
+
+    width, height = page.rect.width, page.rect.height
+    longer, shorter = max(width, height), min(width, height)
+    if shorter <= 0 or longer > STEEPEST * shorter:
+        return None
+    scale = min(settings.longest_side / longer, LARGEST)
+    drawn = page.get_pixmap(
+        matrix=pymupdf.Matrix(scale, scale), colorspace=pymupdf.csRGB, alpha=False
+    )
+    text = _text(page)
+    if not text and _is_of_one_color(bytes(drawn.samples_mv)):
+        return None
+    jpeg = drawn.tobytes("jpeg", jpg_quality=settings.quality)
+    return Decoded(where=Page(number=page.number + 1), jpeg=jpeg, text=text)
+
+
+def _is_of_one_color(samples: bytes) -> bool:
+    """Of pixels of three bytes. ``Pixmap.is_unicolor`` looks at each of them in Python."""
+    return samples == samples[:3] * (len(samples) // 3)
+
+
+def _text(page: pymupdf.Page) -> str:
+    lines = []
+    for *_, text, _, kind in page.get_text("blocks"):
+        readable = "".join(_read(character) for character in text)
+        line = " ".join(readable.split())
+        if kind == 0 and line:  # 1 is a picture
+            lines.append(line)
+    return "\n".join(lines)[:LONGEST_TEXT]
+
+
+def _read(character: str) -> str:
+    if character.isspace():
+        return " "
+    return "" if unicodedata.category(character) in UNREAD else character

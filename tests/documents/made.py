@@ -1,0 +1,55 @@
+"""PDFs as the world sends them, each made here."""
+
+import io
+from collections.abc import Callable
+from typing import Any
+
+from PIL import Image
+
+Draw = Callable[[Any], None]
+
+
+def pdf(*pages: Draw, size: tuple[float, float] = (595, 842), **save: Any) -> bytes:
+    """A document of these pages, ``size`` in points (72 an inch)."""
+    import pymupdf
+
+    with pymupdf.open() as document:
+        for draw in pages:
+            draw(document.new_page(width=size[0], height=size[1]))
+        data: bytes = document.tobytes(**save)
+        return data
+
+
+def text(words: str, x: float = 72, y: float = 72, **options: Any) -> Draw:
+    """A page that says this."""
+
+    def draw(page: Any) -> None:
+        page.insert_text((x, y), words, **options)
+
+    return draw
+
+
+def blank(_: Any) -> None:
+    """A page with nothing on it."""
+
+
+def colored(color: tuple[int, int, int], mode: str = "RGB") -> Draw:
+    """A page that is one picture, as a scanner makes it."""
+
+    def draw(page: Any) -> None:
+        out = io.BytesIO()
+        picture = Image.new("RGB", (400, 560), color).convert(mode)
+        picture.save(out, "JPEG" if mode == "CMYK" else "PNG")
+        page.insert_image(page.rect, stream=out.getvalue())
+
+    return draw
+
+
+def with_xref(document: bytes, change: Callable[[Any], None]) -> bytes:
+    """The document after a change of the whole."""
+    import pymupdf
+
+    with pymupdf.open(stream=document, filetype="pdf") as opened:
+        change(opened)
+        data: bytes = opened.tobytes()
+        return data

@@ -1,0 +1,44 @@
+"""What can be found of a page."""
+
+from hypothesis import given
+from hypothesis import strategies as st
+
+from mmsearch_core.media.document import LONGEST_PIECE, passages, pieces
+from mmsearch_core.media.words import Words
+from mmsearch_core.records.asset import Product
+from mmsearch_core.records.ids import AssetId, PixelsId, ProductId, SegmentId
+from mmsearch_core.records.segment import Page, Segment
+
+
+def test_a_page_is_found_by_its_caption_and_by_its_text() -> None:
+    page = Segment(
+        segment_id=SegmentId("s"),
+        asset_id=AssetId("a"),
+        product_id=ProductId("p"),
+        where=Page(number=3),
+        pixels=PixelsId("x"),
+        text="Waist\n" + "84 cm " * 300,
+    )
+    product = Product(product_id=ProductId("p"), title={"en": "Lumen"}, facts={})
+    found = passages(Words(segment=page, description=None, product=product))
+    assert [(each.kind, each.where) for each in found] == [
+        ("caption", Page(number=3)),
+        *[("page_text", Page(number=3))] * 3,
+    ]
+    assert found[0].text == "Lumen"
+    assert found[1].text == "Waist"
+    assert len({each.passage_id for each in found}) == 4
+
+
+@given(st.text(alphabet="ab \n", max_size=6000))
+def test_no_word_is_lost_and_no_piece_is_too_long(text: str) -> None:
+    found = list(pieces(text))
+    assert all(0 < len(piece) <= LONGEST_PIECE for piece in found)
+    assert "".join("".join(found).split()) == "".join(text.split())
+
+
+def test_paragraphs_stay_together_where_they_fit() -> None:
+    short, long = "a" * 600, "b" * 600
+    assert list(pieces(f"{short}\n{long}")) == [short, long]
+    assert list(pieces("one\ntwo")) == ["one\ntwo"]
+    assert next(iter(pieces("word " * 400))) == ("word " * 200).strip()
