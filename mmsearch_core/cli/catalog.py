@@ -16,7 +16,9 @@ app = typer.Typer(rich_markup_mode="markdown")
 
 @app.command()
 def add(
-    files: Annotated[list[Path], typer.Argument(help="Pictures to upload to the catalog bucket.")],
+    files: Annotated[
+        list[Path], typer.Argument(help="Pictures and PDFs to upload to the catalog bucket.")
+    ],
     product: Annotated[
         str, typer.Option(help="The product they show; each file's own name where not given.")
     ] = "",
@@ -25,7 +27,7 @@ def add(
     ] = "",
     as_json: Json = False,
 ) -> None:
-    """Upload pictures to the catalog; the next refresh indexes them."""
+    """Upload pictures and PDFs to the catalog; the next refresh indexes them."""
     missing = [str(file) for file in files if not file.is_file()]
     if missing:
         raise BadSettings(f"{missing[0]} is not a file: correct the name.")

@@ -6,6 +6,8 @@ from typing import Any
 
 from PIL import Image
 
+from mmsearch_core.testing.fake_models import COLORS
+
 Draw = Callable[[Any], None]
 
 
@@ -41,6 +43,18 @@ def colored(color: tuple[int, int, int], mode: str = "RGB") -> Draw:
         picture = Image.new("RGB", (400, 560), color).convert(mode)
         picture.save(out, "JPEG" if mode == "CMYK" else "PNG")
         page.insert_image(page.rect, stream=out.getvalue())
+
+    return draw
+
+
+def page(color: str, words: str) -> Draw:
+    """A page in one of the colors that the fake model knows, that says this."""
+    red, green, blue = COLORS[color][0]
+
+    def draw(on: Any) -> None:
+        on.draw_rect(on.rect, color=None, fill=(red / 255, green / 255, blue / 255))
+        if words:
+            on.insert_text((20, 20), words, fontsize=6)
 
     return draw
 

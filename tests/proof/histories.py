@@ -11,15 +11,21 @@ from mmsearch_core.records.asset import asset_id
 from mmsearch_core.records.row import StoredRow
 from mmsearch_core.wiring.batches import Runtime
 from tests.line import INDEX, do, fake_runtime
-from tests.proof.oracle import CONTENTS
+from tests.proof.oracle import BROKEN, DOCUMENTS, PICTURES
 from tests.proof.sabotage import Vandal, backup, put_back, with_row
 from tests.proof.shop import LATE, Shop
 
-KEYS = st.sampled_from(
-    [f"pictures/p{product}/{name}.jpg" for product in range(1, 5) for name in "ab"]
-)
+(PICTURE, *_), (DOCUMENT, *_) = PICTURES, DOCUMENTS
+NUMBERS = range(1, 5)
+PICTURE_KEYS = [f"pictures/p{product}/{name}.jpg" for product in NUMBERS for name in "ab"]
+DOCUMENT_KEYS = [f"pictures/p{product}/c.pdf" for product in NUMBERS]
+KEYS = st.sampled_from([*PICTURE_KEYS, *DOCUMENT_KEYS])
 PRODUCTS = st.sampled_from(["p1", "p2", "p3", "p4"])
-DATA = st.sampled_from(CONTENTS)
+# a key and what lies there: mostly what its ending says, sometimes the other kind, or broken
+FILES = st.one_of(
+    st.tuples(st.sampled_from(PICTURE_KEYS), st.sampled_from([*PICTURES, *BROKEN, DOCUMENT])),
+    st.tuples(st.sampled_from(DOCUMENT_KEYS), st.sampled_from([*DOCUMENTS, *BROKEN, PICTURE])),
+)
 WHICH = st.integers(0, 7)
 # small, and with each broken file over the budget
 SHARDS = {
@@ -55,10 +61,10 @@ class History(RuleBasedStateMachine):
         keys = sorted(found.key for found in self.shop.runtime.catalog.list("pictures/"))
         return keys[which % len(keys)] if keys else None
 
-    @rule(key=KEYS, data=DATA)
-    def upload(self, key: str, data: bytes) -> None:
+    @rule(file=FILES)
+    def upload(self, file: tuple[str, bytes]) -> None:
         """A new object, another one in its place, or the same bytes again."""
-        self.shop.put(key, data)
+        self.shop.put(*file)
 
     @rule(which=WHICH, to=KEYS, moved=st.booleans())
     def copy(self, which: int, to: str, moved: bool) -> None:

@@ -12,11 +12,21 @@ from mmsearch_core.ports.ledger import Ledger
 from mmsearch_core.ports.stores import ObjectStore
 from mmsearch_core.testing.fake_models import COLORS
 from mmsearch_core.wiring.batches import Runtime
+from tests.documents.made import page, pdf
 from tests.line import picture
 
 PICTURES = {picture(color, shade=shade): color for color in COLORS for shade in (0, 25)}
-BROKEN = (b"\xff\xd8\xff no picture", b"")
-CONTENTS = (*PICTURES, *BROKEN)
+# pages of one color that say something, or nothing
+DOCUMENTS: Mapping[bytes, tuple[tuple[str, str], ...]] = {
+    pdf(*[page(color, words) for color, words in pages]): pages
+    for pages in (
+        (("red", "size chart"),),
+        (("red", "size chart"), ("green", ""), ("black", "tumble dry")),
+        (("blue", "tumble dry"), ("red", "size chart")),
+    )
+}
+BROKEN = (b"\xff\xd8\xff no picture", b"", b"%PDF-1.7 and no more")
+CONTENTS = (*PICTURES, *DOCUMENTS, *BROKEN)
 NAME = re.compile(rb'\{"product_id": "(p\d)"')
 BUILDING = ("decode", "describe", "embed_image", "embed_text")
 
@@ -60,30 +70,48 @@ def _line(line: bytes) -> dict[str, Any] | None:
     )
 
 
-def implied(catalog: ObjectStore, recipes: Mapping[str, str], feed: Mapping[str, Any]) -> Truth:
-    """What has to be there once everything has settled; ``feed`` is what is sold, by product."""
+def implied(
+    catalog: ObjectStore, recipes: Mapping[str, Mapping[str, str]], feed: Mapping[str, Any]
+) -> Truth:
+    """What has to be there once everything has settled; ``recipes`` by kind and stage, ``feed`` is
+    what is sold, by product."""
     rows, states = set(), {}
     for found in catalog.list("pictures/"):
         data = catalog.get(found.key) or b""
         product = feed.get(found.key.split("/")[1])
         version = f"{found.etag}:{found.size}"
+        kind = "document" if found.key.endswith(".pdf") else "picture"
+        passages = _passages(kind, data, product["title"]["en"]) if product else ()
         if product is None:
             states[found.key] = ("waiting_for_product", "")
-        elif data not in PICTURES:
+        elif not passages:
             states[found.key] = ("failed", version)
         else:
             states[found.key] = ("live", version)
-            rows.add(
-                _row(
-                    catalog.bucket,
-                    found.key,
-                    version,
-                    PICTURES[data],
-                    product["title"]["en"],
-                    recipes,
-                )
-            )
+            asset = _name("asset", catalog.bucket, found.key)
+            text = _name("text", f"en={product['title']['en']}")
+            made = [f"{stage}={recipes[kind][stage]}" for stage in BUILDING]
+            build = _name("build", version, text, *made)
+            rows |= {_row(asset, build, *passage) for passage in passages}
     return Truth(rows=frozenset(rows), states=states, products=facts(feed))
+
+
+def _passages(kind: str, data: bytes, title: str) -> list[tuple[str, str, str]]:
+    """(place, kind, text) of all that can be found of a file; nothing of one that cannot be
+    opened."""
+    if kind == "picture":
+        return [("whole", "caption", _caption(PICTURES[data], title))] if data in PICTURES else []
+    found = []
+    for number, (color, words) in enumerate(DOCUMENTS.get(data, ()), start=1):
+        found.append((f"page:{number}", "caption", _caption(color, title)))
+        if words:
+            found.append((f"page:{number}", "page_text", words))
+    return found
+
+
+def _caption(color: str, title: str) -> str:
+    zh = COLORS[color][1]
+    return f"{color} dress\n{zh}连衣裙\n{zh} 连衣裙\n{title}"
 
 
 def facts(feed: Mapping[str, Any]) -> dict[str, tuple[Any, bool, str]]:
@@ -103,21 +131,14 @@ def found(runtime: Runtime) -> Truth:
     """What is there."""
     target, ledger = runtime.target(), runtime.ledger
     known = [asset for batch in ledger.known(target.target_id) for asset in batch]
-    texts = {
-        (match.asset_id, match.build): match.text for match in every_row(runtime, target.collection)
-    }
-    rows = {
-        (row, asset, build, texts[asset, build])
-        for row, asset, build in runtime.index.builds(target.collection)
-    }
+    stored = list(runtime.index.rows_between(target.collection, "0", "g"))
+    rows = {(it.row.row_id, it.row.asset_id, it.row.build, it.row.text) for it in stored}
     live = {(asset.asset_id, asset.live_build) for asset in known if asset.live_build}
     assert {(asset, build) for _, asset, build, _ in rows} == live
-    altered = [
-        it.row.row_id
-        for it in runtime.index.rows_between(target.collection, "0", "g")
-        if it.altered
-    ]
+    altered = [it.row.row_id for it in stored if it.altered]
     assert altered == [], "a row does not say what was written"
+    shown = {(it.passage_id, it.build, it.text) for it in every_row(runtime, target.collection)}
+    assert shown == {(it.row.passage_id, it.row.build, it.row.text) for it in stored}
     return Truth(
         rows=frozenset(rows),
         states={
@@ -135,20 +156,10 @@ def every_row(runtime: Runtime, collection: str) -> list[Any]:
     return runtime.index.search(collection, "clip", [asked], 500)[0]
 
 
-def _row(
-    bucket: str, key: str, version: str, color: str, title: str, recipes: Mapping[str, str]
-) -> tuple[str, str, str, str]:
-    asset = _name("asset", bucket, key)
-    segment = _name("segment", asset, "whole")
-    build = _name(
-        "build",
-        version,
-        _name("text", f"en={title}"),
-        *(f"{name}={recipes[name]}" for name in BUILDING),
-    )
-    row = _name("row", _name("passage", segment, "caption", "0"), build)
-    zh = COLORS[color][1]
-    return row, asset, build, f"{color} dress\n{zh}连衣裙\n{zh} 连衣裙\n{title}"
+def _row(asset: str, build: str, where: str, kind: str, text: str) -> tuple[str, str, str, str]:
+    segment = _name("segment", asset, where)
+    row = _name("row", _name("passage", segment, kind, "0"), build)
+    return row, asset, build, text
 
 
 def _name(*parts: str) -> str:

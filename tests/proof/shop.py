@@ -251,7 +251,7 @@ class Shop:
                 f"still dirty after {ROUNDS} refreshes:"
                 f" {compare.work(self.runtime, 'late', APPROVED).counts}"
             )
-        truth = implied(self.runtime.catalog, self.runtime.index_recipes["picture"], self.sold)
+        truth = implied(self.runtime.catalog, self.runtime.index_recipes, self.sold)
         assert found(self.runtime) == truth
         self.steady = {key for key, (state, _) in truth.states.items() if state == "live"}
         self.look()
@@ -266,12 +266,13 @@ class Shop:
             live[0].target_id, [match.asset_id for match in matches]
         )
         seen = [
-            known[match.asset_id].key
+            (known[match.asset_id].key, match.passage_id)
             for match in matches
             if match.asset_id in known and known[match.asset_id].live_build == match.build
         ]
-        assert self.steady <= set(seen), f"holes: {self.steady - set(seen)}"
-        assert len(seen) == len(set(seen)), "an asset is seen in two builds"
+        keys = {key for key, _ in seen}
+        assert self.steady <= keys, f"holes: {self.steady - keys}"
+        assert len(seen) == len(set(seen)), "a passage is seen in two builds"
 
     def _take_up(self, batches: Sequence[str]) -> list[Work]:
         new = [Work(batch) for batch in batches]

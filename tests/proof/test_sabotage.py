@@ -83,7 +83,7 @@ def night(shop: Shop, *, new_texts: int = 0) -> Mapping[str, int]:
     for batch in report.batches:
         shop.take_up(batch)
     assert calls(runtime) == [before[0], before[1] + new_texts]
-    assert found(runtime) == implied(runtime.catalog, runtime.index_recipes["picture"], shop.sold)
+    assert found(runtime) == implied(runtime.catalog, runtime.index_recipes, shop.sold)
     after = compare.work(runtime, f"after-{next(NUMBERS)}")
     assert after.batches == ()
     assert differences(after.counts) == 0
