@@ -33,7 +33,6 @@ OTHERS: Mapping[str, re.Pattern[bytes]] = {
     "a JPEG XL": re.compile(rb"\xff\x0a|\x00\x00\x00\x0cJXL "),
     "a PSD of Photoshop": re.compile(rb"8BPS"),
     "a PostScript or Illustrator file": re.compile(rb"%!PS|\xc5\xd0\xd3\xc6"),
-    "a PDF": re.compile(rb"%PDF-"),
     "an icon": re.compile(rb"\x00\x00\x01\x00"),
     "a raw picture of a camera": re.compile(
         rb"FUJIFILMCCD-RAW|II\x1a\x00\x00\x00HEAPCCDR|IIRO|....ftypcrx ", re.DOTALL
@@ -99,6 +98,8 @@ def _unopened(data: bytes) -> BadRecord:
 
     if any(Image.OPEN[name][1](data[:16]) for name in FORMATS):  # type: ignore[misc] # all of these look at the head
         return UnreadableMedia("The picture is damaged at its head: upload it again.")
+    if data.startswith(b"%PDF-"):
+        return UnsupportedMedia("This is a PDF: let its key end in .pdf.")
     for what, head in OTHERS.items():
         if head.match(data[:HEAD]):
             return UnsupportedMedia(f"This is {what}: export it as JPEG, PNG or WebP.")

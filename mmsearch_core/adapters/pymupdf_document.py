@@ -19,6 +19,7 @@ MODULES = (__name__, "pymupdf")
 LONGEST_TEXT = 40_000  # characters of a page that are kept; a book has 3,000 on one
 STEEPEST = 200  # Qwen3-VL refuses a longer side more than 200 times the shorter
 LARGEST = 4.0  # times the size on paper, at 72 pixels an inch, that a small page is drawn at
+MARK, HEAD = b"%PDF-", 1_024  # which a PDF has among so many bytes at its beginning
 # Unicode categories that nobody reads: controls, halves of surrogate pairs, private and unassigned
 UNREAD = ("Cc", "Cs", "Co", "Cn")
 
@@ -59,16 +60,24 @@ def open_document(content: Content, settings: Decode) -> list[Decoded]:
 def _opened(content: Content) -> pymupdf.Document:
     import pymupdf
 
+    if not _is_pdf(content):
+        raise UnsupportedMedia("This is no PDF, whatever its name says: export it as PDF.")
     if isinstance(content, bytes):
         return pymupdf.open(stream=content, filetype="pdf")
     return pymupdf.open(content, filetype="pdf")
 
 
+def _is_pdf(content: Content) -> bool:
+    """Whether the mark of PDF is among the first bytes, as readers of PDF look for it."""
+    if isinstance(content, bytes):
+        return MARK in content[:HEAD]
+    with content.open("rb") as file:
+        return MARK in file.read(HEAD)
+
+
 def _check(document: pymupdf.Document, settings: Decode) -> None:
     if document.needs_pass:
         raise UnsupportedMedia("The document needs a password: upload it without one.")
-    if not document.is_pdf:
-        raise UnsupportedMedia("This is no PDF, whatever its name says: export it as PDF.")
     if document.page_count == 0:
         raise UnreadableMedia("The document has no page: export it again.")
     if document.page_count > settings.most_pages:

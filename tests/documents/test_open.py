@@ -15,6 +15,7 @@ from mmsearch_core.errors import BadRecord, MediaTooLarge, UnreadableMedia, Unsu
 from mmsearch_core.records.segment import Decoded, Page
 from mmsearch_core.settings import Decode
 from tests.documents.made import blank, colored, pdf, text, with_xref
+from tests.line import picture
 
 SETTINGS = Decode()
 
@@ -155,8 +156,9 @@ def encrypted() -> bytes:
     ("made", "error", "says"),
     [
         (encrypted, UnsupportedMedia, "needs a password: upload it without one"),
-        (lambda: b"", UnreadableMedia, "export it again"),
-        (lambda: b"no document at all" * 100, UnreadableMedia, "export it again"),
+        (lambda: b"", UnsupportedMedia, "This is no PDF"),
+        (lambda: picture("red"), UnsupportedMedia, "This is no PDF"),
+        (lambda: b"no document at all" * 100, UnsupportedMedia, "This is no PDF"),
         (lambda: b"%PDF-1.7\n" + bytes(1000), UnreadableMedia, "export it again"),
         (lambda: pdf(text("x"))[:200], UnreadableMedia, "export it again"),
         (lambda: pdf(blank, blank), UnreadableMedia, "All pages of the document are blank"),
@@ -196,7 +198,7 @@ def test_documents_are_opened_in_confined_processes() -> None:
     )
     assert [type(answer).__name__ for answer in answers] == [
         "list",
-        "UnreadableMedia",
+        "UnsupportedMedia",
         "UnsupportedMedia",
         "list",
     ]

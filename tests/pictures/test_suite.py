@@ -165,7 +165,6 @@ def test_processes_that_cannot_start_are_nobodys_fault(monkeypatch: pytest.Monke
         (b"\xff\x0a\xfa\x7f", "a JPEG XL"),
         (b"8BPS\x00\x01", "a PSD of Photoshop"),
         (b"%!PS-Adobe-3.0 EPSF-3.0\n", "a PostScript or Illustrator file"),
-        (b"%PDF-1.7\n", "a PDF"),
         (b"\x00\x00\x01\x00\x01\x00", "an icon"),
         (b"FUJIFILMCCD-RAW 0201", "a raw picture of a camera"),
         (b"\x00\x00\x00\x18ftypcrx \x00", "a raw picture of a camera"),
@@ -177,3 +176,8 @@ def test_a_format_that_is_not_opened_is_named(head: bytes, what: str) -> None:
     """People have to know what to do with the file."""
     with pytest.raises(UnsupportedMedia, match=f"This is {what}: export it as JPEG, PNG or WebP"):
         normalise(head + bytes(100), Decode())
+
+
+def test_a_pdf_under_another_name_is_told_which_it_needs() -> None:
+    with pytest.raises(UnsupportedMedia, match=r"let its key end in \.pdf"):
+        normalise(b"%PDF-1.7\n" + bytes(100), Decode())

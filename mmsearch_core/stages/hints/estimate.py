@@ -1,6 +1,9 @@
-"""estimate: what a backfill would cost, before any of it is done. An upper bound: the memo may know
-more than the ledger does, and a listing cannot tell that objects uploaded in different ways hold
-equal bytes."""
+"""estimate: what a backfill would cost, before any of it is done.
+
+For pictures it is an upper bound: the memo may know more than the ledger does, and a listing cannot
+tell that objects uploaded in different ways hold equal bytes. A document is counted once, since its
+pages are not known before it is opened; the estimate says how many documents there are.
+"""
 
 import json
 from collections import Counter
@@ -13,6 +16,7 @@ from more_itertools import chunked
 from mmsearch_core.catalog.selection import Selection, as_form, selected
 from mmsearch_core.catalog.spooled import count_different
 from mmsearch_core.media import kind_of
+from mmsearch_core.media.document import DOCUMENT
 from mmsearch_core.pages.run.night import latest
 from mmsearch_core.pages.run.page import read_facts
 from mmsearch_core.ports.ledger import Ledger
@@ -48,6 +52,7 @@ def run(*, asked: Selection, target: Target, stores: Stores, settings: Settings)
         collection=target.collection,
         assets=assets,
         to_do=to_do,
+        documents=counted["documents"],
         calls=calls,
         gpu_seconds=round(gpu, 1),
         minutes=round(minutes, 1),
@@ -74,7 +79,9 @@ def _contents(
         done = _done(stores.ledger, target, piece)
         counted["assets"] += len(piece)
         for ref in piece:
-            counted["to_do"] += bool(asked.redo) or ref.key not in done["upsert"]
+            to_do = bool(asked.redo) or ref.key not in done["upsert"]
+            counted["to_do"] += to_do
+            counted["documents"] += to_do and kind_of(ref.key) == DOCUMENT.name
             yield (
                 ref.version,
                 [stage in asked.redo or ref.key not in done[stage] for stage in ASKING],
@@ -139,4 +146,8 @@ def _table(report: EstimateReport) -> str:
         "GPU-seconds": f"{report.gpu_seconds:,}",
         "minutes": f"**{report.minutes:,}**, over the budget of {report.budget_minutes:,}",
     }
+    if report.documents:
+        rows["documents"] = (
+            f"{report.documents:,}; each page costs what is counted here for the document"
+        )
     return "| | |\n|---|---|\n" + "\n".join(f"| {name} | {text} |" for name, text in rows.items())
