@@ -60,7 +60,7 @@ TEXT = 16 * 1024**2  # bytes of a PNG's profile or comment, inflated: editors wr
 
 
 def open_picture(content: Content, settings: Decode) -> list[Decoded]:
-    """The opener of pictures."""
+    """One segment, the whole picture; raises as ``normalise`` does."""
     data = content if isinstance(content, bytes) else content.read_bytes()
     return [Decoded(where=Whole(), jpeg=normalise(data, settings))]
 

@@ -6,6 +6,7 @@ from __future__ import annotations
 import unicodedata
 from typing import TYPE_CHECKING
 
+from mmsearch_core.adapters.pillow_picture import STEEPEST
 from mmsearch_core.errors import BadRecord, MediaTooLarge, UnreadableMedia, UnsupportedMedia
 from mmsearch_core.ports.media import Content
 from mmsearch_core.records.segment import Decoded, Page
@@ -17,7 +18,6 @@ if TYPE_CHECKING:
 # what opening a document imports
 MODULES = (__name__, "pymupdf")
 LONGEST_TEXT = 40_000  # characters of a page that are kept; a book has 3,000 on one
-STEEPEST = 200  # Qwen3-VL refuses a longer side more than 200 times the shorter
 LARGEST = 4.0  # times the size on paper, at 72 pixels an inch, that a small page is drawn at
 MARK, HEAD = b"%PDF-", 1_024  # which a PDF has among so many bytes at its beginning
 # Unicode categories that nobody reads: controls, halves of surrogate pairs, private and unassigned

@@ -1,5 +1,6 @@
 """Where an index lives: a collection and the recipes that its rows are made with."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Literal
 
@@ -26,10 +27,17 @@ class Target:
         return found
 
 
+def kinds_alike(ours: Recipes, theirs: Recipes, stages: Sequence[str]) -> set[str]:
+    """The kinds of assets for which both have the same recipe of each of these stages."""
+    alike = set()
+    for kind, recipes in ours.items():
+        others = theirs.get(kind, {})
+        if all(stage in recipes and recipes[stage] == others.get(stage) for stage in stages):
+            alike.add(kind)
+    return alike
+
+
 def share_a_recipe(ours: Recipes, theirs: Recipes, stage: str) -> bool:
     """Whether both have the same recipe of the stage for some kind of asset. Where they do, they
     name the same model, which is that of every kind."""
-    return any(
-        stage in by_stage and by_stage[stage] == theirs.get(kind, {}).get(stage)
-        for kind, by_stage in ours.items()
-    )
+    return bool(kinds_alike(ours, theirs, [stage]))

@@ -1,7 +1,7 @@
 """What the page of a run says, from what its last stage (close or publish) found."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from typing import Literal
 
@@ -74,7 +74,7 @@ class Facts:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Tile:
-    """A number in large."""
+    """A count at the head of the page; ``alarm`` colors it."""
 
     name: str
     count: int
@@ -149,22 +149,7 @@ def of_index(
     columns = [name for name in KINDS if name in named]
     failed = ended.failures.total
     done = f"{_headline(report.assets, failed)} {report.switch_waits}".strip()
-    facts = Facts(
-        line="index",
-        title="Index line",
-        verdict=verdict(ended.checks, failed=failed, error=ended.error),
-        headline=_told(ended.error) if ended.error else done,
-        error=str(ended.error) if ended.error else None,
-        source=plan.source,
-        planned_at=plan.made_at,
-        made_at=_now(),
-        report=report,
-        checks=tuple(ended.checks),
-        failures=ended.failures,
-        timing=_timing(plan, report.stages),
-        stopped=tuple(ended.stopped),
-        kinds=kinds,
-    )
+    facts = replace(_facts(report, plan, ended, done), kinds=kinds)
     foot = (f"batch {plan.batch}", plan.source or "by hand", f"collection {plan.collection}")
     return Shown(
         facts=facts,
@@ -188,19 +173,8 @@ def of_search(
     """The page of one batch of the search line; ``beside`` is the page of the index line."""
     failed = ended.failures.total
     done = f"{_published(report)}{_to_look_at(failed)}"
-    facts = Facts(
-        line="search",
-        title="Search line",
-        verdict=verdict(ended.checks, failed=failed, error=ended.error),
-        headline=_told(ended.error) if ended.error else done,
-        error=str(ended.error) if ended.error else None,
-        source=plan.source,
-        planned_at=plan.made_at,
-        made_at=_now(),
-        report=report,
-        checks=tuple(ended.checks),
-        failures=ended.failures,
-        timing=_timing(plan, report.stages),
+    facts = replace(
+        _facts(report, plan, ended, done),
         queries=tuple(lists.first),
         empty=tuple(lists.empty[:EMPTY]),
         worst=tuple(lists.worst),
@@ -223,6 +197,26 @@ def of_search(
         stage_order=_ran(SEARCH, report.stages),
         beside=beside,
         foot=(*foot, _versions(plan)),
+    )
+
+
+def _facts(report: CloseReport | PublishReport, plan: Plan, ended: Ended, done: str) -> Facts:
+    """What the pages of both lines say; ``done`` is the headline of a batch that has no error."""
+    error = ended.error
+    return Facts(
+        line=plan.line,
+        title=f"{plan.line.capitalize()} line",
+        verdict=verdict(ended.checks, failed=ended.failures.total, error=error),
+        headline=_told(error) if error else done,
+        error=str(error) if error else None,
+        source=plan.source,
+        planned_at=plan.made_at,
+        made_at=_now(),
+        report=report,
+        checks=tuple(ended.checks),
+        failures=ended.failures,
+        timing=_timing(plan, report.stages),
+        stopped=tuple(ended.stopped),
     )
 
 

@@ -40,12 +40,10 @@ def shown(
     candidates = [found for shard in shards for found in shard.read("candidates", Candidate)]
     pixels = {(found.query_key, found.product_id): pixels_key(found.pixels) for found in candidates}
     queries = [_shown(result, pixels) for result in results[:QUERIES]]
-    there: dict[str, bytes] = {}
+    named: set[str] = set()  # the same picture may be a hit of many queries
     for query in queries:
-        for shown_hit in query.pictures:
-            data = work.get(shown_hit.picture)
-            if data:
-                there[shown_hit.picture] = data
+        named.update(hit.picture for hit in query.pictures)
+    there = {key: data for key in sorted(named) if (data := work.get(key))}
     return queries, thumbnails(there)
 
 

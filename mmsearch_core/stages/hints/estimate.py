@@ -24,9 +24,9 @@ from mmsearch_core.ports.stores import ObjectStore
 from mmsearch_core.ports.truth import Stores
 from mmsearch_core.records.asset import ObjectRef, asset_id
 from mmsearch_core.records.ids import AssetId
-from mmsearch_core.records.line import Step, remembering
+from mmsearch_core.records.line import remembering
 from mmsearch_core.records.report import EstimateReport
-from mmsearch_core.records.target import Target
+from mmsearch_core.records.target import Target, kinds_alike
 from mmsearch_core.settings import Backfill, Settings
 
 log = structlog.get_logger()
@@ -101,22 +101,12 @@ def _done(ledger: Ledger, target: Target, piece: Sequence[ObjectRef]) -> dict[st
             if was.state == "live" and was.source_version == names[name].version
         }
         for step in remembering():
-            same = _kinds_done_alike(step, other, target)
+            deciding = (*step.after, step.name)
+            same = kinds_alike(target.recipes, other.recipes, deciding)
             done[step.name] |= {key for key in live if kind_of(key) in same}
         if other.target_id == target.target_id:
             done["upsert"] |= live
     return done
-
-
-def _kinds_done_alike(step: Step, other: Target, target: Target) -> set[str]:
-    """The kinds of assets for which both targets have the same answers of the step's model."""
-    deciding = (*step.after, step.name)
-    same = set()
-    for kind, recipes in target.recipes.items():
-        of_other = other.recipes.get(kind, {})
-        if all(of_other.get(stage) == recipes[stage] for stage in deciding):
-            same.add(kind)
-    return same
 
 
 def _seconds_a_call(work: ObjectStore, settings: Backfill) -> dict[str, float]:

@@ -12,7 +12,7 @@ from mmsearch_core.ports.stores import ObjectStore
 from mmsearch_core.ports.truth import Stores
 from mmsearch_core.records.ids import TargetId
 from mmsearch_core.records.line import building
-from mmsearch_core.records.target import Target
+from mmsearch_core.records.target import Target, kinds_alike
 from mmsearch_core.settings import Index
 from mmsearch_core.shards.targets import lacks
 
@@ -69,7 +69,7 @@ def hindrance(work: ObjectStore, live: Target, target: Target) -> str:
     """Why the target may not take the place of the live one yet; nothing against one that was
     searched before: that is the way back. Nor against one whose rows say the same and only have
     another shape."""
-    if _same_rows(live, target):
+    if kinds_alike(target.recipes, live.recipes, building()) == target.recipes.keys():
         return ""
     old = _measured(work, live.target_id)
     if old is None or work.head(searched_key(target.target_id)):
@@ -90,15 +90,6 @@ def hindrance(work: ObjectStore, live: Target, target: Target) -> str:
             " Set models back, or index.switch to at_once."
         )
     return ""
-
-
-def _same_rows(live: Target, target: Target) -> bool:
-    """Whether assets of every kind have rows that say the same in both."""
-    for kind, recipes in target.recipes.items():
-        of_live = live.recipes.get(kind, {})
-        if any(of_live.get(stage) != recipes.get(stage) for stage in building()):
-            return False
-    return True
 
 
 def paired_randomization(ours: Sequence[float], theirs: Sequence[float]) -> float:
