@@ -27,7 +27,8 @@ def open_document(content: Content, settings: Decode) -> list[Decoded]:
 
     A page is drawn upright on white, its longest side bounded. Its text is the document's own, a
     paragraph a line, in the document's order. No script is run, and nothing that is attached or
-    linked is opened. Raises UnsupportedMedia, MediaTooLarge or UnreadableMedia.
+    linked is opened. Raises UnsupportedMedia, MediaTooLarge or UnreadableMedia, and MemoryError
+    where the process gets no memory.
     """
     try:
         import pymupdf
@@ -43,6 +44,8 @@ def open_document(content: Content, settings: Decode) -> list[Decoded]:
             pages = [_page(page, settings) for page in document]
     except (BadRecord, MemoryError):
         raise
+    except pymupdf.mupdf.FzErrorSystem as error:  # what MuPDF raises when it gets no memory
+        raise MemoryError(str(error)) from error
     except Exception as error:  # MuPDF raises whatever it meets in bytes that it did not expect
         raise UnreadableMedia(
             f"The document is damaged ({type(error).__name__}): export it again."
