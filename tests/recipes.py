@@ -69,7 +69,11 @@ DECIDING: Mapping[str, tuple[str, ...]] = {
         f"{SBERT}:SbertEmbedder._encode",
         f"{ANSWERS}:vector_to_bytes",
     ),
-    "document/decode": ("mmsearch_core.adapters.pymupdf_document", f"{RECORDS}.segment:pixels_id"),
+    "document/decode": (
+        "mmsearch_core.adapters.pymupdf_document",
+        "mmsearch_core.adapters.page_text",
+        f"{RECORDS}.segment:pixels_id",
+    ),
     "document/describe": DESCRIBING,
     "document/embed_text": (
         "mmsearch_core.media.document:passages",

@@ -3,9 +3,10 @@ whichever process is told to."""
 
 from __future__ import annotations
 
-import unicodedata
+from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
+from mmsearch_core.adapters.page_text import page_text
 from mmsearch_core.adapters.pillow_picture import STEEPEST
 from mmsearch_core.errors import BadRecord, MediaTooLarge, UnreadableMedia, UnsupportedMedia
 from mmsearch_core.ports.media import Content
@@ -17,11 +18,8 @@ if TYPE_CHECKING:
 
 # what opening a document imports
 MODULES = (__name__, "pymupdf")
-LONGEST_TEXT = 40_000  # characters of a page that are kept; a book has 3,000 on one
 LARGEST = 4.0  # times the size on paper, at 72 pixels an inch, that a small page is drawn at
 MARK, HEAD = b"%PDF-", 1_024  # which a PDF has among so many bytes at its beginning
-# Unicode categories that nobody reads: controls, halves of surrogate pairs, private and unassigned
-UNREAD = ("Cc", "Cs", "Co", "Cn")
 
 
 def open_document(content: Content, settings: Decode) -> list[Decoded]:
@@ -29,7 +27,8 @@ def open_document(content: Content, settings: Decode) -> list[Decoded]:
 
     A page is drawn upright on white, its longest side bounded. Its text is the document's own, a
     paragraph a line, in the document's order. No script is run, and nothing that is attached or
-    linked is opened. Raises UnsupportedMedia, MediaTooLarge or UnreadableMedia.
+    linked is opened. Raises UnsupportedMedia, MediaTooLarge or UnreadableMedia, and MemoryError
+    where the process gets no memory.
     """
     try:
         import pymupdf
@@ -45,6 +44,8 @@ def open_document(content: Content, settings: Decode) -> list[Decoded]:
             pages = [_page(page, settings) for page in document]
     except (BadRecord, MemoryError):
         raise
+    except pymupdf.mupdf.FzErrorSystem as error:  # what MuPDF raises when it gets no memory
+        raise MemoryError(str(error)) from error
     except Exception as error:  # MuPDF raises whatever it meets in bytes that it did not expect
         raise UnreadableMedia(
             f"The document is damaged ({type(error).__name__}): export it again."
@@ -98,7 +99,7 @@ def _page(page: pymupdf.Page, settings: Decode) -> Decoded | None:
     drawn = page.get_pixmap(
         matrix=pymupdf.Matrix(scale, scale), colorspace=pymupdf.csRGB, alpha=False
     )
-    text = _text(page)
+    text = page_text(_paragraphs(page))
     if not text and _is_of_one_color(bytes(drawn.samples_mv)):
         return None
     jpeg = drawn.tobytes("jpeg", jpg_quality=settings.quality)
@@ -110,17 +111,11 @@ def _is_of_one_color(samples: bytes) -> bool:
     return samples == samples[:3] * (len(samples) // 3)
 
 
-def _text(page: pymupdf.Page) -> str:
-    lines = []
-    for *_, text, _, kind in page.get_text("blocks"):
-        readable = "".join(_read(character) for character in text)
-        line = " ".join(readable.split())
-        if kind == 0 and line:  # 1 is a picture
-            lines.append(line)
-    return "\n".join(lines)[:LONGEST_TEXT]
+def _paragraphs(page: pymupdf.Page) -> Iterator[str]:
+    import pymupdf
 
-
-def _read(character: str) -> str:
-    if character.isspace():
-        return " "
-    return "" if unicodedata.category(character) in UNREAD else character
+    # else MuPDF takes a glyph's number in its font for the letter's, where the font does not say it
+    flags = pymupdf.TEXTFLAGS_BLOCKS & ~pymupdf.TEXT_CID_FOR_UNKNOWN_UNICODE
+    for *_, text, _, kind in page.get_text("blocks", flags=flags):
+        if kind == 0:  # 1 is a picture
+            yield text

@@ -1,12 +1,14 @@
 """Documents: a segment a page, found by what is seen on it and by its text."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 
 from mmsearch_core.media.kind import Media, of_normalised_pictures
 from mmsearch_core.media.words import Words, caption_passage
 from mmsearch_core.records.passage import Passage, passage_id
+from mmsearch_core.settings import Decode
 
 LONGEST_PIECE = 1_000  # characters of a page's text in one passage, about what SBERT reads
+RENDERER = "pymupdf 2"  # another major version may draw and read pages otherwise
 
 
 def passages(words: Words) -> list[Passage]:
@@ -50,11 +52,16 @@ def _parts(line: str) -> Iterator[str]:
         yield line
 
 
+def decode_settings(settings: Decode) -> Mapping[str, str]:
+    """What decides how a page looks and what it says."""
+    return {**of_normalised_pictures(settings), "renderer": RENDERER}
+
+
 DOCUMENT = Media(
     name="document",
     endings=frozenset({".pdf"}),
-    decode_version=1,
-    decode_settings=of_normalised_pictures,
+    decode_version=2,
+    decode_settings=decode_settings,
     prompt="describe_page",
     describe_version=1,
     passages_version=1,

@@ -10,7 +10,8 @@ from PIL import Image, ImageStat
 
 from mmsearch_core.adapters import pymupdf_document
 from mmsearch_core.adapters.isolated_decoder import IsolatedDecoder
-from mmsearch_core.adapters.pymupdf_document import LONGEST_TEXT, open_document
+from mmsearch_core.adapters.page_text import LONGEST_TEXT
+from mmsearch_core.adapters.pymupdf_document import open_document
 from mmsearch_core.errors import BadRecord, MediaTooLarge, UnreadableMedia, UnsupportedMedia
 from mmsearch_core.records.segment import Decoded, Page
 from mmsearch_core.settings import Decode

@@ -1,13 +1,17 @@
 """What can be found of a page."""
 
+from importlib.metadata import version
+
 from hypothesis import given
 from hypothesis import strategies as st
 
-from mmsearch_core.media.document import LONGEST_PIECE, passages, pieces
+from mmsearch_core.media.document import DOCUMENT, LONGEST_PIECE, passages, pieces
+from mmsearch_core.media.picture import PICTURE
 from mmsearch_core.media.words import Words
 from mmsearch_core.records.asset import Product
 from mmsearch_core.records.ids import AssetId, PixelsId, ProductId, SegmentId
 from mmsearch_core.records.segment import Page, Segment
+from mmsearch_core.settings import Decode
 
 
 def test_a_page_is_found_by_its_caption_and_by_its_text() -> None:
@@ -42,3 +46,10 @@ def test_paragraphs_stay_together_where_they_fit() -> None:
     assert list(pieces(f"{short}\n{long}")) == [short, long]
     assert list(pieces("one\ntwo")) == ["one\ntwo"]
     assert next(iter(pieces("word " * 400))) == ("word " * 200).strip()
+
+
+def test_the_recipe_of_pages_names_the_library_that_draws_them() -> None:
+    """Whose next major version makes all pages anew, once it is allowed and named."""
+    drawn_by = f"pymupdf {version('pymupdf').split('.')[0]}"
+    assert DOCUMENT.decode_recipe(Decode()).settings["renderer"] == drawn_by
+    assert "renderer" not in PICTURE.decode_recipe(Decode()).settings
