@@ -114,9 +114,16 @@ def _page(lists: Lists, verdict: Verdict, work: ObjectStore) -> str:
 
 
 def read_verdict(work: ObjectStore, batch: str) -> Verdict | None:
-    """The verdict that people saw, or None where the gates were never asked."""
+    """The verdict that people saw, or None where the gates were never asked; StageMissing if
+    another version of mmsearch wrote it."""
     data = work.get(gates_key(batch))
-    return from_json(data, Verdict) if data else None
+    try:
+        return from_json(data, Verdict) if data else None
+    except ValueError as error:
+        raise StageMissing(
+            f"What the gates said of batch {batch} was written by another version of mmsearch:"
+            f" clear the task gates, or run python -m tasks.gates {batch}, and approve again."
+        ) from error
 
 
 def write_verdict(work: ObjectStore, verdict: Verdict) -> None:
