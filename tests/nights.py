@@ -52,8 +52,8 @@ def night(runtime: Runtime, run: str, queries: Sequence[str] = ()) -> PublishRep
 
 def products(runtime: Runtime, query: str) -> list[str] | None:
     """What a storefront shows for the query, None where it has no list."""
-    entry = Results(runtime.work).look_up(query, "en")
-    return None if entry is None else [hit["product_id"] for hit in entry["hits"]]
+    listed = Results(runtime.work).look_up(query, "en")
+    return None if listed is None else [hit.product_id for hit in listed.hits]
 
 
 def current(runtime: Runtime) -> str:
@@ -64,8 +64,8 @@ def current(runtime: Runtime) -> str:
 
 
 def make_older(runtime: Runtime) -> None:
-    """Rewrite the current generation as the version before wrote it: one score per hit, no time of
-    the plan."""
+    """Rewrite the current generation as schema 1 had it: one score per hit, evidence that names a
+    ``picture``, no time of the plan."""
     manifest = read_generation(runtime.work, read_current(runtime.work).generation)  # type: ignore[union-attr]
     for key in manifest.buckets.values():
         entries = json.loads(runtime.work.get(key) or b"")
@@ -73,6 +73,7 @@ def make_older(runtime: Runtime) -> None:
             for hit in entry["hits"]:
                 relevance, fused = hit.pop("relevance"), hit.pop("fused")
                 hit["score"] = fused if relevance is None else relevance
+                hit["evidence"]["picture"] = hit["evidence"].pop("key")
         runtime.work.put(key, json.dumps(entries, ensure_ascii=False, sort_keys=True).encode())
     plain = json.loads(runtime.work.get(generation_key(manifest.generation)) or b"")
     plain = {

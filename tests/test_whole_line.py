@@ -35,9 +35,9 @@ def shop() -> Runtime:
 
 
 def published(runtime: Runtime, query: str, locale: str) -> list[tuple[str, str | None]]:
-    entry = Results(runtime.work).look_up(query, locale)
-    assert entry is not None
-    return [(hit["product_id"], hit["verdict"]) for hit in entry["hits"]]
+    listed = Results(runtime.work).look_up(query, locale)
+    assert listed is not None
+    return [(hit.product_id, hit.verdict) for hit in listed.hits]
 
 
 def live(runtime: Runtime) -> set[str]:

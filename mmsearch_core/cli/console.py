@@ -2,7 +2,6 @@
 through ``safe_text``."""
 
 import sys
-from collections.abc import Mapping
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
@@ -40,33 +39,6 @@ def tell(sentence: str, facts: object, as_json: bool) -> None:
         show_json(facts)
     else:
         say(sentence)
-
-
-def show_hits(found: Mapping[str, Any], as_json: bool) -> None:
-    """What was found for one query."""
-    if as_json:
-        show_json(found)
-        return
-    from rich.console import Console
-    from rich.table import Table
-
-    table = Table(
-        "", "product", "relevance", "fused", "verdict", "seen", title=cell(found["query"])
-    )
-    for place, hit in enumerate(found["hits"], start=1):
-        seen = hit["evidence"]["text"].splitlines()
-        scores = [
-            "–" if hit[name] is None else f"{hit[name]:.3f}" for name in ("relevance", "fused")
-        ]
-        cells = (
-            str(place),
-            hit["product_id"],
-            *scores,
-            hit["verdict"] or "–",
-            seen[0] if seen else "",
-        )
-        table.add_row(*map(cell, cells))
-    Console().print(table)
 
 
 def show_figures(report: "EvaluateReport", as_json: bool, *, title: str) -> None:

@@ -1,17 +1,18 @@
 """`mmsearch search` and `mmsearch results`: what is found now, and what is published."""
 
-from collections.abc import Mapping
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated
 
 import typer
 
 from mmsearch_core.cli import session
-from mmsearch_core.cli.console import Json, show_hits
+from mmsearch_core.cli.console import Json
+from mmsearch_core.cli.hits import FoundHits, show_hits
 from mmsearch_core.errors import BadSettings, StageMissing
 from mmsearch_core.records.query import guess_locale
-from mmsearch_core.records.ranking import Candidate
+from mmsearch_core.records.ranking import Candidate, Evidence
 from mmsearch_core.serving.generation import read_current
+from mmsearch_core.serving.published_lists import PublishedHit
 from mmsearch_core.serving.results import Results
 
 app = typer.Typer(rich_markup_mode="markdown")
@@ -39,11 +40,11 @@ def search(
     picture = image.read_bytes() if image else None
     found = search_live(runtime.line(), text, picture)[:limit]
     current = read_current(runtime.work)
-    shown = {
-        "query": text or str(image),
-        "generation": current.generation if current else None,
-        "hits": [_hit(candidate) for candidate in found],
-    }
+    shown = FoundHits(
+        query=text or str(image),
+        generation=current.generation if current else None,
+        hits=tuple(_unjudged(candidate) for candidate in found),
+    )
     show_hits(shown, as_json)
 
 
@@ -58,32 +59,33 @@ def results(
 ) -> None:
     """Show what is published for a query."""
     published = Results(session.parts().work)
-    entry = published.look_up(query, locale or guess_locale(query))
-    if entry is None:
+    listed = published.look_up(query, locale or guess_locale(query))
+    if listed is None:
         raise StageMissing(
             f"“{query}” is not among the published queries: try `mmsearch search` for a live"
             " answer."
         )
-    hits = [_published_hit(hit) for hit in entry["hits"][:limit]]
-    shown = {"query": entry["query"], "generation": published.current.generation, "hits": hits}
+    shown = FoundHits(
+        query=listed.query,
+        generation=published.current.generation,
+        hits=listed.hits[:limit],
+    )
     show_hits(shown, as_json)
 
 
-def _published_hit(hit: Mapping[str, Any]) -> dict[str, Any]:
-    names = ("product_id", "relevance", "fused", "verdict", "evidence")
-    return {name: hit[name] for name in names}
-
-
-def _hit(candidate: Candidate) -> dict[str, Any]:
-    return {
-        "product_id": candidate.product_id,
-        "relevance": None,
-        "fused": candidate.fused,
-        "verdict": None,
-        "evidence": {
-            "key": candidate.key,
-            "where": str(candidate.where),
-            "text": candidate.text,
-            "reason": "",
-        },
-    }
+def _unjudged(candidate: Candidate) -> PublishedHit:
+    """A candidate as a hit that nobody vouches for."""
+    evidence = Evidence(
+        asset_id=candidate.asset_id,
+        key=candidate.key,
+        where=candidate.where,
+        text=candidate.text,
+        reason="",
+    )
+    return PublishedHit(
+        product_id=candidate.product_id,
+        relevance=None,
+        fused=candidate.fused,
+        verdict=None,
+        evidence=evidence,
+    )

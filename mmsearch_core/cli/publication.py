@@ -7,7 +7,6 @@ import typer
 
 from mmsearch_core.cli import session
 from mmsearch_core.cli.console import Json, tell
-from mmsearch_core.serving.generation import Current
 from mmsearch_core.stages.search import rollback as going_back
 
 app = typer.Typer(rich_markup_mode="markdown")
@@ -36,7 +35,7 @@ def hold(as_json: Json = False) -> None:
     """Publish nothing until `mmsearch release`."""
     current = going_back.hold(session.parts().work)
     sentence = f"{current.generation} is held: `mmsearch release` lets the next night publish."
-    tell(sentence, _facts(current), as_json)
+    tell(sentence, current, as_json)
 
 
 @app.command()
@@ -44,8 +43,4 @@ def release(as_json: Json = False) -> None:
     """Let results be published again."""
     current = going_back.release(session.parts().work)
     sentence = f"{current.generation} is current until the next night publishes."
-    tell(sentence, _facts(current), as_json)
-
-
-def _facts(current: Current) -> dict[str, object]:
-    return {"generation": current.generation, "hold": current.hold}
+    tell(sentence, current, as_json)

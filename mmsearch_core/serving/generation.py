@@ -7,11 +7,9 @@ is current.
 """
 
 import io
-import json
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from typing import Any
 
 from mmsearch_core.ahead import ahead
 from mmsearch_core.codec import from_json, to_json
@@ -19,6 +17,7 @@ from mmsearch_core.errors import SchemaMismatch, StageMissing
 from mmsearch_core.layout import CURRENT, generation_key, products_key
 from mmsearch_core.ports.stores import ObjectStore
 from mmsearch_core.records.ids import GenerationId, ProductId, QueryKey
+from mmsearch_core.serving.published_lists import PublishedLists
 from mmsearch_core.serving.versioned import Versioned, read_versioned, replace_versioned
 
 # 1: a hit had one ``score``. 2: ``relevance`` and ``fused``; aliases never replace a query's own
@@ -133,15 +132,15 @@ def planned_at(manifest: Generation) -> datetime | None:
         return None
 
 
-def read_bucket(store: ObjectStore, manifest: Generation, number: str) -> dict[str, Any]:
-    """All entries of one bucket file, by query key; StageMissing where the file is not there."""
+def read_bucket(store: ObjectStore, manifest: Generation, number: str) -> PublishedLists:
+    """The lists of one bucket file; StageMissing where the file is not there, ValueError where it
+    is damaged."""
     data = store.get(manifest.buckets[number])
     if data is None:
         raise StageMissing(
             f"{manifest.buckets[number]} is missing: publish again with precompute_results."
         )
-    entries: dict[str, Any] = json.loads(data)
-    return entries
+    return PublishedLists(data)
 
 
 def missing_buckets(store: ObjectStore, manifest: Generation) -> set[str]:
@@ -167,11 +166,11 @@ def read_products(store: ObjectStore, manifest: Generation) -> Iterator[list[Pro
     seen: set[ProductId] = set()
     for number in sorted(manifest.buckets):
         try:
-            entries = read_bucket(store, manifest, number)
+            lists = read_bucket(store, manifest, number).products()
         except StageMissing:
             continue  # nobody is shown what lies in a file that is lost
-        products = {
-            ProductId(hit["product_id"]) for entry in entries.values() for hit in entry["hits"]
-        }
+        products: set[ProductId] = set()
+        for listed in lists.values():
+            products.update(listed.products)
         yield sorted(products - seen)
         seen |= products

@@ -1,13 +1,13 @@
 """How a storefront reads published results: the list of a query, without products that were
 withdrawn since."""
 
-from collections.abc import Mapping
-from typing import Any
+from dataclasses import replace
 
 from mmsearch_core.errors import StageMissing
 from mmsearch_core.ports.stores import ObjectStore
 from mmsearch_core.records.query import query_key
 from mmsearch_core.serving.generation import bucket_of, read_bucket, read_current, read_generation
+from mmsearch_core.serving.published_lists import PublishedList, PublishedLists
 from mmsearch_core.serving.withdrawn import read_withdrawn
 
 
@@ -23,32 +23,18 @@ class Results:
         self.current = current
         self.manifest = read_generation(store, current.generation)
 
-    def look_up(self, text: str, locale: str) -> dict[str, Any] | None:
-        """The entry of a query (``query``, ``locale``, ``hits``), or None where the query is not
-        among the published.
+    def look_up(self, text: str, locale: str) -> PublishedList | None:
+        """The list of a query, or None where the query is not among the published.
 
         Hits of products that were withdrawn since are left out.
         """
         key = query_key(text, locale)
-        entry = self.bucket(bucket_of(key, len(self.manifest.buckets))).get(key)
-        if entry is None:
+        published = self.bucket(bucket_of(key, len(self.manifest.buckets))).find(key)
+        if published is None:
             return None
-        hits = [_hit(hit) for hit in entry["hits"] if hit["product_id"] not in self._withdrawn]
-        return {**entry, "hits": hits}
+        hits = [hit for hit in published.hits if hit.product_id not in self._withdrawn]
+        return replace(published, hits=tuple(hits))
 
-    def bucket(self, number: str) -> dict[str, Any]:
-        """All entries of one bucket file as they stand in it, by query key."""
+    def bucket(self, number: str) -> PublishedLists:
+        """The lists of one bucket file as they stand in it."""
         return read_bucket(self._store, self.manifest, number)
-
-
-def _hit(hit: Mapping[str, Any]) -> dict[str, Any]:
-    """A hit with its two scores. In schema 1 it had one: the relevance where it was judged, else
-    that of fusion."""
-    if "score" not in hit:
-        return dict(hit)
-    judged = hit["verdict"] is not None
-    scores = {
-        "relevance": hit["score"] if judged else None,
-        "fused": None if judged else hit["score"],
-    }
-    return {**{name: value for name, value in hit.items() if name != "score"}, **scores}

@@ -10,7 +10,6 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from hashlib import sha256
 from pathlib import Path
-from typing import Any
 
 import pyarrow as pa
 import pyarrow.parquet as pq
@@ -20,6 +19,7 @@ from mmsearch_core.parquet import schema_of, to_table
 from mmsearch_core.records.ids import ProductId, QueryKey
 from mmsearch_core.records.ranking import ResultSet
 from mmsearch_core.serving.generation import SCHEMA, bucket_numbers, bucket_of
+from mmsearch_core.serving.published_lists import PublishedLists
 
 PART_LISTS = 5_000  # lists per Parquet file: a file is uploaded as a whole
 PRODUCTS = pa.schema([("product_id", pa.string())])
@@ -103,10 +103,9 @@ class BucketFiles:
         """The bytes of one bucket file."""
         return (self.folder / f"{number}.json").read_bytes()
 
-    def entries(self, number: str) -> dict[str, Any]:
-        """The entries of one bucket file, by query key."""
-        entries: dict[str, Any] = json.loads(self.data(number))
-        return entries
+    def lists(self, number: str) -> PublishedLists:
+        """The lists of one bucket file."""
+        return PublishedLists(self.data(number))
 
 
 class RowFiles:

@@ -4,6 +4,8 @@ from collections.abc import Sequence
 from hashlib import sha256
 from typing import Any
 
+import structlog
+
 from mmsearch_core.codec import from_json
 from mmsearch_core.errors import StageMissing
 from mmsearch_core.layout import batch_of_shard, file_key, plan_key, report_key
@@ -11,6 +13,8 @@ from mmsearch_core.parquet import dump, load
 from mmsearch_core.ports.stores import ObjectStore
 from mmsearch_core.records.plan import Plan
 from mmsearch_core.records.report import Failure, ShardReport
+
+log = structlog.get_logger()
 
 
 def find_plan(store: ObjectStore, batch: str) -> Plan | None:
@@ -67,9 +71,14 @@ class Shard:
         return sha256(data).hexdigest()
 
     def report(self, stage: str) -> ShardReport | None:
-        """The stage's report, if it has finished here."""
+        """The stage's report, if it has finished here. One that cannot be read, since it is damaged
+        or another version of mmsearch wrote it, counts as none: the stage is done again."""
         data = self.store.get(report_key(self.path, stage))
-        return from_json(data, ShardReport) if data else None
+        try:
+            return from_json(data, ShardReport) if data else None
+        except ValueError:
+            log.warning("shard.report_unreadable", shard=self.path, stage=stage)
+            return None
 
     def failures(self, stage: str) -> list[Failure]:
         """What the stage could not do."""

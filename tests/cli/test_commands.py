@@ -65,6 +65,8 @@ def test_going_back_holding_and_letting_go(published: Runtime) -> None:
     mmsearch("release")
     assert "mmsearch release" in mmsearch("hold")
     assert hold(published)
+    released = json.loads(mmsearch("release", "--json"))
+    assert (released["generation"], released["hold"]) == (current(published), False)
 
 
 @pytest.mark.usefixtures("published")

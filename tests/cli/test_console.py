@@ -10,25 +10,35 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from mmsearch_core.cli import app as command
-from mmsearch_core.cli.console import say, show_figures, show_hits, show_json
+from mmsearch_core.cli.console import say, show_figures, show_json
+from mmsearch_core.cli.hits import FoundHits, show_hits
+from mmsearch_core.codec import to_json_value
 from mmsearch_core.errors import StageMissing
+from mmsearch_core.records.ids import AssetId, ProductId
+from mmsearch_core.records.ranking import Evidence
 from mmsearch_core.records.report import EvaluateReport, Headroom
+from mmsearch_core.records.segment import Whole
 from mmsearch_core.safe_text import printable
+from mmsearch_core.serving.published_lists import PublishedHit
 from tests.test_safe_text import hostile
 
 markup = st.sampled_from(["[/m²]", "[bold]", "[/]", "[link=http://x]", ":smile:", "\\[", "[40-42]"])
 text = st.lists(hostile | markup, max_size=4).map("".join)
 
 
-def hit(seen: str, *, product: str = "p1", verdict: str | None = None) -> dict[str, Any]:
-    evidence = {"key": "pictures/p1/1.jpg", "where": "whole", "text": seen, "reason": ""}
-    return {
-        "product_id": product,
-        "relevance": 0.5,
-        "fused": 0.02,
-        "verdict": verdict,
-        "evidence": evidence,
-    }
+def found(query: str, seen: str, *, product: str = "p1", verdict: Any = None) -> FoundHits:
+    """One hit of a query; a text that is no verdict may stand in its place."""
+    evidence = Evidence(
+        asset_id=AssetId("a"), key="pictures/p1/1.jpg", where=Whole(), text=seen, reason=""
+    )
+    hit = PublishedHit(
+        product_id=ProductId(product),
+        relevance=0.5,
+        fused=0.02,
+        verdict=verdict,
+        evidence=evidence,
+    )
+    return FoundHits(query=query, generation=None, hits=(hit,))
 
 
 @pytest.fixture(autouse=True)
@@ -50,9 +60,7 @@ def logging_as_before() -> Iterator[None]:
 def test_a_table_of_hits_is_harmless(
     query: str, seen: str, product: str, verdict: str | None, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    show_hits(
-        {"query": query, "hits": [hit(seen, product=product, verdict=verdict)]}, as_json=False
-    )
+    show_hits(found(query, seen, product=product, verdict=verdict), as_json=False)
     shown = capsys.readouterr().out.replace("\n", "")
     assert printable(shown) == shown
 
@@ -61,7 +69,7 @@ def test_a_table_of_hits_is_harmless(
     "title", ["Tiles 9.50 [/m²]", "size [40-42] red", "[bold]", "a :smile: b", "\\[x]"]
 )
 def test_markup_in_a_title_is_text(title: str, capsys: pytest.CaptureFixture[str]) -> None:
-    show_hits({"query": f"{title}?", "hits": [hit(title)]}, as_json=False)
+    show_hits(found(f"{title}?", title), as_json=False)
     shown = capsys.readouterr().out
     assert f"{title}?" in shown
     assert f"{title} " in shown
@@ -72,10 +80,10 @@ def test_markup_in_a_title_is_text(title: str, capsys: pytest.CaptureFixture[str
 def test_json_of_hits_is_one_valid_line(
     query: str, seen: str, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    found = {"query": query, "hits": [hit(seen)]}
-    show_hits(found, as_json=True)
+    hits = found(query, seen)
+    show_hits(hits, as_json=True)
     (line,) = capsys.readouterr().out.splitlines()
-    assert json.loads(line) == json.loads(json.dumps(found))
+    assert json.loads(line) == json.loads(json.dumps(to_json_value(hits)))
 
 
 def test_json_keeps_the_shops_languages_readable(capsys: pytest.CaptureFixture[str]) -> None:

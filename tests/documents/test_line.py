@@ -2,6 +2,7 @@
 
 import pytest
 
+from mmsearch_core.records.ranking import Evidence
 from mmsearch_core.records.segment import Page
 from mmsearch_core.serving.results import Results
 from mmsearch_core.wiring.batches import Runtime
@@ -74,12 +75,12 @@ def test_a_page_is_evidence_of_its_product(shop: Runtime) -> None:
     index(shop)
     ask(shop, ("blue dress", "en"))
     search(shop)
-    entry = Results(shop.work).look_up("blue dress", "en")
-    assert entry
-    evidence = {hit["product_id"]: hit["evidence"] for hit in entry["hits"]}
-    assert evidence["p1"]["key"] == KEY
-    assert evidence["p1"]["where"] in ("page:1", "page:2", "page:3")
-    assert evidence["p2"]["where"] == "whole"
+    listed = Results(shop.work).look_up("blue dress", "en")
+    assert listed
+    evidence: dict[str, Evidence] = {hit.product_id: hit.evidence for hit in listed.hits}
+    assert evidence["p1"].key == KEY
+    assert str(evidence["p1"].where) in ("page:1", "page:2", "page:3")
+    assert str(evidence["p2"].where) == "whole"
 
 
 def test_a_document_that_cannot_be_opened_is_a_failure_of_its_own(shop: Runtime) -> None:

@@ -78,9 +78,9 @@ def test_results_are_published_in_both_languages_and_a_second_night_is_free(shop
     assert first.queries >= 6
     results = Results(shop.work)
     for query, locale in (("red striped dress", "en"), ("红色连衣裙", "zh")):
-        entry = results.look_up(query, locale)
-        assert entry is not None
-        assert entry["hits"]
+        listed = results.look_up(query, locale)
+        assert listed is not None
+        assert listed.hits
     before = set(shop.index.builds(shop.live_target().collection))
     assert index(shop, "run-2") == []
     second = search(shop, "run-2")

@@ -4,17 +4,20 @@ act."""
 import io
 import json
 import re
+from dataclasses import replace
 from html.parser import HTMLParser
-from typing import Any
 
 import pytest
 from PIL import Image
 
 from mmsearch_core.errors import StopEverything, TryLater
-from mmsearch_core.layout import page_key, plan_key
+from mmsearch_core.layout import facts_key, page_key, plan_key
+from mmsearch_core.pages.run.facts import Facts
 from mmsearch_core.pages.run.night import latest
+from mmsearch_core.pages.run.page import read_facts
 from mmsearch_core.pages.run.thumbnails import thumbnails_of_strangers
 from mmsearch_core.records.ids import RowId
+from mmsearch_core.records.report import CloseReport
 from mmsearch_core.wiring.batches import Runtime
 from tasks import close, compare, plan
 from tests.line import INDEX, ask, do, fake_runtime, feed, index, picture, search
@@ -59,22 +62,26 @@ def shop() -> Runtime:
     return runtime
 
 
-def facts(runtime: Runtime, batch: str) -> dict[str, Any]:
-    found: dict[str, Any] = json.loads(runtime.work.get(f"runs/{batch}/report.json") or b"")
+def facts(runtime: Runtime, batch: str) -> Facts:
+    """What lies beside the page, as other stages read it."""
+    found = read_facts(runtime.work, batch)
+    assert found
     return found
 
 
 def test_a_page_says_what_was_done_what_failed_and_that_the_counts_agree(shop: Runtime) -> None:
     report = index(shop)[0]
     page, said = Page(shop, report.batch), facts(shop, report.batch)
-    assert said["verdict"] == "look"
-    assert said["headline"] == "Done: 2 assets indexed. 2 failures to look at."
-    assert said["kinds"] == {"picture": {"added": 4, "failed": 2}}
-    reasons = [(one["stage"], one["kind"], one["count"]) for one in said["failures"]["by_reason"]]
+    assert said.verdict == "look"
+    assert said.headline == "Done: 2 assets indexed. 2 failures to look at."
+    assert said.kinds == {"picture": {"added": 4, "failed": 2}}
+    assert isinstance(said.report, CloseReport)
+    assert said.report == replace(report, page="")  # it is written before the page has an address
+    reasons = [(one.stage, one.kind, one.count) for one in said.failures.by_reason]
     assert sorted(reasons) == [("decode", "UnreadableMedia", 1), ("decode", "UnsupportedMedia", 1)]
-    assert {one["name"] for one in said["failures"]["listed"]} == {EVIL, "pictures/p1/half.jpg"}
-    assert all(check["held"] for check in said["checks"])
-    assert said["headline"] in page.text
+    assert {one.name for one in said.failures.listed} == {EVIL, "pictures/p1/half.jpg"}
+    assert all(check.held for check in said.checks)
+    assert said.headline in page.text
     assert EVIL in page.text
     assert report.page == f"s3://mmsearch/{page_key(report.batch)}"
 
@@ -132,7 +139,9 @@ def test_the_nights_results_are_shown_with_their_pictures_and_the_index_beside_t
     indexed = index(shop)[0]
     report = search(shop)
     page = Page(shop, report.batch)
-    assert facts(shop, report.batch)["verdict"] == "good"
+    said = facts(shop, report.batch)
+    assert said.verdict == "good"
+    assert said.report == replace(report, page="")
     assert "Published: 2 queries" in page.text
     assert "蓝色连衣裙" in page.text
     assert len(page.pictures) == 2
@@ -166,8 +175,8 @@ def test_a_check_that_does_not_hold_comes_first_and_turns_the_page_red(shop: Run
     with pytest.raises(TryLater, match="1 of 4 assets"):
         close.work(shop, batch)
     said, page = facts(shop, batch), Page(shop, batch)
-    assert said["verdict"] == "bad"
-    assert [check["name"] for check in said["checks"] if not check["held"]] == ["The ledger agrees"]
+    assert said.verdict == "bad"
+    assert [check.name for check in said.checks if not check.held] == ["The ledger agrees"]
     assert page.text.index("does not hold") < page.text.index("What failed")
 
 
@@ -193,15 +202,21 @@ def test_a_run_without_work_is_a_good_run(shop: Runtime) -> None:
     shop.catalog.delete(EVIL)
     assert plan.work(shop, batch).shards == ()
     report = close.work(shop, batch)
-    assert facts(shop, report.batch)["headline"] == "Good: nothing had changed."
+    assert facts(shop, report.batch).headline == "Good: nothing had changed."
+
+
+@pytest.mark.parametrize("data", [b"{", b"[]", b'{"headline": "of the version before"}'])
+def test_facts_of_another_version_are_none(shop: Runtime, data: bytes) -> None:
+    """An estimate goes by the settings then, as before the first run."""
+    shop.work.put(facts_key("b"), data)
+    assert read_facts(shop.work, "b") is None
 
 
 def test_it_says_whether_the_index_was_what_the_ledger_says(shop: Runtime) -> None:
     (first,) = index(shop)
     held = "The index was held against the ledger"
-    assert {check["name"]: check["found"] for check in facts(shop, first.batch)["checks"]}[
-        held
-    ] == ("0 rows, 0 of them read back: 0 differences")
+    found = {check.name: check.found for check in facts(shop, first.batch).checks}
+    assert found[held] == "0 rows, 0 of them read back: 0 differences"
     collection = shop.target().collection
     lost, _ = shop.index.builds(collection)
     shop.index.remove_rows(collection, [RowId(lost[0])], writer=99)
@@ -211,5 +226,5 @@ def test_it_says_whether_the_index_was_what_the_ledger_says(shop: Runtime) -> No
         "1 row, 1 of them read back: 1 difference (1 lost), mended by this night's batches"
         in page.text
     )
-    assert facts(shop, mended.batch)["verdict"] == "good"
+    assert facts(shop, mended.batch).verdict == "good"
     assert len(list(shop.index.builds(collection))) == 2

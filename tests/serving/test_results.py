@@ -32,13 +32,14 @@ def test_before_the_first_publication_one_sentence_says_so() -> None:
 def test_a_hit_has_its_relevance_where_it_was_judged_and_its_fused_score_everywhere(
     published: Runtime,
 ) -> None:
-    entry = Results(published.work).look_up("red dress", "en")
-    assert entry
-    first, *others = entry["hits"]
-    assert first["verdict"] == "相关"
-    assert 0.5 <= first["relevance"] <= 1
-    assert {(hit["verdict"], hit["relevance"]) for hit in others} == {(None, None)}
-    assert all(0 < hit["fused"] < 1 for hit in entry["hits"])
+    listed = Results(published.work).look_up("red dress", "en")
+    assert listed
+    first, *others = listed.hits
+    assert first.verdict == "相关"
+    assert first.relevance is not None
+    assert 0.5 <= first.relevance <= 1
+    assert {(hit.verdict, hit.relevance) for hit in others} == {(None, None)}
+    assert all(hit.fused is not None and 0 < hit.fused < 1 for hit in listed.hits)
 
 
 def test_a_generation_of_the_version_before_is_read_as_if_it_were_of_today(
@@ -49,11 +50,9 @@ def test_a_generation_of_the_version_before_is_read_as_if_it_were_of_today(
     after = Results(published.work).look_up("red dress", "en")
     assert before
     assert after
-    assert set(after["hits"][0]) == set(before["hits"][0])
-    assert [hit["relevance"] for hit in after["hits"]] == [
-        hit["relevance"] for hit in before["hits"]
-    ]
-    assert after["hits"][0]["fused"] is None
+    assert [hit.evidence for hit in after.hits] == [hit.evidence for hit in before.hits]
+    assert [hit.relevance for hit in after.hits] == [hit.relevance for hit in before.hits]
+    assert after.hits[0].fused is None
 
 
 def test_a_generation_of_a_newer_version_is_refused_in_one_sentence(published: Runtime) -> None:

@@ -60,11 +60,11 @@ def files(folder: Path, *shards: Sequence[ResultSet], buckets: int = 4) -> Bucke
 
 def entries(made: BucketFiles) -> dict[str, str]:
     """The query whose list stands under each key."""
-    return {
-        key: entry["query"]
-        for number in made.checksums
-        for key, entry in made.entries(number).items()
-    }
+    queries: dict[str, str] = {}
+    for number in made.checksums:
+        for key, listed in made.lists(number).products().items():
+            queries[key] = listed.query
+    return queries
 
 
 def test_every_list_stands_under_its_key_and_its_aliases(folders: Path) -> None:

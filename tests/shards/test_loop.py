@@ -138,6 +138,17 @@ def test_a_report_of_other_inputs_is_not_trusted(store: MemoryStore) -> None:
     assert (report.read, was_there) == (0, False)
 
 
+@pytest.mark.parametrize("data", [b"", b"{", b"[]", b'{"stage": "describe"}'])
+def test_a_report_that_cannot_be_read_is_written_anew(store: MemoryStore, data: bytes) -> None:
+    """Half an object, or one of another version: the stage counts as not done, and is done."""
+    shard = "runs/b/shards/00000"
+    store.put(f"{shard}/reports/describe.json", data)
+    assert Shard(store, shard).report("describe") is None
+    report, was_there = run_stage(stage(), shard, store=store, settings=SHARDS)
+    assert (report.done, was_there) == (5, False)
+    assert Shard(store, shard).report("describe") == report
+
+
 def test_equal_runs_have_equal_reports_but_for_timing(store: MemoryStore) -> None:
     """What "equal" means."""
     shard, key = "runs/b/shards/00000", "runs/b/shards/00000/reports/describe.json"

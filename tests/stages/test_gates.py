@@ -1,7 +1,6 @@
 """gates: how tonight's lists are held against those that are published, and when a person is
 asked."""
 
-import json
 from dataclasses import replace
 from typing import Any
 
@@ -9,10 +8,13 @@ import pytest
 
 from mmsearch_core.codec import from_json, to_json
 from mmsearch_core.errors import StopEverything
-from mmsearch_core.layout import plan_key
+from mmsearch_core.layout import gates_key, plan_key
+from mmsearch_core.pages.run.page import read_facts
+from mmsearch_core.records.ids import ProductId, QueryKey
 from mmsearch_core.records.plan import Plan
 from mmsearch_core.records.query import query_key
-from mmsearch_core.records.report import Gate
+from mmsearch_core.records.report import Check, Gate
+from mmsearch_core.serving.published_lists import ListedProducts
 from mmsearch_core.serving.results import Results
 from mmsearch_core.settings import Search
 from mmsearch_core.stages.search.gate_measures import (
@@ -30,20 +32,20 @@ from tasks import publish
 from tests.line import with_knobs
 from tests.nights import QUERIES, current, judged, make_older, night, shop
 
-
-def entry(query: str, products: str) -> dict[str, Any]:
-    return {
-        "query": query,
-        "locale": "en",
-        "hits": [{"product_id": product} for product in products],
-    }
+Bucket = dict[QueryKey, ListedProducts]
 
 
-def bucket(**lists: str) -> dict[str, Any]:
-    return {query_key(query, "en"): entry(query, products) for query, products in lists.items()}
+def listed(query: str, products: str) -> ListedProducts:
+    return ListedProducts(
+        query=query, locale="en", products=tuple(ProductId(product) for product in products)
+    )
 
 
-def differences(before: dict[str, Any], tonight: dict[str, Any]) -> Differences:
+def bucket(**lists: str) -> Bucket:
+    return {query_key(query, "en"): listed(query, products) for query, products in lists.items()}
+
+
+def differences(before: Bucket, tonight: Bucket) -> Differences:
     differ = Differ()
     differ.add(before, tonight)
     return differ.result(len(before))
@@ -85,10 +87,10 @@ def test_the_top_counts_most_and_a_list_that_lost_its_lower_part_has_changed() -
 
 def test_lists_are_gone_emptied_or_changed_and_aliases_are_not_counted() -> None:
     before = bucket(gone="AB", emptied="ABC", changed="ABCD", same="AB", never="", alias="AB")
-    before[query_key("a misspelling", "en")] = entry("same", "AB")
+    before[query_key("a misspelling", "en")] = listed("same", "AB")
     tonight = bucket(emptied="", changed="WXYZ", same="AB", never="A", new="A")
     # its own list has become that of another query
-    tonight[query_key("alias", "en")] = entry("same", "AB")
+    tonight[query_key("alias", "en")] = listed("same", "AB")
     differ = Differ()
     differ.add(before, tonight)
     found = differ.result(6)
@@ -187,11 +189,22 @@ def test_a_lost_log_asks_and_names_the_numbers_and_the_queries(published: Runtim
     verdict = read_verdict(published.work, batch)
     assert verdict
     assert (verdict.against, verdict.reasons) == (current(published), report.why)
-    facts = json.loads(published.work.get(f"runs/{batch}/report.json") or b"")
-    assert facts["headline"].startswith("Not done: 15 of 16 published lists would be gone")
-    assert {"name": "Gate: gone", "held": False, "found": report.why[0]} in facts["checks"]
+    facts = read_facts(published.work, batch)
+    assert facts
+    assert facts.headline.startswith("Not done: 15 of 16 published lists would be gone")
+    assert Check(name="Gate: gone", held=False, found=report.why[0]) in facts.checks
     page = (published.work.get(f"runs/{batch}/report.html") or b"").decode()
     assert "Lists that changed most" in page
+
+
+def test_a_verdict_of_another_version_is_refused_in_one_sentence(published: Runtime) -> None:
+    """Nobody knows then what a person had in front of them."""
+    batch = judged(published, "two", ["red dress"])
+    published.work.put(gates_key(batch), b'{"ask": true}')
+    with pytest.raises(StopEverything, match=f"another version.*tasks.gates {batch}"):
+        publish.work(published, batch, approve=1)
+    assert task.work(published, batch).ask
+    assert publish.work(published, batch, approve=1).published
 
 
 def test_an_index_that_was_not_complete_asks(published: Runtime) -> None:

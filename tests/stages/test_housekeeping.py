@@ -62,9 +62,9 @@ def published(runtime: Runtime) -> set[str]:
     results = Results(runtime.work)
     for number in results.manifest.buckets:
         results.bucket(number)
-    entry = results.look_up("red dress", "en")
-    assert entry
-    return {hit["product_id"] for hit in entry["hits"]}
+    listed = results.look_up("red dress", "en")
+    assert listed
+    return {hit.product_id for hit in listed.hits}
 
 
 def test_nothing_young_goes(shop: Runtime) -> None:

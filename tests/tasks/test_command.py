@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 
 from mmsearch_core.errors import EngineAway, MMSearchError, ModelMismatch, StoreAway
+from mmsearch_core.records.report import AwaitReport, TaskReport
 from mmsearch_core.settings import Settings
 from mmsearch_core.shards.task_errors import LONGEST, cleaned, last_error
 from mmsearch_core.wiring.batches import Runtime
@@ -45,17 +46,17 @@ def run(monkeypatch: pytest.MonkeyPatch, stage: str, value: str, work: Any) -> A
 
 
 def failing(error: BaseException, argument: str = "shard") -> Any:
-    def of_shard(runtime: Runtime, shard: str) -> dict[str, Any]:
+    def of_shard(runtime: Runtime, shard: str) -> TaskReport:
         raise error
 
-    def of_batch(runtime: Runtime, batch: str) -> dict[str, Any]:
+    def of_batch(runtime: Runtime, batch: str) -> TaskReport:
         raise error
 
     return of_shard if argument == "shard" else of_batch
 
 
-def done(runtime: Runtime, shard: str) -> dict[str, Any]:
-    return {"stage": "decode"}
+def done(runtime: Runtime, shard: str) -> TaskReport:
+    return AwaitReport(incomplete=True, unfinished_batches=2)
 
 
 @pytest.mark.parametrize(
@@ -136,4 +137,5 @@ def test_a_store_that_is_away_hides_nothing(shop: Any, monkeypatch: Any, capsys:
 def test_a_stage_that_is_done_prints_its_report(shop: Any, monkeypatch: Any, capsys: Any) -> None:
     _, _, shard = shop
     assert run(monkeypatch, "decode", shard, done).code == 0
-    assert json.loads(capsys.readouterr().out) == {"stage": "decode"}
+    printed = json.loads(capsys.readouterr().out)
+    assert printed == {"stage": "await_index", "incomplete": True, "unfinished_batches": 2}

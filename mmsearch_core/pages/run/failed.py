@@ -4,12 +4,11 @@ reason, and what the object looks like."""
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
 
 from mmsearch_core.layout import pixels_key
 from mmsearch_core.pages.run.thumbnails import thumbnails, thumbnails_of_strangers
 from mmsearch_core.ports.stores import ObjectStore
-from mmsearch_core.records.asset import Asset, Change
+from mmsearch_core.records.asset import Asset, Change, Removal
 from mmsearch_core.records.query import PopularQuery
 from mmsearch_core.records.ranking import Candidate
 from mmsearch_core.records.report import Failure, ShardReport
@@ -69,9 +68,11 @@ def of_assets(shard: Shard, reports: Sequence[ShardReport]) -> list[Failed]:
     failures = _failures(shard, reports)
     if not failures:
         return []
-    changes = {change.asset_id: change for change in shard.read("changes", Change)}
+    changes: dict[str, Change] = {
+        change.asset_id: change for change in shard.read("changes", Change)
+    }
     read = any(report.stage == "decode" for report in reports)
-    segments = {
+    segments: dict[str, Segment] = {
         segment.segment_id: segment for segment in (shard.read("segments", Segment) if read else ())
     }
     found: dict[tuple[str, str], Failed] = {}
@@ -88,7 +89,9 @@ def of_queries(shard: Shard, reports: Sequence[ShardReport]) -> list[Failed]:
     failures = _failures(shard, reports)
     if not failures:
         return []
-    texts = {query.query_key: query.text for query in shard.read("popular", PopularQuery)}
+    texts: dict[str, str] = {
+        query.query_key: query.text for query in shard.read("popular", PopularQuery)
+    }
     retrieved = any(report.stage == "retrieve" for report in reports)
     pairs = {
         f"{found.query_key}/{found.product_id}": found
@@ -136,7 +139,7 @@ def _failures(shard: Shard, reports: Iterable[ShardReport]) -> list[Failure]:
 
 
 def _of_segment(
-    failure: Failure, segments: Mapping[Any, Segment], changes: Mapping[Any, Any]
+    failure: Failure, segments: Mapping[str, Segment], changes: Mapping[str, Change]
 ) -> Failed | None:
     segment = segments.get(failure.record_id)
     if segment is None:
@@ -146,7 +149,7 @@ def _of_segment(
     return Failed(name=key, where=where, failure=failure, pixels=pixels_key(segment.pixels))
 
 
-def _of_asset(failure: Failure, changes: Mapping[Any, Any]) -> Failed:
+def _of_asset(failure: Failure, changes: Mapping[str, Change]) -> Failed:
     change = changes.get(failure.record_id)
     openable = (
         isinstance(change, Asset)
@@ -158,13 +161,14 @@ def _of_asset(failure: Failure, changes: Mapping[Any, Any]) -> Failed:
     return Failed(name=key, where="", failure=failure, source=key if openable else "")
 
 
-def _key(change: Any, failure: Failure) -> str:
+def _key(change: Change | None, failure: Failure) -> str:
+    """The key of the object in the catalog; the record's id where no change is known of it."""
     if change is None:
         return failure.record_id
-    return change.source.key if hasattr(change, "source") else str(change.key)
+    return change.key if isinstance(change, Removal) else change.source.key
 
 
-def _of_query(failure: Failure, texts: Mapping[Any, str], pairs: Mapping[str, Candidate]) -> Failed:
+def _of_query(failure: Failure, texts: Mapping[str, str], pairs: Mapping[str, Candidate]) -> Failed:
     query, _, product = failure.record_id.partition("/")
     pair = pairs.get(failure.record_id)
     return Failed(

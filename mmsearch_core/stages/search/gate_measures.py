@@ -6,8 +6,10 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from mmsearch_core.records.ids import QueryKey
 from mmsearch_core.records.query import query_key
 from mmsearch_core.records.report import Gate, GateName, Loss, Worst
+from mmsearch_core.serving.published_lists import ListedProducts
 from mmsearch_core.settings import Search
 
 PERSISTENCE = 0.9  # p of rank-biased overlap: the first ten places have 86 % of the weight
@@ -69,16 +71,18 @@ class Differ:
             "changed": [],
         }
 
-    def add(self, before: Mapping[str, Any], tonight: Mapping[str, Any]) -> None:
-        """Compare the entries of one bucket, by query key."""
-        for key, entry in before.items():
-            if query_key(entry["query"], entry["locale"]) != key:
+    def add(
+        self, before: Mapping[QueryKey, ListedProducts], tonight: Mapping[QueryKey, ListedProducts]
+    ) -> None:
+        """Compare the lists of one bucket, by query key."""
+        for key, listed in before.items():
+            if query_key(listed.query, listed.locale) != key:
                 continue  # an alias: its list is compared under its own key
             if key in tonight:
                 self._kept += 1
-                self._compare(entry, tonight[key])
+                self._compare(listed, tonight[key])
             else:
-                self._name("gone", entry, 0.0, 0)
+                self._name("gone", listed, 0.0, 0)
 
     def result(self, lists_before: int) -> Differences:
         """The differences; ``lists_before`` is how many lists the generation says that it has."""
@@ -95,8 +99,8 @@ class Differ:
             worst=tuple(worst),
         )
 
-    def _compare(self, before: Mapping[str, Any], tonight: Mapping[str, Any]) -> None:
-        old, new = _products(before), _products(tonight)
+    def _compare(self, before: ListedProducts, tonight: ListedProducts) -> None:
+        old, new = before.products, tonight.products
         if not old:
             return
         self._filled += 1
@@ -111,12 +115,12 @@ class Differ:
             self._changed += 1
             self._name("changed", before, overlap, len(new))
 
-    def _name(self, what: Loss, before: Mapping[str, Any], overlap: float, hits: int) -> None:
+    def _name(self, what: Loss, before: ListedProducts, overlap: float, hits: int) -> None:
         """Keep the worst of each kind: the least overlap, then the most hits before."""
-        had = len(before["hits"])
+        had = len(before.products)
         worst = Worst(
-            query=before["query"],
-            locale=before["locale"],
+            query=before.query,
+            locale=before.locale,
             what=what,
             overlap=round(overlap, 3),
             hits=(had, hits),
@@ -217,10 +221,6 @@ def _churn(found: Differences) -> str:
 
 def _share(part: int, whole: int) -> float:
     return part / whole if whole else 0.0
-
-
-def _products(entry: Mapping[str, Any]) -> list[str]:
-    return [hit["product_id"] for hit in entry["hits"]]
 
 
 def _code(text: str) -> str:

@@ -4,16 +4,14 @@ a change asks a person, with the numbers and the worst queries at hand."""
 import json
 import tempfile
 from collections import defaultdict
-from collections.abc import Mapping
 from contextlib import suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
-from typing import Any
 
 import structlog
 
-from mmsearch_core.codec import from_json, to_json
+from mmsearch_core.codec import from_json, from_json_value, to_json, to_json_value
 from mmsearch_core.errors import HeldForApproval, StageMissing, StopEverything
 from mmsearch_core.layout import gates_key
 from mmsearch_core.ports.stores import ObjectStore
@@ -29,6 +27,7 @@ from mmsearch_core.serving.generation import (
     read_bucket,
     read_pointer,
 )
+from mmsearch_core.serving.published_lists import ListedProducts
 from mmsearch_core.settings import Search
 from mmsearch_core.shards.shard import read_plan
 from mmsearch_core.stages.search import gate_measures, search_page
@@ -115,9 +114,16 @@ def _page(lists: Lists, verdict: Verdict, work: ObjectStore) -> str:
 
 
 def read_verdict(work: ObjectStore, batch: str) -> Verdict | None:
-    """The verdict that people saw, or None where the gates were never asked."""
+    """The verdict that people saw, or None where the gates were never asked; StageMissing if
+    another version of mmsearch wrote it."""
     data = work.get(gates_key(batch))
-    return from_json(data, Verdict) if data else None
+    try:
+        return from_json(data, Verdict) if data else None
+    except ValueError as error:
+        raise StageMissing(
+            f"What the gates said of batch {batch} was written by another version of mmsearch:"
+            f" clear the task gates, or run python -m tasks.gates {batch}, and approve again."
+        ) from error
 
 
 def write_verdict(work: ObjectStore, verdict: Verdict) -> None:
@@ -208,7 +214,7 @@ def _differences(lists: Lists, manifest: Generation, work: ObjectStore) -> Diffe
             else None
         )
         for number, checksum in lists.files.checksums.items():
-            tonight = lists.files.entries(number)
+            tonight = lists.files.lists(number).products()
             if dealt is not None:
                 before = _read_dealt(dealt / number)
             elif manifest.checksums[number] == checksum:
@@ -224,25 +230,33 @@ def _dealt_again(manifest: Generation, work: ObjectStore, buckets: int, folder: 
     tonight's."""
     for number in sorted(manifest.buckets):
         lines: dict[str, list[str]] = defaultdict(list)
-        for key, entry in _read_there(work, manifest, number).items():
-            lines[bucket_of(QueryKey(key), buckets)].append(json.dumps([key, entry]) + "\n")
+        for key, listed in _read_there(work, manifest, number).items():
+            line = json.dumps([key, to_json_value(listed)]) + "\n"
+            lines[bucket_of(key, buckets)].append(line)
         for other, added in lines.items():
             with (folder / other).open("a", encoding="utf-8") as file:
                 file.writelines(added)
     return folder
 
 
-def _read_dealt(path: Path) -> Mapping[str, Any]:
-    if not path.exists():
-        return {}
-    with path.open(encoding="utf-8") as file:
-        return dict(json.loads(line) for line in file)
+def _read_dealt(path: Path) -> dict[QueryKey, ListedProducts]:
+    """The lists of one file of ``_dealt_again``, by query key; there is none where no list was
+    dealt into it."""
+    lists: dict[QueryKey, ListedProducts] = {}
+    if path.exists():
+        with path.open(encoding="utf-8") as file:
+            for line in file:
+                key, listed = json.loads(line)
+                lists[QueryKey(key)] = from_json_value(listed, ListedProducts)
+    return lists
 
 
-def _read_there(work: ObjectStore, manifest: Generation, number: str) -> Mapping[str, Any]:
-    """The entries of a published bucket file; of one that is lost or damaged there are none, and
-    its lists count as gone."""
+def _read_there(
+    work: ObjectStore, manifest: Generation, number: str
+) -> dict[QueryKey, ListedProducts]:
+    """The lists of a published bucket file, by query key; of one that is lost or damaged there are
+    none, and its lists count as gone."""
     with suppress(StageMissing, ValueError):
-        return read_bucket(work, manifest, number)
+        return read_bucket(work, manifest, number).products()
     log.warning("gates.no_bucket_file", generation=manifest.generation, bucket=number)
     return {}
