@@ -3,24 +3,33 @@ outlive who started them."""
 
 import atexit
 import ctypes
+import importlib
 import multiprocessing
 import resource
 import signal
 import sys
 from collections.abc import Callable, Sequence
+from contextlib import suppress
 from typing import TypeVar
 
+import psutil
 from pebble import ProcessFuture, ProcessPool
 
 PR_SET_PDEATHSIG = 1  # <sys/prctl.h>
 T = TypeVar("T")
 
 
-def confine(memory: int) -> None:
-    """Bound the address space of this process, in bytes, so that what asks for more gets a
-    MemoryError; and go with the process that it was forked from, even out of a loop in C."""
+def confine(memory: int, modules: Sequence[str]) -> None:
+    """Let this process take so many bytes of address space more than it has with these modules
+    loaded, so that what asks for more gets a MemoryError; and let it go with the process that it
+    was forked from, even out of a loop in C."""
+    for module in modules:
+        with suppress(ImportError):  # whoever needs it says so better
+            importlib.import_module(module)
     most = resource.getrlimit(resource.RLIMIT_AS)[1]
-    allowed = memory if most == resource.RLIM_INFINITY else min(memory, most)
+    allowed = psutil.Process().memory_info().vms + memory
+    if most != resource.RLIM_INFINITY:
+        allowed = min(allowed, most)
     resource.setrlimit(resource.RLIMIT_AS, (allowed, allowed))
     resource.setrlimit(resource.RLIMIT_CORE, (0, 0))  # of a crash the exit code is enough
     if sys.platform == "linux":
@@ -28,8 +37,9 @@ def confine(memory: int) -> None:
 
 
 class ConfinedPool:
-    """Confined processes that wait for work. They are forked from a process that has the modules
-    loaded, stay warm between calls, and are replaced when they die."""
+    """Confined processes that wait for work. They stay warm between calls, and are replaced when
+    they die. All pools fork them from one process, which has loaded the modules of the first
+    pool."""
 
     def __init__(
         self,
@@ -40,8 +50,8 @@ class ConfinedPool:
         calls: int = 0,
     ) -> None:
         """
-        :param memory: address space of a process, in bytes.
-        :param modules: what a call needs: a confined process may have no memory left to import it.
+        :param memory: what a call may take, in bytes of address space.
+        :param modules: what a call imports, which is loaded before and counts for nobody.
         :param calls: after which a process is replaced, so that a leak stays small; 0: never.
         """
         context = multiprocessing.get_context("forkserver")
@@ -50,7 +60,7 @@ class ConfinedPool:
             max_workers=processes,
             max_tasks=calls,
             initializer=confine,
-            initargs=[memory],
+            initargs=[memory, modules],
             context=context,
         )
         # else a child that is just being started complains in the log

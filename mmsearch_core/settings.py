@@ -79,7 +79,7 @@ class Decode(Section):
     most_pages: int = Field(default=500, gt=0)  # of a document
     seconds: float = Field(default=30, gt=0)  # a picture
     document_seconds: float = Field(default=300, gt=0)  # a document
-    memory_mb: int = Field(default=2048, ge=256)  # address space of a process
+    memory_mb: int = Field(default=2048, ge=256)  # that opening one file may take
 
 
 class Work(Section):

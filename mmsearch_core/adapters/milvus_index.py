@@ -4,14 +4,15 @@ import random
 import re
 import time
 import uuid
-from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from functools import cached_property
-from typing import Any
+from functools import cached_property, partial
+from typing import Any, TypeVar
 
 import numpy as np
 import pyarrow as pa
 from more_itertools import chunked
+from tenacity import Retrying, retry_if_exception, stop_after_attempt
 
 from mmsearch_core.adapters.milvus_errors import milvus_error
 from mmsearch_core.errors import BadSettings, SchemaMismatch, StageMissing
@@ -41,7 +42,8 @@ QUERIES = 64  # queries per search call, at most
 ASSETS = 200  # assets a delete expression
 ANSWER_BYTES = 48_000_000  # of a search call: Milvus sends 64 MB at most
 MATCH_BYTES = LONGEST_TEXT + 2_000  # of a match: its text, and what else is shown
-ATTEMPTS, PAUSE = 5, 0.5  # to make a collection; seconds, more with each attempt
+ATTEMPTS, PAUSE = 5, 0.5  # to make or read a collection; seconds, more with each attempt to make
+NOT_LOADED = 101  # Milvus's code of a collection that has to be loaded before it is read
 WHOLE = 1_500  # rows a read with their vectors and both texts, which have to fit such a call too
 # rows a read of a few short fields: 16,384 is Milvus's limit, and every read costs Lite a scan
 COLUMNS = 16_000
@@ -57,6 +59,7 @@ ANALYZERS: dict[str, dict[str, Any]] = {
 WORD = re.compile(r"\w")
 QUOTABLE = re.compile(r"[\w.:-]+", re.ASCII)
 UNREADABLE = "unreadable"  # instead of a digest
+T = TypeVar("T")
 
 
 class MilvusIndex:
@@ -294,7 +297,8 @@ class MilvusIndex:
             self._load(collection)
             shown = [name for name in SHOWN if name in self._loaded[collection]]
             for piece in chunked(data, queries_per_call(limit)):
-                answers = self._client.search(
+                search = partial(
+                    self._client.search,
                     collection,
                     data=piece,
                     anns_field=field,
@@ -304,7 +308,7 @@ class MilvusIndex:
                     consistency_level="Strong",
                     timeout=2 * SECONDS,
                 )
-                found += map(_to_matches, answers)
+                found += map(_to_matches, self._while_loaded(collection, search))
         return found
 
     def _query(
@@ -318,7 +322,8 @@ class MilvusIndex:
     ) -> Iterator[list[dict[str, Any]]]:
         """Rows in pages of ``size``, in the order of their ids."""
         self._load(collection)
-        pages = self._client.query_iterator(
+        query = partial(
+            self._client.query_iterator,
             collection,
             filter=expression,
             output_fields=fields,
@@ -326,8 +331,9 @@ class MilvusIndex:
             consistency_level="Strong",
             timeout=2 * SECONDS,  # of each page
         )
+        pages = self._while_loaded(collection, query)
         try:
-            while page := pages.next():
+            while page := self._while_loaded(collection, pages.next):
                 yield page
         finally:
             pages.close()
@@ -338,11 +344,28 @@ class MilvusIndex:
         return {field["name"]: field["type"].name for field in fields}
 
     def _load(self, collection: str) -> None:
-        """Lite forgets over a restart which collections were loaded; to load a loaded one costs a
-        call."""
+        """To load a loaded one costs a call, so each is loaded once, and again when it is not
+        loaded any more."""
         if collection not in self._loaded:
             self._client.load_collection(collection, timeout=4 * SECONDS)
             self._loaded[collection] = frozenset(self._fields(collection))
+
+    def _while_loaded(self, collection: str, read: Callable[[], T]) -> T:
+        """What ``read`` returns. Lite forgets over a restart which collections were loaded, and may
+        forget one that is loaded by somebody while somebody else deletes rows from it; others are
+        released by people."""
+
+        def load_again(_: object) -> None:
+            self._loaded.pop(collection, None)
+            self._load(collection)
+
+        lasting = Retrying(
+            retry=retry_if_exception(lambda error: getattr(error, "code", None) == NOT_LOADED),
+            before_sleep=load_again,
+            stop=stop_after_attempt(ATTEMPTS),
+            reraise=True,
+        )
+        return lasting(read)
 
     @cached_property
     def _client(self) -> Any:

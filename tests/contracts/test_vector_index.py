@@ -231,6 +231,22 @@ def test_a_row_that_is_read_back_is_the_row_that_was_written(
     assert list(index.rows_of(collection, [])) == []
 
 
+@pytest.mark.integration
+def test_a_collection_that_somebody_released_meanwhile_is_loaded_again(servers: Servers) -> None:
+    """As Lite itself does over a restart, and under a process that has it open."""
+    index = MilvusIndex(servers.settings.index.uri)
+    name = f"c_{time.time_ns()}"
+    index.create(name, {"clip": 4, "sbert": 3})
+    index.upsert(name, [row("p1", unit(1, 0, 0, 0))])
+    query = unit(1, 0, 0, 0)
+    for _ in range(2):
+        assert len(index.search(name, "clip", [query], 5)[0]) == 1
+        index._client.release_collection(name)
+        assert len(list(index.builds(name))) == 1
+        index._client.release_collection(name)
+    index.drop(name)
+
+
 def test_the_greatest_writer_is_known(index: VectorIndex, collection: str) -> None:
     """Whatever writers came after it."""
     assert index.greatest_writer(collection) == 0

@@ -126,6 +126,16 @@ def test_what_swells_leaves_the_memory_to_the_next() -> None:
     assert kinds(alone, *[mischief.SWELL, large.getvalue()] * 2) == ["MediaTooLarge", "list"] * 2
 
 
+@REAL
+def test_what_is_loaded_counts_for_nobody() -> None:
+    """PyMuPDF alone is half a gigabyte of address space, whoever loaded it before."""
+    modules = (*MODULES, "pymupdf", "pyarrow.parquet")
+    little = IsolatedDecoder(
+        Decode(memory_mb=256, processes=1), {"picture": open_picture}, modules=modules
+    )
+    assert kinds(little, picture("red")) == ["list"]
+
+
 def pool_of(decoder: IsolatedDecoder) -> list[psutil.Process]:
     """The processes that wait for pictures: they are forked from one that is forked from this
     one."""

@@ -19,8 +19,8 @@ SIDE = 96  # pixels; a page shows them at half of it
 MOST_PIXELS = 50_000_000
 SECONDS = 10  # for one strange picture; starting the child counts
 ALL_SECONDS = 60  # for all that a page shows
-# bytes of address space of the child: the largest picture in 32 bits, and Pillow
-MEMORY = 768 * 1024**2
+# bytes that the child may take: the largest picture in 32 bits, and copies of a part of it
+MEMORY = 512 * 1024**2
 
 
 def shrink(data: bytes) -> bytes:
