@@ -7,7 +7,7 @@ import numpy as np
 from pydantic import BaseModel, ConfigDict, Field, StringConstraints, ValidationError
 
 from mmsearch_core.errors import UnusableAnswer
-from mmsearch_core.records.description import Description, SeenText
+from mmsearch_core.records.description import Description, Event, SeenText
 from mmsearch_core.records.embedding import Vector
 from mmsearch_core.records.ids import SegmentId
 from mmsearch_core.records.query import Constraint, PopularQuery, StandardQuery
@@ -15,6 +15,7 @@ from mmsearch_core.records.query import Constraint, PopularQuery, StandardQuery
 Text = Annotated[str, StringConstraints(strip_whitespace=True, min_length=1, max_length=160)]
 Words = Annotated[tuple[Text, ...], Field(max_length=8)]
 Thousandths = Annotated[int, Field(ge=0, le=1000)]
+Seconds = Annotated[float, Field(ge=0, allow_inf_nan=False)]
 
 
 class _Answer(BaseModel):
@@ -26,16 +27,23 @@ class _SeenText(_Answer):
     box: tuple[Thousandths, Thousandths, Thousandths, Thousandths]
 
 
+class _Event(_Answer):
+    start: Seconds
+    end: Seconds
+    text: dict[str, Text]
+
+
 A = TypeVar("A", bound=_Answer)
 
 
 class DescribeAnswer(_Answer):
-    """The answer to ``describe.yaml``."""
+    """The answer to ``describe.yaml`` and to those like it for other kinds of assets."""
 
     attributes: dict[str, Text]
     caption: dict[str, Text]
     keywords: dict[str, Words]
     seen_text: tuple[_SeenText, ...]
+    events: tuple[_Event, ...] = ()
 
 
 class _Constraint(_Answer):
@@ -55,12 +63,14 @@ class StandardizeAnswer(_Answer):
 def to_description(answer: bytes | str, segment: SegmentId) -> Description:
     """The record; UnusableAnswer if the JSON does not fit."""
     said = _read(DescribeAnswer, answer)
+    events = [Event(start=one.start, end=one.end, text=one.text) for one in said.events]
     return Description(
         segment_id=segment,
         attributes=said.attributes,
         caption=said.caption,
         keywords=said.keywords,
         seen_text=tuple(SeenText(text=seen.text, box=seen.box) for seen in said.seen_text),
+        events=tuple(events),
     )
 
 

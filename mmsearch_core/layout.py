@@ -21,6 +21,7 @@ from mmsearch_core.records.ids import BatchId, GenerationId, PixelsId, RecipeId,
 
 RUNS = "runs/"
 PIXELS = "pixels/"
+PICTURE, FRAMES = ".jpg", ".frames.parquet"  # endings of keys of pixels
 MEMO = "memo/"
 RESULTS = "results/"
 LOG_SUMS = "query_log/"
@@ -110,12 +111,17 @@ def error_key(place: str, stage: str) -> str:
 
 def pixels_key(pixels: PixelsId) -> str:
     """Where a normalised picture lies."""
-    return f"{PIXELS}{pixels}.jpg"
+    return f"{PIXELS}{pixels}{PICTURE}"
+
+
+def frames_key(pixels: PixelsId) -> str:
+    """Where the frames of a span of a video lie, beside its picture."""
+    return f"{PIXELS}{pixels}{FRAMES}"
 
 
 def pixels_of_key(key: str) -> PixelsId:
-    """The name of the pixels that lie under a key."""
-    return PixelsId(key.removeprefix(PIXELS).removesuffix(".jpg"))
+    """The name of the pixels that lie under a key, or beside what lies there."""
+    return PixelsId(key.removeprefix(PIXELS).removesuffix(FRAMES).removesuffix(PICTURE))
 
 
 def answer_key(recipe: RecipeId, key: str) -> str:

@@ -69,7 +69,7 @@ class Catalog(Section):
 
 
 class Decode(Section):
-    """How pictures and documents are opened."""
+    """How pictures, videos and documents are opened."""
 
     longest_side: int = Field(default=768, ge=32)  # pixels
     quality: int = Field(default=90, ge=1, le=100)
@@ -79,6 +79,13 @@ class Decode(Section):
     most_pages: int = Field(default=500, gt=0)  # of a document
     seconds: float = Field(default=30, gt=0)  # a picture
     document_seconds: float = Field(default=300, gt=0)  # a document
+    video_seconds: float = Field(default=1800, gt=0)  # a video
+    most_video_bytes: int = Field(default=8_000_000_000, gt=0)
+    frames_per_second: float = Field(default=2, gt=0, le=10)  # that are kept of a video
+    most_frames: int = Field(default=2000, gt=0)  # of a video: a longer one is looked at less often
+    frame_side: int = Field(default=448, ge=32)  # pixels of the longer side of such a frame
+    window_seconds: float = Field(default=30, ge=10)  # of a shot; a longer one is several
+    most_shots: int = Field(default=2000, gt=0)  # of a video
     memory_mb: int = Field(default=2048, ge=256)  # that opening one file may take
 
 

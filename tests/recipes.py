@@ -52,9 +52,12 @@ DESCRIBING = (
     f"{VLM}:TransformersVLM._generate",
     f"{ANSWERS}:Thousandths",
     f"{ANSWERS}:_SeenText",
+    f"{ANSWERS}:_Event",
     f"{ANSWERS}:DescribeAnswer",
     f"{ANSWERS}:to_description",
     f"{STAGES}.index.describe:question",
+    f"{STAGES}.index.describe:stills",
+    f"{STAGES}.index.describe:films",
 )
 
 # by recipe (of a stage, or of a stage for one kind of asset): whole modules, or names in them, of
@@ -64,6 +67,27 @@ DECIDING: Mapping[str, tuple[str, ...]] = {
     "picture/describe": DESCRIBING,
     "picture/embed_text": (
         "mmsearch_core.media.words:only_caption",
+        "mmsearch_core.media.words:caption_passage",
+        "mmsearch_core.media.words:_by_language",
+        f"{SBERT}:SbertEmbedder._encode",
+        f"{ANSWERS}:vector_to_bytes",
+    ),
+    "video/decode": (
+        *(
+            f"mmsearch_core.adapters.video.{name}"
+            for name in ("container", "frames", "opener", "shots")
+        ),
+        f"{RECORDS}.segment:pixels_id",
+    ),
+    "video/describe": DESCRIBING,
+    "video/embed_text": (
+        "mmsearch_core.media.video:passages",
+        "mmsearch_core.media.video:events",
+        "mmsearch_core.media.video:_within",
+        "mmsearch_core.media.video:_merged",
+        "mmsearch_core.media.video:_is_one",
+        "mmsearch_core.media.video:SHORTEST",
+        "mmsearch_core.media.video:NEAR",
         "mmsearch_core.media.words:caption_passage",
         "mmsearch_core.media.words:_by_language",
         f"{SBERT}:SbertEmbedder._encode",
@@ -133,6 +157,9 @@ RECIPES: Mapping[str, Recipe] = {
     "picture/decode": decode.recipes(KINDS, Decode())["picture"],
     "picture/describe": describe.recipes(KINDS, "model")["picture"],
     "picture/embed_text": embed_text.recipes(KINDS, "model")["picture"],
+    "video/decode": decode.recipes(KINDS, Decode())["video"],
+    "video/describe": describe.recipes(KINDS, "model")["video"],
+    "video/embed_text": embed_text.recipes(KINDS, "model")["video"],
     "document/decode": decode.recipes(KINDS, Decode())["document"],
     "document/describe": describe.recipes(KINDS, "model")["document"],
     "document/embed_text": embed_text.recipes(KINDS, "model")["document"],

@@ -1,5 +1,6 @@
 """Milvus through pymilvus: Lite behind its server, Standalone or Distributed, by address alone."""
 
+import json
 import random
 import re
 import time
@@ -230,6 +231,10 @@ class MilvusIndex:
     def rows_of(self, collection: str, assets: Sequence[AssetId]) -> Iterator[StoredRow]:
         for piece in chunked(assets, ASSETS):
             yield from self._rows(collection, f"asset_id in [{_quoted(piece)}]")
+
+    def rows_of_product(self, collection: str, product: ProductId) -> Iterator[StoredRow]:
+        # a shop's own id: as JSON, no text in it ends the string
+        return self._rows(collection, f"product_id == {json.dumps(product, ensure_ascii=False)}")
 
     def rows_between(self, collection: str, first: str, last: str) -> Iterator[StoredRow]:
         return self._rows(

@@ -20,6 +20,7 @@ COMMANDS = {
     "status": "look",
     "page": "look",
     "add": "catalog",
+    "clips": "moments",
     "evaluate": "measure",
     "retire": "index",
     "rollback": "publication",

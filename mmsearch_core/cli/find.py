@@ -11,6 +11,7 @@ from mmsearch_core.cli.hits import FoundHits, show_hits
 from mmsearch_core.errors import BadSettings, StageMissing
 from mmsearch_core.records.query import guess_locale
 from mmsearch_core.records.ranking import Candidate, Evidence
+from mmsearch_core.records.segment import fragment
 from mmsearch_core.serving.generation import read_current
 from mmsearch_core.serving.published_lists import PublishedHit
 from mmsearch_core.serving.results import Results
@@ -81,6 +82,8 @@ def _unjudged(candidate: Candidate) -> PublishedHit:
         where=candidate.where,
         text=candidate.text,
         reason="",
+        fragment=fragment(candidate.where),
+        pixels=candidate.pixels,
     )
     return PublishedHit(
         product_id=candidate.product_id,

@@ -33,6 +33,8 @@ class Media:
     passages_version: int
     # what can be found of a segment, one passage or more
     passages: Callable[[Words], Sequence[Passage]]
+    # whether Qwen3-VL is shown frames with their times instead of one picture
+    moving: bool = False
 
     def decode_recipe(self, settings: Decode) -> Recipe:
         """What decides the pixels of an asset."""

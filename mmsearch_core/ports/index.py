@@ -10,6 +10,7 @@ from mmsearch_core.records.ids import (
     AssetId,
     Build,
     PixelsId,
+    ProductId,
     RowId,
 )
 from mmsearch_core.records.ranking import Match
@@ -65,6 +66,9 @@ class Rows(Protocol):
 
     def rows_of(self, collection: str, assets: Sequence[AssetId]) -> Iterator[StoredRow]:
         """The rows of these assets, vectors included."""
+
+    def rows_of_product(self, collection: str, product: ProductId) -> Iterator[StoredRow]:
+        """The rows of this product, vectors included."""
 
     def rows_between(self, collection: str, first: str, last: str) -> Iterator[StoredRow]:
         """The rows with ``first <= row id < last``, vectors included."""

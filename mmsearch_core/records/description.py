@@ -15,14 +15,25 @@ class SeenText:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Event:
+    """What happens in a video, in seconds on a player's clock; its text by language."""
+
+    start: float
+    end: float
+    text: Mapping[str, str]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Description:
-    """Attributes by name; caption and keywords by language ("en", "zh")."""
+    """Attributes by name; caption and keywords by language ("en", "zh"); events as the model said
+    them."""
 
     segment_id: SegmentId
     attributes: Mapping[str, str]
     caption: Mapping[str, str]
     keywords: Mapping[str, tuple[str, ...]]
     seen_text: tuple[SeenText, ...] = ()
+    events: tuple[Event, ...] = ()
 
     @property
     def judged_text(self) -> str:

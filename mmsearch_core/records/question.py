@@ -8,7 +8,7 @@ from typing import Any
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Frame:
-    """A picture that belongs to a question."""
+    """A picture that a model is shown."""
 
     jpeg: bytes
     seconds: float | None = None  # of a video, from its start; None: a picture by itself

@@ -51,6 +51,7 @@ class Candidate:
     text: str
     ranks: Mapping[str, int]
     fused: float  # reciprocal rank fusion
+    kind: PassageKind = "caption"  # of the passage
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -96,14 +97,20 @@ class Judgement:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Evidence:
-    """Why this product: the picture and the place in it, what was read there, and the judge's
-    reason."""
+    """Why this product: the object and the place in it, what was read there, and the judge's
+    reason.
+
+    ``fragment`` behind the object's address opens it at that place ("t=23.0", "page=3"; "" for a
+    whole picture). ``pixels`` names the picture of the place, in the work bucket.
+    """
 
     asset_id: AssetId
     key: str
     where: Where
     text: str
     reason: str
+    fragment: str = ""
+    pixels: PixelsId | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -4,6 +4,7 @@ from dataclasses import dataclass
 from typing import Literal, cast, get_args
 
 from mmsearch_core.records.ids import AssetId, PixelsId, ProductId, SegmentId, digest
+from mmsearch_core.records.question import Frame
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -61,6 +62,14 @@ def parse_where(text: str) -> Where:
     raise ValueError(f"not a place in an asset: {text!r}")
 
 
+def fragment(where: Where) -> str:
+    """What stands behind the # of an address that opens an asset at this place: seconds of a video
+    (Media Fragments URI 1.0), the page of a PDF (RFC 8118)."""
+    if isinstance(where, Page):
+        return f"page={where.number}"
+    return f"t={where.start:.1f}" if isinstance(where, Span) else ""
+
+
 def parse_kind(text: str) -> PassageKind:
     """The kind of a passage that is called so; ValueError where there is none."""
     for kind in get_args(PassageKind):
@@ -71,8 +80,8 @@ def parse_kind(text: str) -> PassageKind:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Segment:
-    """A place in an asset with its normalised picture (``pixels`` names it in the store) and the
-    text found there."""
+    """A place in an asset with its normalised picture (``pixels`` names it in the store, and beside
+    it the frames of a span of a video) and the text found there."""
 
     segment_id: SegmentId
     asset_id: AssetId
@@ -80,6 +89,7 @@ class Segment:
     where: Where
     pixels: PixelsId
     text: str = ""
+    missing: float = 0.0  # seconds of a video behind this place that could not be read
 
 
 def segment_id(asset: AssetId, where: Where) -> SegmentId:
@@ -94,9 +104,11 @@ def pixels_id(*, source_sha256: str, where: Where, decode_recipe: str) -> Pixels
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Decoded:
-    """A normalised picture (JPEG, RGB, upright, bounded) and the text that its place holds by
-    itself."""
+    """A normalised picture (JPEG, RGB, upright, bounded), the text that its place holds by itself,
+    and of a span of a video the frames that show it."""
 
     where: Where
     jpeg: bytes
     text: str = ""
+    frames: tuple[Frame, ...] = ()  # in the order of time
+    missing: float = 0.0  # seconds of a video behind this place that could not be read

@@ -4,6 +4,7 @@ from collections.abc import Mapping, Sequence
 
 from mmsearch_core.records.ids import ProductId
 from mmsearch_core.records.ranking import Candidate, Evidence, Hit, Judgement
+from mmsearch_core.records.segment import fragment
 from mmsearch_core.settings import Search
 
 DIGITS = 2  # of a relevance: what more of them say of two that are near 1 is chance
@@ -46,5 +47,7 @@ def _hit(candidate: Candidate, judgement: Judgement | None) -> Hit:
             where=candidate.where,
             text=candidate.text,
             reason=judgement.reason if judgement else "",
+            fragment=fragment(candidate.where),
+            pixels=candidate.pixels,
         ),
     )

@@ -5,7 +5,7 @@ from collections.abc import Mapping, Sequence
 
 from mmsearch_core.ports.truth import Stores
 from mmsearch_core.records.commit import Known
-from mmsearch_core.records.ids import AssetId, ProductId
+from mmsearch_core.records.ids import AssetId, PassageId, ProductId, SegmentId
 from mmsearch_core.records.query import StandardQuery
 from mmsearch_core.records.ranking import Candidate, Match
 from mmsearch_core.records.target import Target
@@ -14,17 +14,19 @@ from mmsearch_core.search.legs import (
 )
 from mmsearch_core.settings import Search
 
+Scored = tuple[Match, float]
+
 
 def fuse(
     query: StandardQuery, found: Found, known: Mapping[AssetId, Known], settings: Search
 ) -> list[Candidate]:
     """Reciprocal rank fusion over products: in each leg a product stands where its best live row
-    stands.
+    stands, and its evidence is the place that most of the legs found.
 
     Rows whose build is not live in the ledger are dropped. Ties by product id.
     """
     ranks: dict[ProductId, dict[str, int]] = defaultdict(dict)
-    best: dict[ProductId, Match] = {}
+    best: dict[ProductId, list[Scored]] = defaultdict(list)
     for leg, matches in found.items():
         place = 0
         for match in matches:
@@ -34,16 +36,34 @@ def fuse(
             if leg not in ranks[asset.product_id]:
                 place += 1
                 ranks[asset.product_id][leg] = place
-                best.setdefault(asset.product_id, match)
+                best[asset.product_id].append((match, 1 / (settings.rrf_k + place)))
     fused: dict[ProductId, float] = {}
     for product, legs in ranks.items():
         if legs:
             fused[product] = sum(1 / (settings.rrf_k + rank) for rank in legs.values())
     order = sorted(fused, key=lambda product: (-fused[product], product))[: settings.candidates]
     return [
-        _candidate(query, product, best[product], known, ranks[product], fused[product])
+        _candidate(query, product, evidence(best[product]), known, ranks[product], fused[product])
         for product in order
     ]
+
+
+def evidence(found: Sequence[Scored]) -> Match:
+    """The best row of a product: in the segment that the legs agree on most, the passage that they
+    agree on most. Of equal segments that of the first leg, which sees; of equal passages that of
+    the last, since all passages of a segment look alike.
+
+    :param found: the product's best row in each leg that found it, with what the leg adds to the
+        product's fused score.
+    """
+    segments: dict[SegmentId, float] = defaultdict(float)
+    passages: dict[PassageId, float] = defaultdict(float)
+    for match, score in found:
+        segments[match.segment_id] += score
+        passages[match.passage_id] += score
+    segment = max(segments, key=lambda name: segments[name])
+    inside = [match for match, _ in reversed(found) if match.segment_id == segment]
+    return max(inside, key=lambda match: passages[match.passage_id])
 
 
 def sellable(
@@ -81,6 +101,7 @@ def _candidate(
         segment_id=match.segment_id,
         passage_id=match.passage_id,
         key=known[match.asset_id].key,
+        kind=match.kind,
         where=match.where,
         pixels=match.pixels,
         text=match.text,

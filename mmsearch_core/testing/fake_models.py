@@ -6,6 +6,7 @@ import json
 import re
 from collections.abc import Iterable, Mapping, Sequence
 from hashlib import sha256
+from typing import Any
 
 import numpy as np
 from more_itertools import chunked
@@ -13,11 +14,12 @@ from more_itertools import chunked
 from mmsearch_core.adapters.isolated_decoder import Opener, cannot_be_opened
 from mmsearch_core.adapters.pillow_picture import open_picture
 from mmsearch_core.adapters.pymupdf_document import open_document
+from mmsearch_core.adapters.video import open_video
 from mmsearch_core.errors import BadRecord, UnreadableMedia, UnusableAnswer
 from mmsearch_core.ports.media import Content, Item
 from mmsearch_core.records.asset import Kind
 from mmsearch_core.records.embedding import Vector
-from mmsearch_core.records.question import Question
+from mmsearch_core.records.question import Frame, Question
 from mmsearch_core.records.segment import Decoded
 from mmsearch_core.settings import Decode
 
@@ -35,7 +37,11 @@ class FakeDecoder:
 
     def __init__(self, openers: Mapping[str, Opener] | None = None) -> None:
         """``openers`` by kind of asset; those of production, where there are none."""
-        self._openers = openers or {"picture": open_picture, "document": open_document}
+        self._openers = openers or {
+            "picture": open_picture,
+            "video": open_video,
+            "document": open_document,
+        }
 
     def decode(self, items: Sequence[Item]) -> list[list[Decoded] | BadRecord]:
         return [self._open(kind, content) for kind, content in items]
@@ -68,10 +74,7 @@ class FakeVisionLanguageModel:
 
     def answer(self, questions: Sequence[Question]) -> list[str | BadRecord]:
         self.calls += len(questions)
-        return [
-            self._describe(q.frames[0].jpeg) if q.frames else self._standardize(q.text)
-            for q in questions
-        ]
+        return [self._describe(q) if q.frames else self._standardize(q.text) for q in questions]
 
     def choose(
         self,
@@ -81,20 +84,21 @@ class FakeVisionLanguageModel:
         self.calls += len(questions)
         return [self._judge(question.text) for question in questions]
 
-    def _describe(self, picture: bytes) -> str | BadRecord:
+    def _describe(self, question: Question) -> str | BadRecord:
         try:
-            color = nearest_color(picture)
+            colors = [nearest_color(frame.jpeg) for frame in question.frames]
         except OSError:
             return UnusableAnswer("Nothing can be seen.")
-        return json.dumps(
-            {
-                "attributes": {"category": "dress", "color": color, "pattern": "plain"},
-                "caption": {"en": f"{color} dress", "zh": f"{COLORS[color][1]}连衣裙"},
-                "keywords": {"en": [color, "dress"], "zh": [COLORS[color][1], "连衣裙"]},
-                "seen_text": [],
-            },
-            ensure_ascii=False,
-        )
+        color = colors[0]
+        said = {
+            "attributes": {"category": "dress", "color": color, "pattern": "plain"},
+            "caption": {"en": f"{color} dress", "zh": f"{COLORS[color][1]}连衣裙"},
+            "keywords": {"en": [color, "dress"], "zh": [COLORS[color][1], "连衣裙"]},
+            "seen_text": [],
+        }
+        if question.is_of_a_video:
+            said["events"] = [_turning(question.frames, color)]
+        return json.dumps(said, ensure_ascii=False)
 
     def _standardize(self, text: str) -> str | BadRecord:
         asked = text.rpartition("Query: ")[2]
@@ -118,6 +122,12 @@ class FakeVisionLanguageModel:
         product, _, query = text.partition("Query:")
         wanted = re.findall(r"(\w+): (\w+)", query)
         return 0.9 if all(f"{name}: {value}" in product for name, value in wanted) else 0.1
+
+
+def _turning(frames: Sequence[Frame], color: str) -> dict[str, Any]:
+    """The one event that is seen in every video."""
+    text = {"en": f"the {color} dress turns around", "zh": f"{COLORS[color][1]}连衣裙转身"}
+    return {"start": frames[0].seconds, "end": (frames[-1].seconds or 0) + 0.5, "text": text}
 
 
 class FakeEmbedder:

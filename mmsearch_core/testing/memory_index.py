@@ -9,7 +9,7 @@ import pyarrow as pa
 
 from mmsearch_core.errors import StageMissing
 from mmsearch_core.records.embedding import Vector
-from mmsearch_core.records.ids import AssetId, Build, PixelsId, RowId
+from mmsearch_core.records.ids import AssetId, Build, PixelsId, ProductId, RowId
 from mmsearch_core.records.ranking import Match
 from mmsearch_core.records.row import ROW_COLUMNS, IndexRow, StoredRow
 
@@ -112,6 +112,9 @@ class MemoryIndex:
 
     def rows_of(self, collection: str, assets: Sequence[AssetId]) -> Iterator[StoredRow]:
         return self._stored(collection, lambda row: row.asset_id in assets)
+
+    def rows_of_product(self, collection: str, product: ProductId) -> Iterator[StoredRow]:
+        return self._stored(collection, lambda row: row.product_id == product)
 
     def rows_between(self, collection: str, first: str, last: str) -> Iterator[StoredRow]:
         return self._stored(collection, lambda row: first <= row.row_id < last)

@@ -10,6 +10,7 @@ from urllib.parse import urlsplit
 from mmsearch_core.media import KINDS, Kinds
 from mmsearch_core.media.document import DOCUMENT
 from mmsearch_core.media.picture import PICTURE
+from mmsearch_core.media.video import VIDEO
 from mmsearch_core.ports.truth import Stores
 from mmsearch_core.settings import Settings
 
@@ -175,14 +176,15 @@ class Parts:
         return ObjectMemo(self.work)
 
     def _make_decoder(self) -> Decoder:
-        from mmsearch_core.adapters import pillow_picture, pymupdf_document
+        from mmsearch_core.adapters import pillow_picture, pymupdf_document, video
         from mmsearch_core.adapters.isolated_decoder import IsolatedDecoder, Opener
 
         openers: dict[str, Opener] = {
             PICTURE.name: pillow_picture.open_picture,
+            VIDEO.name: video.open_video,
             DOCUMENT.name: pymupdf_document.open_document,
         }
-        modules = (*pillow_picture.MODULES, *pymupdf_document.MODULES)
+        modules = (*pillow_picture.MODULES, *video.MODULES, *pymupdf_document.MODULES)
         return IsolatedDecoder(self.settings.decode, openers, modules=modules)
 
     def _make_vlm(self) -> VisionLanguageModel:

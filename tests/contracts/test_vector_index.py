@@ -247,6 +247,17 @@ def test_a_collection_that_somebody_released_meanwhile_is_loaded_again(servers: 
     index.drop(name)
 
 
+@pytest.mark.parametrize("product", ["p1", 'a"b', "a\\", "red 裙子 or 1 == 1", "p'1"])
+def test_the_rows_of_a_product_are_read_whatever_its_id(
+    index: VectorIndex, collection: str, product: str
+) -> None:
+    """The id is the shop's own text."""
+    mine = replace(row("mine", unit(1, 0, 0, 0)), product_id=ProductId(product))
+    index.upsert(collection, [mine, row("other", unit(0, 1, 0, 0))])
+    found = [stored.row for stored in index.rows_of_product(collection, ProductId(product))]
+    assert [(one.row_id, one.product_id) for one in found] == [(mine.row_id, product)]
+
+
 def test_the_greatest_writer_is_known(index: VectorIndex, collection: str) -> None:
     """Whatever writers came after it."""
     assert index.greatest_writer(collection) == 0

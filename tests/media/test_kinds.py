@@ -112,7 +112,7 @@ def test_a_change_for_documents_touches_no_picture(
 
 
 def test_a_kind_that_nothing_opens_is_a_failure_that_says_so() -> None:
-    shop = fake_runtime()
+    shop = fake_runtime().having(decoder=FakeDecoder({"picture": open_picture}))
     feed(shop, {"p1": "Lumen 1"})
     shop.catalog.put("pictures/p1/turn.mp4", b"\x00\x00\x00\x18ftypmp42")
     index(shop)

@@ -8,6 +8,7 @@ import pytest
 from mmsearch_core.errors import BadRecord, UnusableAnswer
 from mmsearch_core.records.embedding import Vector
 from mmsearch_core.records.ids import RecipeId
+from mmsearch_core.records.question import Question
 from mmsearch_core.shards.memoised import as_bytes, memoised
 from mmsearch_core.testing.fake_models import COLORS, FakeEmbedder, FakeVisionLanguageModel
 from mmsearch_core.testing.memory_memo import MemoryMemo
@@ -102,7 +103,7 @@ def test_an_answer_that_does_not_parse_costs_its_record_and_is_not_remembered(
     shop: Runtime,
 ) -> None:
     class Mumbles(FakeVisionLanguageModel):
-        def _describe(self, picture: bytes) -> str | BadRecord:
+        def _describe(self, question: Question) -> str | BadRecord:
             return '{"attributes": {"color": "\ud800"}}'
 
     shop = shop.having(vlm=Mumbles())

@@ -21,6 +21,7 @@ from mmsearch_core.testing.memory_store import MemoryStore
 from mmsearch_core.wiring.batches import Runtime
 from tasks import expire, redrive, sweep
 from tests.line import INDEX, ask, fake_runtime, feed, index, index_batch, picture, search
+from tests.videos.made import video
 
 
 @pytest.fixture
@@ -115,6 +116,19 @@ def test_pixels_go_with_their_answers_once_no_row_refers_to_them(shop: Runtime) 
     assert index(shop, "run-3")[0].assets["live"] == 1
     assert shop.vlm.calls == asked + 1  # type: ignore[attr-defined]
     assert len(keys(shop, "pixels/")) == 2
+
+
+def test_the_frames_of_a_video_go_with_its_pictures(shop: Runtime) -> None:
+    before = keys(shop, "pixels/")
+    shop.catalog.put("pictures/p1/turn.mp4", video(("green", 1.0)))
+    index(shop, "run-2")
+    age(shop, 8)
+    assert len(keys(shop, "pixels/") - before) == 2
+    assert "pixels" not in expire.work(shop, request()).removed
+    shop.catalog.delete("pictures/p1/turn.mp4")
+    index(shop, "run-3")
+    assert expire.work(shop, request()).removed["pixels"] == 1
+    assert keys(shop, "pixels/") == before
 
 
 def test_old_pixels_that_a_run_has_just_used_are_young(shop: Runtime) -> None:

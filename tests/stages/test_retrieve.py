@@ -41,9 +41,9 @@ from tests.line import SEARCH, ask, do, fake_runtime, feed, index, picture, with
 QUERY = StandardQuery(query_key=QueryKey("k"), text="q", locale="en", wording={}, keywords={})
 
 
-def match(asset: str, build: str = "live") -> Match:
+def match(asset: str, build: str = "live", passage: str = "p") -> Match:
     return Match(
-        passage_id=PassageId(f"p-{asset}"),
+        passage_id=PassageId(f"{passage}-{asset}"),
         segment_id=SegmentId(f"s-{asset}"),
         asset_id=AssetId(asset),
         build=build,
@@ -89,6 +89,20 @@ def test_legs_are_fused_by_reciprocal_rank() -> None:
     found = fuse(QUERY, legs, LEDGER, Search())
     assert [hit.product_id for hit in found] == ["B", "A", "C"]
     assert found[0].fused == pytest.approx(2 / 62)
+
+
+def test_the_evidence_is_the_place_that_most_legs_found() -> None:
+    legs = {"clip": [match("a1")], "sbert": [match("a2")], "bm25_en": [match("a2")]}
+    assert fuse(QUERY, legs, LEDGER, Search())[0].key == "a2.jpg"
+    # one leg each: what was seen
+    del legs["bm25_en"]
+    assert fuse(QUERY, legs, LEDGER, Search())[0].key == "a1.jpg"
+
+
+def test_of_passages_that_look_alike_the_words_that_fit_are_the_evidence() -> None:
+    """Every passage of a shot has the shot's picture, so CLIP finds any of them."""
+    legs = {"clip": [match("a1")], "sbert": [match("a1", passage="event")]}
+    assert fuse(QUERY, legs, LEDGER, Search())[0].passage_id == "event-a1"
 
 
 def test_rows_that_are_not_live_are_dropped() -> None:

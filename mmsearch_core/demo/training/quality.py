@@ -68,7 +68,7 @@ def describing(
     said: list[Description | None] = []
     for start in range(0, len(pictures), BATCH):
         batch = pictures[start : start + BATCH]
-        questions = [question(prompt, picture) for picture, _ in batch]
+        questions = [question(prompt, (Frame(jpeg=picture),)) for picture, _ in batch]
         said += [
             None if isinstance(answer, BadRecord) else _usable(answer)
             for answer in vlm.answer(questions)

@@ -1,24 +1,32 @@
 """describe: Qwen3-VL says what is seen in a segment."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
 from functools import partial
 
+from more_itertools import constrained_batches
+
+from mmsearch_core.ahead import ahead
 from mmsearch_core.answers import to_description
-from mmsearch_core.errors import BadRecord
+from mmsearch_core.errors import BadRecord, StageMissing
+from mmsearch_core.layout import frames_key
 from mmsearch_core.media import Kinds, Media
+from mmsearch_core.parquet import load as load_records
 from mmsearch_core.ports.models import VisionLanguageModel
 from mmsearch_core.ports.stores import Memo, ObjectStore
 from mmsearch_core.prompts import Prompt, load
 from mmsearch_core.records.description import Description
-from mmsearch_core.records.ids import SegmentId
+from mmsearch_core.records.ids import PixelsId, SegmentId
 from mmsearch_core.records.question import Frame, Question
 from mmsearch_core.records.recipe import Recipe
 from mmsearch_core.records.segment import Segment
 from mmsearch_core.shards import canary
 from mmsearch_core.shards.memoised import as_bytes, memoised
 from mmsearch_core.shards.stage import Outcome, ShardRun, Stage
-from mmsearch_core.stages.index.embed_image import pictures
+from mmsearch_core.stages.index.embed_image import READERS, pictures
+
+# that are shown to the model in one call; a shot of 30 seconds alone is 60
+MOST_FRAMES = 128
 
 
 def recipes(kinds: Kinds, model: str) -> dict[str, Recipe]:
@@ -45,11 +53,19 @@ def stage(
         return to_description(answer, SegmentId(""))
 
     def work_on(segments: Sequence[Segment], run: ShardRun) -> list[Outcome]:
-        prompt = load(kinds[run.holds].prompt)
+        media = kinds[run.holds]
+        prompt = load(media.prompt)
 
         def ask(pixels: Sequence[str]) -> Mapping[str, bytes | BadRecord]:
-            asked = [question(prompt, picture) for picture in pictures(work, pixels)]
-            answers = model.answer(asked)
+            shown = films(work, pixels) if media.moving else stills(work, pixels)
+            answers: list[str | BadRecord] = []
+            for few in constrained_batches(
+                (question(prompt, frames) for frames in shown),
+                MOST_FRAMES,
+                get_len=lambda asked: len(asked.frames),
+                strict=False,
+            ):
+                answers += model.answer(few)
             return {name: as_bytes(answer) for name, answer in zip(pixels, answers, strict=True)}
 
         pixels_of_each = [segment.pixels for segment in segments]
@@ -67,20 +83,36 @@ def stage(
         batch=batch,
         canary=lambda: canary.of_asking(
             model,
-            question(load("describe"), canary.picture()),
+            question(load("describe"), (Frame(jpeg=canary.picture()),)),
             partial(to_description, segment=SegmentId("")),
         ),
     )
 
 
-def question(prompt: Prompt, picture: bytes) -> Question:
-    """What Qwen3-VL is asked about a normalised picture."""
-    return Question(
-        system=prompt.system,
-        text=prompt.text(),
-        frames=(Frame(jpeg=picture),),
-        schema=prompt.answer,
+def stills(work: ObjectStore, pixels: Sequence[str]) -> Iterator[tuple[Frame, ...]]:
+    """What is shown of each picture: the picture."""
+    for picture in pictures(work, pixels):
+        yield (Frame(jpeg=picture),)
+
+
+def films(work: ObjectStore, pixels: Sequence[str]) -> Iterator[tuple[Frame, ...]]:
+    """What is shown of each span of a video: its frames. They are read from the store while earlier
+    ones are used."""
+    return ahead(
+        lambda name: _frames(work, PixelsId(name)), pixels, workers=READERS, window=2 * READERS
     )
+
+
+def _frames(work: ObjectStore, pixels: PixelsId) -> tuple[Frame, ...]:
+    found = work.get(frames_key(pixels))
+    if found is None:
+        raise StageMissing(f"{frames_key(pixels)} is missing: clear the run from decode.")
+    return tuple(load_records(found, Frame))
+
+
+def question(prompt: Prompt, frames: tuple[Frame, ...]) -> Question:
+    """What Qwen3-VL is asked about what is shown of a segment."""
+    return Question(system=prompt.system, text=prompt.text(), frames=frames, schema=prompt.answer)
 
 
 def _outcome(said: Description | BadRecord, segment: Segment) -> Outcome:

@@ -178,7 +178,7 @@ class Judge:
         query, candidate = pair.query, pair.candidate
         kind = kind_of(candidate.key)
         described = (self._describe[kind], self._editions[kind])
-        shown = (candidate.pixels, candidate.text, *described)
+        shown = (candidate.pixels, candidate.kind, candidate.text, *described)
         return PairId(
             digest("shown", self.recipe.recipe_id, query.query_key, query.judged_text, *shown)
         )
@@ -228,8 +228,12 @@ class Judge:
         }
 
     def _reading(self, pair: Pair, description: Description | None) -> Reading:
-        """A product that could not be described is judged by its words in the feed."""
-        text = self._prompt.clean(description.judged_text if description else pair.candidate.text)
+        """A product that could not be described is judged by its words in the feed; what happens in
+        a video, or stands on a page, is read beside what is seen."""
+        said = description.judged_text if description else pair.candidate.text
+        if description and pair.candidate.kind != "caption":
+            said = f"{said} {pair.candidate.text}"
+        text = self._prompt.clean(said)
         judged = (self.recipe.recipe_id, pair.query.judged_text, pair.candidate.pixels, text)
         return Reading(
             pair=pair,

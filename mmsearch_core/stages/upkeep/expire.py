@@ -22,6 +22,7 @@ from mmsearch_core.layout import (
     RESULTS,
     RUNS,
     batch_path,
+    frames_key,
     generation_key,
     pixels_key,
     pixels_of_key,
@@ -170,7 +171,9 @@ def _pixels(stores: Stores, memo: Memo, settings: HousekeepingSettings, removals
             old = _still_old(stores.work, keys, before)
             for recipe in sorted(recipes):
                 memo.forget(recipe, [pixels_of_key(key) for key in old])
-            stores.work.delete_many(old)
+            # frames first: a picture is what says that they are there
+            frames = [frames_key(pixels_of_key(key)) for key in old]
+            stores.work.delete_many([*frames, *old])
 
         removals.of("pixels", (pixels_key(PixelsId(name)) for name in spool.unused()), remove)
 

@@ -1,0 +1,106 @@
+"""The frames of a video one after the other, bounded in size, so that a long one takes no more
+memory than a short one."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+from mmsearch_core.adapters.video.container import Container, opened, track_of
+
+if TYPE_CHECKING:
+    import numpy as np
+
+BLOCK = 10_000  # times asked of decord at once
+LOST = 1e-9  # share of its frames that decord may make up; 0 would mean any
+DAMAGED = 100  # packets that PyAV cannot decode, one after the other, until it gives up
+
+
+class Shown(NamedTuple):
+    """A frame while it is shown, in seconds from the first frame."""
+
+    start: float
+    end: float
+    picture: np.ndarray[Any, Any]  # shape (height, width, 3), RGB
+
+
+class DecordGaveUp(Exception):
+    """decord cannot read the file, or its times cannot be."""
+
+
+def by_decord(video: Container, size: tuple[int, int]) -> Iterator[Shown]:
+    """All frames, in ``size``; raises DecordGaveUp, also after some frames."""
+    import decord
+
+    decord.logging.set_level(decord.logging.QUIET)
+    width, height = size
+    try:
+        reader = decord.VideoReader(
+            str(video.path),
+            ctx=decord.cpu(0),
+            width=width,
+            height=height,
+            num_threads=1,
+            fault_tol=LOST,
+        )
+        for start, end in _times(reader):
+            picture = reader.next().asnumpy()
+            if picture.shape != (height, width, 3):  # decord mistakes the padding of narrow lines
+                raise DecordGaveUp(f"a frame has the shape {picture.shape}")
+            yield Shown(start, end, picture)
+    except (decord.DECORDError, RuntimeError, AssertionError, StopIteration) as error:
+        raise DecordGaveUp(str(error).partition("\n")[0]) from None
+
+
+def _times(reader: Any) -> Iterator[tuple[float, float]]:
+    """When each frame is shown; raises DecordGaveUp where these are no times."""
+    last = -math.inf
+    for first in range(0, len(reader), BLOCK):
+        numbers = range(first, min(first + BLOCK, len(reader)))
+        for start, end in reader.get_frame_timestamp(numbers).tolist():
+            if not (0 <= start <= end < math.inf) or start <= last:
+                raise DecordGaveUp(f"a frame is shown from {start} to {end} s, after {last} s")
+            yield start, end
+            last = start
+
+
+def by_pyav(video: Container, size: tuple[int, int]) -> Iterator[Shown]:
+    """All frames that can be read, in ``size``, upright; damaged ones are left out, and so is one
+    that is shown before its predecessor."""
+    import numpy as np
+
+    width, height = size if video.turned % 2 == 0 else size[::-1]
+    last = -math.inf
+    for frame in _decoded(video):
+        if frame.time is None:
+            continue
+        start = frame.time - video.start
+        if start < 0 or start <= last:
+            continue
+        shown = float(frame.duration * frame.time_base) if frame.duration else 0.0
+        small = frame.reformat(width=width, height=height, format="rgb24").to_ndarray()
+        picture = np.ascontiguousarray(np.rot90(small, k=video.turned))
+        yield Shown(start, start + shown, picture)
+        last = start
+
+
+def _decoded(video: Container) -> Iterator[Any]:
+    """Frames as PyAV has them."""
+    import av
+
+    with opened(video.path, video.demuxer) as container:
+        damaged = 0
+        packets = container.demux(track_of(container))
+        while damaged < DAMAGED:
+            try:
+                frames = next(packets).decode()
+            except StopIteration:
+                return
+            except av.error.EOFError:
+                return
+            except (av.error.FFmpegError, ValueError):
+                damaged += 1
+            else:
+                damaged = 0
+                yield from frames

@@ -1,0 +1,75 @@
+"""A video becomes its shots: for whichever process is told to."""
+
+from __future__ import annotations
+
+import tempfile
+from collections.abc import Callable, Iterator
+from dataclasses import replace
+from pathlib import Path
+
+from mmsearch_core.adapters.video.container import Container, look
+from mmsearch_core.adapters.video.frames import DecordGaveUp, Shown, by_decord, by_pyav
+from mmsearch_core.adapters.video.shots import Shots
+from mmsearch_core.errors import UnreadableMedia, UnsupportedMedia
+from mmsearch_core.ports.media import Content
+from mmsearch_core.records.segment import Decoded
+from mmsearch_core.settings import Decode
+
+# what opening a video imports
+MODULES = (
+    __name__,
+    "av",
+    "decord",
+    "scenedetect.detectors",
+    "PIL.JpegImagePlugin",
+)
+
+
+def open_video(content: Content, settings: Decode) -> list[Decoded]:
+    """The opener of videos: one segment a shot, with its key frame, and with the frames that show
+    it, each with its time.
+
+    decord reads the frames; what it cannot read or gives no times for, PyAV reads as far as it
+    goes, and the last segment says how many seconds are ``missing`` behind it. All times are those
+    of a player's clock. Raises UnsupportedMedia, MediaTooLarge or UnreadableMedia.
+    """
+    try:
+        import av  # noqa: F401 looked for
+        import decord  # noqa: F401
+        import scenedetect  # noqa: F401
+    except ModuleNotFoundError as error:
+        raise UnsupportedMedia(
+            "Videos need decord2, PyAV and PySceneDetect: install mmsearch with the extra media"
+            " (mmsearch[media])."
+        ) from error
+    if isinstance(content, bytes):
+        with tempfile.TemporaryDirectory(prefix="mmsearch-") as folder:
+            path = Path(folder, "video")
+            path.write_bytes(content)
+            return _shots(look(path, settings), settings)
+    return _shots(look(content, settings), settings)
+
+
+def _shots(video: Container, settings: Decode) -> list[Decoded]:
+    try:
+        shots = _seen(video, settings, by_decord)
+    except DecordGaveUp:
+        shots = _seen(video, settings, by_pyav)
+    found = shots.all()
+    if not found:
+        raise UnreadableMedia("No frame of the video can be read: export it again.")
+    missing = round((video.duration or 0.0) - shots.end, 3)
+    if missing > 1:
+        found[-1] = replace(found[-1], missing=missing)
+    return found
+
+
+def _seen(
+    video: Container,
+    settings: Decode,
+    frames: Callable[[Container, tuple[int, int]], Iterator[Shown]],
+) -> Shots:
+    shots = Shots(settings, start=video.start, duration=video.duration)
+    for shown in frames(video, video.within(settings.longest_side)):
+        shots.take(shown)
+    return shots
