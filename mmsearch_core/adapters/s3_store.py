@@ -128,6 +128,10 @@ class S3Store:
             path.unlink(missing_ok=True)
             raise
 
+    def upload(self, key: str, path: Path) -> None:
+        with path.open("rb") as file:
+            self._ask(lambda: self._client.upload_fileobj(file, self.bucket, key))
+
     @retry(
         retry=retry_if_exception_type(StoreAway),
         stop=stop_after_attempt(ATTEMPTS),

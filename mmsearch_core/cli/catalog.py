@@ -1,4 +1,4 @@
-"""`mmsearch add`: pictures into the catalog."""
+"""`mmsearch add`: pictures, videos and PDFs into the catalog."""
 
 import re
 from pathlib import Path
@@ -17,7 +17,8 @@ app = typer.Typer(rich_markup_mode="markdown")
 @app.command()
 def add(
     files: Annotated[
-        list[Path], typer.Argument(help="Pictures and PDFs to upload to the catalog bucket.")
+        list[Path],
+        typer.Argument(help="Pictures, videos and PDFs to upload to the catalog bucket."),
     ],
     product: Annotated[
         str, typer.Option(help="The product they show; each file's own name where not given.")
@@ -27,7 +28,7 @@ def add(
     ] = "",
     as_json: Json = False,
 ) -> None:
-    """Upload pictures and PDFs to the catalog; the next refresh indexes them."""
+    """Upload pictures, videos and PDFs to the catalog; the next refresh indexes them."""
     missing = [str(file) for file in files if not file.is_file()]
     if missing:
         raise BadSettings(f"{missing[0]} is not a file: correct the name.")
@@ -37,7 +38,7 @@ def add(
     for file in files:
         owner = product or re.sub(r"[^\w.-]+", "-", file.stem)
         key = f"{settings.prefix}{owner}/{file.name}"
-        catalog.put(key, file.read_bytes())
+        catalog.upload(key, file)
         known = add_to_feed(catalog, settings.feed, owner, title or owner)
         address = f"s3://{catalog.bucket}/{key}"
         added.append({"address": address, "product": owner, "new_product": not known})

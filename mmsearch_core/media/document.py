@@ -66,4 +66,5 @@ DOCUMENT = Media(
     describe_version=1,
     passages_version=1,
     passages=passages,
+    segments=8,
 )

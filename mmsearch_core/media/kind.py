@@ -33,6 +33,8 @@ class Media:
     passages_version: int
     # what can be found of a segment, one passage or more
     passages: Callable[[Words], Sequence[Passage]]
+    # how many segments an asset has, about: what it costs before anything was measured
+    segments: int = 1
     # whether Qwen3-VL is shown frames with their times instead of one picture
     moving: bool = False
 

@@ -84,5 +84,6 @@ VIDEO = Media(
     describe_version=1,
     passages_version=1,
     passages=passages,
+    segments=8,
     moving=True,
 )

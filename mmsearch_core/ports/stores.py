@@ -31,6 +31,9 @@ class ObjectStore(Protocol):
         """Write the bytes of an object that was found before to a file, never all of them in
         memory; PreconditionFailed, and no file, if it is another object by now, or none."""
 
+    def upload(self, key: str, path: Path) -> None:
+        """Write a file, never all of it in memory."""
+
     def put(
         self, key: str, data: bytes, *, if_none_match: bool = False, if_match: str | None = None
     ) -> str:

@@ -125,7 +125,9 @@ class EstimateReport:
     collection: str
     assets: int
     to_do: int  # assets that are not in the index as they would be
-    documents: int = 0  # of these: counted once, while each of their pages is a call
+    # of these: counted once, while each of their pages or shots is a call
+    documents: int = 0
+    videos: int = 0
     calls: Mapping[str, int]  # that the memo does not save, by stage
     gpu_seconds: float
     minutes: float

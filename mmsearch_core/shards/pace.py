@@ -14,6 +14,7 @@ from dataclasses import dataclass, field
 from mmsearch_core.codec import from_json, to_json
 from mmsearch_core.layout import PACE
 from mmsearch_core.media import KINDS
+from mmsearch_core.media.picture import PICTURE
 from mmsearch_core.ports.stores import ObjectStore
 from mmsearch_core.records.line import remembering
 from mmsearch_core.records.plan import Plan
@@ -49,16 +50,16 @@ def shard_sizes(work: ObjectStore, settings: Settings) -> dict[str, int]:
     calls.update(settings.backfill.call_seconds)
     guessed = max(*calls.values(), settings.backfill.other_seconds)
     sizes = {}
-    for kind in KINDS:
-        slowest = max(pace.seconds.get(kind, {}).values(), default=guessed)
+    for kind, media in KINDS.items():
+        slowest = max(pace.seconds.get(kind, {}).values(), default=guessed * media.segments)
         sizes[kind] = max(LEAST_RECORDS, min(MOST_RECORDS, int(SECONDS / max(slowest, 1e-6))))
     return sizes
 
 
 def batch_size(shards: int, work: ObjectStore, settings: Settings) -> int:
-    """Number of keys in a batch of about this many shards, whatever kinds of assets they turn out
-    to be."""
-    return min(BATCH_KEYS, shards * min(shard_sizes(work, settings).values()))
+    """Number of keys in a batch of about this many shards, if they are pictures; assets of other
+    kinds make more shards of it."""
+    return min(BATCH_KEYS, shards * shard_sizes(work, settings)[PICTURE.name])
 
 
 def read(work: ObjectStore) -> Pace:

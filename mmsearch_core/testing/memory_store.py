@@ -43,6 +43,9 @@ class MemoryStore:
             raise PreconditionFailed(f"{found.key} was removed.")
         path.write_bytes(data)
 
+    def upload(self, key: str, path: Path) -> None:
+        self.put(key, path.read_bytes())
+
     def put(
         self, key: str, data: bytes, *, if_none_match: bool = False, if_match: str | None = None
     ) -> str:

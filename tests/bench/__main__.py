@@ -18,6 +18,7 @@ from tests.bench.audit import audit_1m
 from tests.bench.embed_image import embed_image_vs_open_clip, memory_flat
 from tests.bench.feed import feed_3m
 from tests.bench.index_line import index_line
+from tests.bench.media import media_memory_flat, pdf_pages, video_frames
 from tests.bench.mine import mine_10m
 from tests.bench.publish import publish_10k
 from tests.bench.refresh import refresh_1m
@@ -31,6 +32,9 @@ BENCHMARKS: dict[str, Callable[[], list[Row]]] = {
         embed_image_vs_open_clip,
         memory_flat,
         index_line,
+        video_frames,
+        pdf_pages,
+        media_memory_flat,
         plan_unchanged,
         refresh_1m,
         audit_1m,
@@ -38,7 +42,6 @@ BENCHMARKS: dict[str, Callable[[], list[Row]]] = {
         mine_10m,
         publish_10k,
         feed_3m,
-        audit_1m,
     )
 }
 OUT = Path("build/bench.json")

@@ -84,7 +84,7 @@ def spent(run: Callable[[], object]) -> Spent:
 
 def peak_memory_mb() -> float:
     """The most that this process held at once."""
-    return _mb(resource.getrusage(resource.RUSAGE_SELF))
+    return megabytes(resource.getrusage(resource.RUSAGE_SELF))
 
 
 def peak_memory_of_task(state: Path, task: str, *arguments: str) -> float:
@@ -100,7 +100,7 @@ def peak_memory_of_task(state: Path, task: str, *arguments: str) -> float:
     process.returncode = os.waitstatus_to_exitcode(status)
     if process.returncode:
         raise RuntimeError(f"tasks.{task} ended with exit code {process.returncode}")
-    return _mb(usage)
+    return megabytes(usage)
 
 
 def threads() -> int:
@@ -109,5 +109,6 @@ def threads() -> int:
     return int(os.environ.setdefault("OMP_NUM_THREADS", "1"))
 
 
-def _mb(usage: resource.struct_rusage) -> float:
+def megabytes(usage: resource.struct_rusage) -> float:
+    """The most that a process held, as the kernel tells."""
     return round(usage.ru_maxrss / 1024, 1)

@@ -163,6 +163,15 @@ def test_an_object_is_downloaded_as_it_is(store: ObjectStore, tmp_path: Path, si
     assert (tmp_path / "file").read_bytes() == data
 
 
+@pytest.mark.parametrize("size", [0, 3, 20_000_000])
+def test_a_file_is_uploaded_as_it_is(store: ObjectStore, tmp_path: Path, size: int) -> None:
+    """A large one goes in parts."""
+    data = bytes(range(256)) * (size // 256) + b"abc"[: size % 256]
+    (tmp_path / "file").write_bytes(data)
+    store.upload("p/file", tmp_path / "file")
+    assert store.get("p/file") == data
+
+
 def test_of_what_was_removed_or_replaced_nothing_is_downloaded(
     store: ObjectStore, tmp_path: Path
 ) -> None:

@@ -11,20 +11,22 @@ from mmsearch_core.records.asset import asset_id
 from mmsearch_core.records.row import StoredRow
 from mmsearch_core.wiring.batches import Runtime
 from tests.line import INDEX, do, fake_runtime
-from tests.proof.oracle import BROKEN, DOCUMENTS, PICTURES
+from tests.proof.oracle import BROKEN, DOCUMENTS, PICTURES, VIDEOS
 from tests.proof.sabotage import Vandal, backup, put_back, with_row
 from tests.proof.shop import LATE, Shop
 
-(PICTURE, *_), (DOCUMENT, *_) = PICTURES, DOCUMENTS
+(PICTURE, *_), (DOCUMENT, *_), (VIDEO, *_) = PICTURES, DOCUMENTS, VIDEOS
 NUMBERS = range(1, 5)
 PICTURE_KEYS = [f"pictures/p{product}/{name}.jpg" for product in NUMBERS for name in "ab"]
 DOCUMENT_KEYS = [f"pictures/p{product}/c.pdf" for product in NUMBERS]
-KEYS = st.sampled_from([*PICTURE_KEYS, *DOCUMENT_KEYS])
+VIDEO_KEYS = [f"pictures/p{product}/d.mp4" for product in NUMBERS]
+KEYS = st.sampled_from([*PICTURE_KEYS, *DOCUMENT_KEYS, *VIDEO_KEYS])
 PRODUCTS = st.sampled_from(["p1", "p2", "p3", "p4"])
 # a key and what lies there: mostly what its ending says, sometimes the other kind, or broken
 FILES = st.one_of(
     st.tuples(st.sampled_from(PICTURE_KEYS), st.sampled_from([*PICTURES, *BROKEN, DOCUMENT])),
-    st.tuples(st.sampled_from(DOCUMENT_KEYS), st.sampled_from([*DOCUMENTS, *BROKEN, PICTURE])),
+    st.tuples(st.sampled_from(DOCUMENT_KEYS), st.sampled_from([*DOCUMENTS, *BROKEN, VIDEO])),
+    st.tuples(st.sampled_from(VIDEO_KEYS), st.sampled_from([*VIDEOS, *BROKEN, PICTURE])),
 )
 WHICH = st.integers(0, 7)
 # small, and with each broken file over the budget

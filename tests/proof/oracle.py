@@ -3,7 +3,7 @@ of the core."""
 
 import json
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from hashlib import sha256
 from typing import Any
@@ -14,6 +14,7 @@ from mmsearch_core.testing.fake_models import COLORS
 from mmsearch_core.wiring.batches import Runtime
 from tests.documents.made import page, pdf
 from tests.line import picture
+from tests.videos.made import video
 
 PICTURES = {picture(color, shade=shade): color for color in COLORS for shade in (0, 25)}
 # pages of one color that say something, or nothing
@@ -25,8 +26,28 @@ DOCUMENTS: Mapping[bytes, tuple[tuple[str, str], ...]] = {
         (("blue", "tumble dry"), ("red", "size chart")),
     )
 }
-BROKEN = (b"\xff\xd8\xff no picture", b"", b"%PDF-1.7 and no more")
-CONTENTS = (*PICTURES, *DOCUMENTS, *BROKEN)
+# scenes of one color, each of which is a shot of so many seconds
+VIDEOS: Mapping[bytes, tuple[tuple[str, float], ...]] = {
+    video(*scenes, fps=5): scenes
+    for scenes in (
+        (("red", 1.0),),
+        (("red", 1.0), ("blue", 2.0), ("green", 1.0)),
+        (("black", 2.0), ("red", 1.0)),
+    )
+}
+BROKEN = (
+    b"\xff\xd8\xff no picture",
+    b"",
+    b"%PDF-1.7 and no more",
+    b"\x00\x00\x00\x18ftypmp42 and no more",
+)
+# by the ending of keys
+KIND = {".jpg": "picture", ".pdf": "document", ".mp4": "video"}
+CONTENTS = {
+    ".jpg": (*PICTURES, *BROKEN),
+    ".pdf": (*DOCUMENTS, *BROKEN),
+    ".mp4": (*VIDEOS, *BROKEN),
+}
 NAME = re.compile(rb'\{"product_id": "(p\d)"')
 BUILDING = ("decode", "describe", "embed_image", "embed_text")
 
@@ -80,7 +101,7 @@ def implied(
         data = catalog.get(found.key) or b""
         product = feed.get(found.key.split("/")[1])
         version = f"{found.etag}:{found.size}"
-        kind = "document" if found.key.endswith(".pdf") else "picture"
+        kind = KIND[found.key[-4:]]
         passages = _passages(kind, data, product["title"]["en"]) if product else ()
         if product is None:
             states[found.key] = ("waiting_for_product", "")
@@ -101,11 +122,24 @@ def _passages(kind: str, data: bytes, title: str) -> list[tuple[str, str, str]]:
     opened."""
     if kind == "picture":
         return [("whole", "caption", _caption(PICTURES[data], title))] if data in PICTURES else []
+    if kind == "video":
+        return _moments(VIDEOS.get(data, ()), title)
     found = []
     for number, (color, words) in enumerate(DOCUMENTS.get(data, ()), start=1):
         found.append((f"page:{number}", "caption", _caption(color, title)))
         if words:
             found.append((f"page:{number}", "page_text", words))
+    return found
+
+
+def _moments(scenes: Sequence[tuple[str, float]], title: str) -> list[tuple[str, str, str]]:
+    found, start = [], 0.0
+    for color, seconds in scenes:
+        shot = f"span:{start:.3f}-{start + seconds:.3f}"
+        found.append((shot, "caption", _caption(color, title)))
+        turns = f"the {color} dress turns around\n{COLORS[color][1]}连衣裙转身"
+        found.append((shot, "event", turns))
+        start += seconds
     return found
 
 

@@ -20,6 +20,7 @@ from pathlib import Path
 from mmsearch_core.settings import Settings
 from tests.line import INDEX
 from tests.patience import PATIENCE
+from tests.proof.oracle import CONTENTS
 from tests.proof.real import process
 from tests.proof.shop import Shop
 
@@ -30,6 +31,10 @@ LOADED = [
     "pyarrow.parquet",
     "sqlalchemy",
     "PIL.Image",
+    "pymupdf",
+    "av",
+    "decord",
+    "scenedetect.detectors",
     "tests.proof.processes",
 ]
 AGAIN, LATE = 75, 78
@@ -156,12 +161,13 @@ class Line:
         return sorted({"/".join(found.key.split("/")[:4]) for found in listed})
 
 
-def stir(shop: Shop, dice: random.Random, contents: tuple[bytes, ...]) -> None:
+def stir(shop: Shop, dice: random.Random) -> None:
     """Some changes to a shop: there is always something to do."""
     for _ in range(3):
-        key = f"pictures/p{dice.randint(1, 4)}/{dice.choice('abc')}.jpg"
+        name = dice.choice(("a.jpg", "b.jpg", "c.pdf", "d.mp4"))
+        key = f"pictures/p{dice.randint(1, 4)}/{name}"
         if dice.random() < 0.7:
-            shop.put(key, dice.choice(contents))
+            shop.put(key, dice.choice(CONTENTS[key[-4:]]))
         else:
             shop.remove(key)
     if len(shop.feed) > 2 and dice.random() < 0.3:

@@ -16,7 +16,6 @@ from mmsearch_core.demo import processes, stack
 from mmsearch_core.demo.environment import Ports
 from tests.conftest import Servers
 from tests.patience import until
-from tests.proof.oracle import CONTENTS
 from tests.proof.processes import AGAIN, LATE, Line, send, stir
 from tests.proof.real import fresh, settings_for
 from tests.proof.shop import Shop
@@ -39,7 +38,7 @@ def a_line(servers: Servers, folder: Path, seed: int) -> Iterator[Line]:
         servers.settings, folder, alias, shards={"size": 100, "lease_seconds": LEASE}
     )
     shop = Shop(fresh(settings))
-    stir(shop, random.Random(seed), CONTENTS)
+    stir(shop, random.Random(seed))
     line = Line(settings, folder, shop, seed)
     line.night(line.run)
     shop.settle()
@@ -51,7 +50,7 @@ def kill_many(line: Line, kills: int) -> int:
     """Nights of changes in which each process is killed and retried; how many were killed in
     time."""
     while line.kills < kills:
-        stir(line.shop, line.random, CONTENTS)
+        stir(line.shop, line.random)
         line.night(line.kill_then_run)
         line.shop.look()
         line.shop.settle()
@@ -94,7 +93,7 @@ def without_server(line: Line, servers: Servers, name: str) -> list[int]:
         line.run(stage, *arguments)
 
     while AGAIN not in codes:  # a night may have nothing to write, or have written it by then
-        stir(line.shop, line.random, CONTENTS)
+        stir(line.shop, line.random)
         line.night(run, only=("upsert",))
         line.shop.look()
         line.shop.settle()
@@ -128,7 +127,7 @@ def run_twice(line: Line) -> None:
         assert codes <= {0, AGAIN}
         line.run(stage, *arguments)
 
-    stir(line.shop, line.random, CONTENTS)
+    stir(line.shop, line.random)
     line.night(run)
     line.shop.look()
     line.shop.settle()
@@ -172,9 +171,9 @@ def stop_many(line: Line, stops: int) -> int:
                 sleepers.append((stage, wake))  # noqa: B023
             line.run(stage, *arguments)
 
-        stir(line.shop, line.random, CONTENTS)
+        stir(line.shop, line.random)
         line.night(run, only=("upsert",))
-        stir(line.shop, line.random, CONTENTS)
+        stir(line.shop, line.random)
         line.shop.settle()
         for stage, wake in sleepers:
             assert wake() in (0, AGAIN, LATE), stage

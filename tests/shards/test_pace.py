@@ -49,7 +49,7 @@ def test_the_slowest_stage_decides_within_bounds() -> None:
 def test_before_anything_was_measured_the_guesses_of_a_backfill_count_and_a_person_may_insist() -> (
     None
 ):
-    assert sizes(Pace())["picture"] == 450
+    assert sizes(Pace()) == {"picture": 450, "video": 56, "document": 56}
     assert sizes(Pace(), backfill={"call_seconds": {"describe": 3}})["picture"] == 150
     assert set(
         sizes(Pace(seconds={"picture": {"describe": 9}}), shards={"size": 200}).values()
@@ -58,7 +58,7 @@ def test_before_anything_was_measured_the_guesses_of_a_backfill_count_and_a_pers
 
 def test_a_batch_fits_in_memory_and_into_what_airflow_maps_over() -> None:
     work = MemoryStore()
-    assert batch_size(20, work, Settings()) == 20 * 450
+    assert batch_size(20, work, Settings()) == 20 * 450  # as if all were pictures
     for size in (1, 450, MOST_RECORDS):
         for most in (1, 200, MOST_SHARDS):
             keys = batch_size(most, work, Settings.model_validate({"shards": {"size": size}}))

@@ -96,6 +96,13 @@ def test_an_estimate_counts_what_the_memo_does_not_save_and_touches_nothing(shop
     assert not estimate.work(shop, request(redo=["describe"], budget_minutes=0, dry_run=True)).ask
 
 
+def test_an_estimate_says_that_it_does_not_know_the_shots_of_videos(shop: Runtime) -> None:
+    shop.catalog.put("pictures/p1/turn.mp4", b"ftyp")
+    said = estimate.work(shop, request())
+    assert said.videos == 1
+    assert "| videos | 1; each shot costs what is counted here for the video |" in said.table
+
+
 def test_an_estimate_says_that_it_does_not_know_the_pages_of_documents(shop: Runtime) -> None:
     shop.catalog.put("pictures/p1/care.pdf", b"%PDF-1.7")
     said = estimate.work(shop, request())

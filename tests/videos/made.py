@@ -69,7 +69,7 @@ def with_sound(*scenes: Scene, fps: int = 10) -> bytes:
     seconds = sum(length for _, length in scenes)
     out = io.BytesIO()
     with (
-        av.open(io.BytesIO(video(*scenes, fps=fps))) as silent,
+        av.open(io.BytesIO(video(*scenes, fps=fps)), "r") as silent,
         av.open(out, "w", format="matroska") as file,
     ):
         seen = file.add_stream_from_template(silent.streams.video[0])

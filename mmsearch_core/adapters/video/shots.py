@@ -65,7 +65,7 @@ class Shots:
         """The next frame."""
         for cut in self._cuts(shown):
             self._close(cut, goes_on=False)
-            self._due = shown.start
+            self._due = self._due if self._samples else shown.start
         if shown.start - self._begun >= self._settings.window_seconds:
             self._close(shown.start, goes_on=True)
         # of a video that is longer than its header says, no more than a frame a shot

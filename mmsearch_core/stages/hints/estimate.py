@@ -1,8 +1,8 @@
 """estimate: what a backfill would cost, before any of it is done.
 
 For pictures it is an upper bound: the memo may know more than the ledger does, and a listing cannot
-tell that objects uploaded in different ways hold equal bytes. A document is counted once, since its
-pages are not known before it is opened; the estimate says how many documents there are.
+tell that objects uploaded in different ways hold equal bytes. A document or video is counted once,
+since its pages or shots are not known before it is opened; the estimate says how many there are.
 """
 
 import json
@@ -16,7 +16,6 @@ from more_itertools import chunked
 from mmsearch_core.catalog.selection import Selection, as_form, selected
 from mmsearch_core.catalog.spooled import count_different
 from mmsearch_core.media import kind_of
-from mmsearch_core.media.document import DOCUMENT
 from mmsearch_core.pages.run.night import latest
 from mmsearch_core.pages.run.page import read_facts
 from mmsearch_core.ports.ledger import Ledger
@@ -53,6 +52,7 @@ def run(*, asked: Selection, target: Target, stores: Stores, settings: Settings)
         assets=assets,
         to_do=to_do,
         documents=counted["documents"],
+        videos=counted["videos"],
         calls=calls,
         gpu_seconds=round(gpu, 1),
         minutes=round(minutes, 1),
@@ -81,7 +81,7 @@ def _contents(
         for ref in piece:
             to_do = bool(asked.redo) or ref.key not in done["upsert"]
             counted["to_do"] += to_do
-            counted["documents"] += to_do and kind_of(ref.key) == DOCUMENT.name
+            counted[f"{kind_of(ref.key)}s"] += to_do
             yield (
                 ref.version,
                 [stage in asked.redo or ref.key not in done[stage] for stage in ASKING],
@@ -140,4 +140,6 @@ def _table(report: EstimateReport) -> str:
         rows["documents"] = (
             f"{report.documents:,}; each page costs what is counted here for the document"
         )
+    if report.videos:
+        rows["videos"] = f"{report.videos:,}; each shot costs what is counted here for the video"
     return "| | |\n|---|---|\n" + "\n".join(f"| {name} | {text} |" for name, text in rows.items())
