@@ -4,41 +4,36 @@ left behind, the next one removes."""
 import fcntl
 import shutil
 import tempfile
-import time
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 
-PREFIX, LOCK = "mmsearch-", ".lock"
-STARTING = 600  # seconds in which a folder without a lock may be one that is just being made
+PREFIX, NEW, LOCK = "mmsearch-", ".mmsearch-lock-new", ".mmsearch-lock"
 
 
 @contextmanager
 def own_folder() -> Iterator[Path]:
     """A new folder under TMPDIR, locked while it is used."""
     _remove_left()
-    with tempfile.TemporaryDirectory(prefix=PREFIX) as name:
-        with Path(name, LOCK).open("w") as lock:
-            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-            yield Path(name)
+    with tempfile.TemporaryDirectory(prefix=PREFIX) as name, Path(name, NEW).open("w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        Path(name, NEW).rename(Path(name, LOCK))  # whoever sees it finds it held
+        yield Path(name)
 
 
 def _remove_left() -> None:
-    """Folders that nobody holds; one of another user stays."""
-    for folder in Path(tempfile.gettempdir()).glob(f"{PREFIX}*"):
+    """Folders whose lock nobody holds. What has no lock is not ours; what another user left, that
+    user removes."""
+    for lock in Path(tempfile.gettempdir()).glob(f"{PREFIX}*/{LOCK}"):
         with suppress(OSError):
-            if _is_left(folder):
-                shutil.rmtree(folder)
+            if not _is_held(lock):
+                shutil.rmtree(lock.parent)
 
 
-def _is_left(folder: Path) -> bool:
-    try:
-        lock = Path(folder, LOCK).open("r+")
-    except FileNotFoundError:
-        return folder.stat().st_mtime < time.time() - STARTING
-    with lock:
+def _is_held(lock: Path) -> bool:
+    with lock.open("r+") as file:
         try:
-            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError:
-            return False
-    return True
+            return True
+    return False

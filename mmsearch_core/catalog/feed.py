@@ -6,7 +6,6 @@ import codecs
 import json
 import random
 import re
-import tempfile
 import time
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -24,6 +23,7 @@ from pydantic import (
 )
 
 from mmsearch_core.errors import BadSettings, Busy, PreconditionFailed
+from mmsearch_core.own_folder import own_folder
 from mmsearch_core.ports.stores import ObjectStore
 from mmsearch_core.records.asset import Product
 from mmsearch_core.records.ids import ProductId
@@ -144,7 +144,7 @@ def add_to_feed(catalog: ObjectStore, feed: str, product: str, title: str) -> bo
 
 
 def _add(catalog: ObjectStore, feed: str, product: ProductId, line: bytes) -> bool:
-    with tempfile.TemporaryDirectory() as folder:
+    with own_folder() as folder:
         path = Path(folder) / "feed"
         there = catalog.head(feed)
         if there is None:

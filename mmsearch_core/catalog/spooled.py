@@ -1,7 +1,6 @@
 """Things of the catalog that are too many to hold: spooled to a file, then sorted or told apart by
 DuckDB, in bounded memory."""
 
-import tempfile
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
@@ -10,6 +9,8 @@ from typing import Any
 import pyarrow as pa
 import pyarrow.parquet as pq
 from more_itertools import chunked
+
+from mmsearch_core.own_folder import own_folder
 
 MEMORY = "400MB"  # for DuckDB; what does not fit goes to the folder
 ROWS = 50_000  # written at a time
@@ -45,7 +46,7 @@ def _database(schema: pa.Schema, rows: Iterable[tuple[Any, ...]]) -> Iterator[An
     """A database with the table ``things``."""
     import duckdb
 
-    with tempfile.TemporaryDirectory() as folder:
+    with own_folder() as folder:
         file = Path(folder) / "things.parquet"
         with pq.ParquetWriter(file, schema) as writer:
             for batch in chunked(rows, ROWS):

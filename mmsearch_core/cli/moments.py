@@ -1,7 +1,6 @@
 """`mmsearch clips`: moments of a product's videos, to look at or to cut out."""
 
 import re
-import tempfile
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -13,6 +12,7 @@ from mmsearch_core.cli import session
 from mmsearch_core.cli.console import Json, cell, say, show_json
 from mmsearch_core.cli.hits import place_of
 from mmsearch_core.errors import StageMissing
+from mmsearch_core.own_folder import own_folder
 from mmsearch_core.ports.stores import ObjectStore
 from mmsearch_core.records.ids import ProductId
 from mmsearch_core.records.segment import Span
@@ -82,7 +82,7 @@ def _cut_all(
     pool = ConfinedPool(processes=1, memory=settings.memory_mb * 1024**2, modules=MODULES)
     written = []
     try:
-        with tempfile.TemporaryDirectory(prefix="mmsearch-") as temporary:
+        with own_folder() as temporary:
             for number, clip in enumerate(found, start=1):
                 there = catalog.head(clip.key)
                 if there is None:

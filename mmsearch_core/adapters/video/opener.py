@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import tempfile
 from collections.abc import Callable, Iterator
 from dataclasses import replace
 from pathlib import Path
@@ -11,6 +10,7 @@ from mmsearch_core.adapters.video.container import Container, look
 from mmsearch_core.adapters.video.frames import DecordGaveUp, Shown, by_decord, by_pyav
 from mmsearch_core.adapters.video.shots import Shots
 from mmsearch_core.errors import UnreadableMedia, UnsupportedMedia
+from mmsearch_core.own_folder import own_folder
 from mmsearch_core.ports.media import Content
 from mmsearch_core.records.segment import Decoded
 from mmsearch_core.settings import Decode
@@ -43,7 +43,7 @@ def open_video(content: Content, settings: Decode) -> list[Decoded]:
             " (mmsearch[media])."
         ) from error
     if isinstance(content, bytes):
-        with tempfile.TemporaryDirectory(prefix="mmsearch-") as folder:
+        with own_folder() as folder:
             path = Path(folder, "video")
             path.write_bytes(content)
             return _shots(look(path, settings), settings)

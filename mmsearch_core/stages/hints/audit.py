@@ -21,7 +21,6 @@ from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
-from tempfile import TemporaryDirectory
 from typing import Any
 
 import pyarrow as pa
@@ -29,6 +28,7 @@ import pyarrow.parquet as pq
 import structlog
 
 from mmsearch_core.errors import Busy
+from mmsearch_core.own_folder import own_folder
 from mmsearch_core.ports.index import VectorIndex
 from mmsearch_core.ports.truth import Stores
 from mmsearch_core.records.asset import Removal
@@ -173,7 +173,7 @@ def joined(
     """
     import duckdb
 
-    with TemporaryDirectory() as folder:
+    with own_folder() as folder:
         place = Path(folder)
         count = _write(place / "rows", ROW_COLUMNS, rows)
         _write(place / "known", BUILT_COLUMNS, known)

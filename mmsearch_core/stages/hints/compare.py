@@ -6,7 +6,6 @@ Nothing here is believed for good: a batch holds hints (keys), and the plan look
 again.
 """
 
-import tempfile
 from collections.abc import Iterator, Mapping
 from dataclasses import replace
 from pathlib import Path
@@ -22,6 +21,7 @@ from mmsearch_core.catalog.manifest import Manifest, hand_out
 from mmsearch_core.catalog.set_join import LISTING, Spool, Verdicts
 from mmsearch_core.catalog.take_feed import take_feed
 from mmsearch_core.errors import TooManyRemovals
+from mmsearch_core.own_folder import own_folder
 from mmsearch_core.ports.ledger import LOST
 from mmsearch_core.ports.truth import Stores
 from mmsearch_core.records.ids import BatchId, digest
@@ -65,7 +65,7 @@ def run(
     )
     report = _report(stores, settings.catalog)
     batches = []
-    with tempfile.TemporaryDirectory() as folder:
+    with own_folder() as folder:
         feed = take_feed(
             catalog, ledger, settings.catalog, folder=Path(folder), approved=approved_removals
         )

@@ -7,7 +7,6 @@ the way loses nothing: what was not deleted comes again.
 """
 
 import itertools
-import tempfile
 import time
 from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
@@ -27,6 +26,7 @@ from mmsearch_core.errors import (
     UnusableMessage,
 )
 from mmsearch_core.layout import manifest_key, skipped_key
+from mmsearch_core.own_folder import own_folder
 from mmsearch_core.ports.ledger import Ledger
 from mmsearch_core.ports.stores import ChangeFeed
 from mmsearch_core.ports.truth import Stores
@@ -59,7 +59,7 @@ def run(
     taken: FeedReport | None = None
     if skipped:
         _record_skipped(run_id, skipped, stores)
-    with tempfile.TemporaryDirectory() as folder:
+    with own_folder() as folder:
         feed = None
         if len(hinted) < len(keys):
             feed, taken = _take_feed(stores, settings.catalog, Path(folder))

@@ -2,7 +2,6 @@
 
 import errno
 import hashlib
-import tempfile
 from collections.abc import Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from datetime import UTC, datetime, timedelta
@@ -21,6 +20,7 @@ from mmsearch_core.errors import (
 )
 from mmsearch_core.layout import frames_key, pixels_key
 from mmsearch_core.media import Kinds
+from mmsearch_core.own_folder import own_folder
 from mmsearch_core.parquet import dump
 from mmsearch_core.ports.media import Decoder
 from mmsearch_core.ports.stores import ObjectStore
@@ -100,7 +100,7 @@ class Decoding:
         good: list[tuple[Asset, Path]] = []
         kept: dict[AssetId, Future[list[Segment]]] = {}
         with (
-            tempfile.TemporaryDirectory(prefix="mmsearch-") as folder,
+            own_folder() as folder,
             ThreadPoolExecutor(READERS) as readers,
         ):
             paths = [Path(folder, asset.asset_id) for asset in assets]

@@ -2,7 +2,6 @@
 a change asks a person, with the numbers and the worst queries at hand."""
 
 import json
-import tempfile
 from collections import defaultdict
 from contextlib import suppress
 from dataclasses import dataclass
@@ -14,6 +13,7 @@ import structlog
 from mmsearch_core.codec import from_json, from_json_value, to_json, to_json_value
 from mmsearch_core.errors import HeldForApproval, StageMissing, StopEverything
 from mmsearch_core.layout import gates_key
+from mmsearch_core.own_folder import own_folder
 from mmsearch_core.ports.stores import ObjectStore
 from mmsearch_core.records.ids import BatchId, GenerationId, QueryKey
 from mmsearch_core.records.plan import Plan
@@ -82,7 +82,7 @@ def run(*, batch: BatchId, work: ObjectStore, settings: Search) -> GatesReport:
     Raises StopEverything where the batch may not be published at all, whoever approves it.
     """
     plan = read_plan(work, batch)
-    with tempfile.TemporaryDirectory() as folder:
+    with own_folder() as folder:
         lists = collect(plan, work, settings, Path(folder), rows=False)
         try:
             verdict = _verdict(lists, work, settings)
@@ -207,7 +207,7 @@ def is_incomplete(plan: Plan) -> bool:
 def _differences(lists: Lists, manifest: Generation, work: ObjectStore) -> Differences:
     differ = Differ()
     buckets = len(lists.files.checksums)
-    with tempfile.TemporaryDirectory() as folder:
+    with own_folder() as folder:
         dealt = (
             _dealt_again(manifest, work, buckets, Path(folder))
             if len(manifest.buckets) != buckets

@@ -1,6 +1,5 @@
 """mine: the query log becomes the popular queries, and those the frozen plan of the search line."""
 
-import tempfile
 from collections.abc import Mapping
 from dataclasses import replace
 from datetime import UTC, datetime
@@ -13,6 +12,7 @@ from mmsearch_core.catalog.query_log import fetch_sums
 from mmsearch_core.codec import to_json
 from mmsearch_core.errors import StageMissing
 from mmsearch_core.layout import file_key, plan_key, shard_path
+from mmsearch_core.own_folder import own_folder
 from mmsearch_core.parquet import dump
 from mmsearch_core.ports.stores import ObjectStore
 from mmsearch_core.ports.truth import Stores
@@ -79,7 +79,7 @@ def mined(
     query_log: ObjectStore, work: ObjectStore, settings: QueryLog, *, now: datetime
 ) -> Popular:
     """The popular queries of the log as it is; ``now`` is what its clocks are held against."""
-    with tempfile.TemporaryDirectory() as name:
+    with own_folder() as name:
         folder = Path(name)
         log_sums = fetch_sums(query_log, work, settings, folder=folder, now=now)
         popular = popular_queries(log_sums.files, settings, folder=folder, now=now)

@@ -1,7 +1,6 @@
 """publish: judgements become the lists of one generation, and one conditional write makes it
 current."""
 
-import tempfile
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
@@ -12,6 +11,7 @@ import structlog
 from mmsearch_core.codec import to_json
 from mmsearch_core.errors import HeldForApproval, PreconditionFailed, StopEverything, TryLater
 from mmsearch_core.layout import bucket_key, generation_key, products_key, rows_key
+from mmsearch_core.own_folder import own_folder
 from mmsearch_core.ports.ledger import Ledger
 from mmsearch_core.ports.stores import ObjectStore
 from mmsearch_core.records.ids import BatchId
@@ -56,7 +56,7 @@ def run(
     """
     plan = read_plan(work, batch)
     approval = Approval(seen=gates.read_verdict(work, batch) if approve else None)
-    with tempfile.TemporaryDirectory() as folder:
+    with own_folder() as folder:
         lists = collect(plan, work, settings, Path(folder), rows=True)
         outcome = _try(lists, work, settings, approval)
         if outcome.published:

@@ -2,7 +2,6 @@
 generations that stopped being current, and pixels that no index refers to. Whatever is young stays,
 since something may be about to use it."""
 
-import tempfile
 from collections import defaultdict
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
@@ -27,6 +26,7 @@ from mmsearch_core.layout import (
     pixels_key,
     pixels_of_key,
 )
+from mmsearch_core.own_folder import own_folder
 from mmsearch_core.pages.run.night import latest
 from mmsearch_core.ports.stores import Memo, ObjectStore
 from mmsearch_core.ports.truth import Stores
@@ -154,7 +154,7 @@ def _pixels(stores: Stores, memo: Memo, settings: HousekeepingSettings, removals
     their names; none while an index is not whole, since it is rebuilt from them."""
     before = ago(max(settings.pixels_days, 7))
     targets = stores.ledger.targets()
-    with tempfile.TemporaryDirectory() as folder:
+    with own_folder() as folder:
         spool = _Spool(Path(folder))
         # before the rows are read: what is written later is young
         spool.old_pixels(stores.work, before)
