@@ -1,6 +1,7 @@
 """A video is opened as its shots, with frames at the times at which a player shows them."""
 
 import io
+import struct
 import sys
 from pathlib import Path
 from typing import Any
@@ -157,6 +158,13 @@ def test_a_narrow_video_goes_by_the_second_chance() -> None:
     """decord mistakes the padding of its lines for a fourth color."""
     (shot,) = open_video(video(("red", 1.0), size=(96, 160)), Decode())
     assert (nearest_color(shot.jpeg), len(shot.frames)) == ("red", 2)
+
+
+def test_what_an_editor_cut_off_behind_is_not_seen() -> None:
+    """decord would make up the frames that the list of edits hides."""
+    place = CUT.index(b"elst") + len(b"elst") + 8  # the milliseconds of the only edit
+    shorter = CUT[:place] + struct.pack(">I", 3000) + CUT[place + 4 :]
+    assert spans(shorter) == ["span:0.000-2.000", "span:2.000-3.000"]
 
 
 def test_one_frame_is_a_shot() -> None:

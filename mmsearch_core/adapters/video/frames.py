@@ -49,7 +49,13 @@ def by_decord(video: Container, size: tuple[int, int]) -> Iterator[Shown]:
             if picture.shape != (height, width, 3):  # decord mistakes the padding of narrow lines
                 raise DecordGaveUp(f"a frame has the shape {picture.shape}")
             yield Shown(start, end, picture)
-    except (decord.DECORDError, RuntimeError, AssertionError, StopIteration) as error:
+    except (
+        decord.DECORDError,
+        decord.DECORDLimitReachedError,  # no DECORDError: more than LOST of the frames is made up
+        RuntimeError,
+        AssertionError,
+        StopIteration,
+    ) as error:
         raise DecordGaveUp(str(error).partition("\n")[0]) from None
 
 
