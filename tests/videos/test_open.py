@@ -167,6 +167,14 @@ def test_what_an_editor_cut_off_behind_is_not_seen() -> None:
     assert spans(shorter) == ["span:0.000-2.000", "span:2.000-3.000"]
 
 
+def test_a_matroska_file_that_begins_late_misses_nothing() -> None:
+    """Its duration counts from nought, and not from its first frame."""
+    late = video(("red", 2.0), ("blue", 2.0), container="matroska", start=300.0)
+    red, blue = open_video(late, Decode(most_frames=100))
+    assert (red.where, blue.where) == (Span(start=300, end=302), Span(start=302, end=304))
+    assert (len(red.frames), blue.missing) == (4, 0)
+
+
 def test_one_frame_is_a_shot() -> None:
     (shot,) = open_video(video(("red", 0.1)), Decode())
     assert shot.where == Span(start=0, end=0.1)

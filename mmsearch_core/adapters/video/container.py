@@ -53,15 +53,15 @@ def look(path: Path, settings: Decode) -> Container:
             raise UnsupportedMedia(
                 f"{width} x {height} pixels: one side is over {STEEPEST} times the other."
             )
-        start = stream.start_time * stream.time_base if stream.start_time else 0
+        start = max(0.0, float(stream.start_time * stream.time_base if stream.start_time else 0))
         return Container(
             path=path,
             demuxer=demuxer,
             width=width,
             height=height,
             turned=_quarters(frame),
-            start=max(0.0, float(start)),
-            duration=_duration(container, stream),
+            start=start,
+            duration=_duration(container, stream, start),
         )
 
 
@@ -147,7 +147,8 @@ def _quarters(frame: Any) -> int:
     return round(degrees / 90) % 4
 
 
-def _duration(container: Any, stream: Any) -> float | None:
+def _duration(container: Any, stream: Any, start: float) -> float | None:
+    """Seconds from ``start``."""
     import av
 
     known = None
@@ -155,6 +156,7 @@ def _duration(container: Any, stream: Any) -> float | None:
         known = float(stream.duration * stream.time_base)
     elif container.duration:
         known = container.duration / av.time_base
+        known -= start if container.format.name.startswith("matroska") else 0.0  # it counts from 0
     return known if known and math.isfinite(known) and 0 < known <= LONGEST else None
 
 
