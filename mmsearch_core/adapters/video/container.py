@@ -156,7 +156,8 @@ def _duration(container: Any, stream: Any, start: float) -> float | None:
         known = float(stream.duration * stream.time_base)
     elif container.duration:
         known = container.duration / av.time_base
-        known -= start if container.format.name.startswith("matroska") else 0.0  # it counts from 0
+    if known and not stream.frames:  # Matroska and fragments of MP4, which count from nought
+        known -= start
     return known if known and math.isfinite(known) and 0 < known <= LONGEST else None
 
 
