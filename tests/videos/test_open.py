@@ -175,8 +175,10 @@ def test_a_matroska_file_that_begins_late_misses_nothing() -> None:
     assert (len(red.frames), blue.missing) == (4, 0)
 
 
-def test_one_frame_is_a_shot() -> None:
-    (shot,) = open_video(video(("red", 0.1)), Decode())
+@pytest.mark.parametrize("container", ["mp4", "matroska"])
+def test_one_frame_is_a_shot(container: str) -> None:
+    """Of one in a Matroska file decord says that it is shown after millions of years."""
+    (shot,) = open_video(video(("red", 0.1), container=container), Decode())
     assert shot.where == Span(start=0, end=0.1)
     assert len(shot.frames) == 1
 

@@ -7,7 +7,7 @@ import math
 from collections.abc import Iterator
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-from mmsearch_core.adapters.video.container import Container, opened, track_of
+from mmsearch_core.adapters.video.container import LONGEST, Container, opened, track_of
 
 if TYPE_CHECKING:
     import numpy as np
@@ -65,7 +65,7 @@ def _times(reader: Any) -> Iterator[tuple[float, float]]:
     for first in range(0, len(reader), BLOCK):
         numbers = range(first, min(first + BLOCK, len(reader)))
         for start, end in reader.get_frame_timestamp(numbers).tolist():
-            if not (0 <= start <= end < math.inf) or start <= last:
+            if not (0 <= start <= end <= LONGEST) or start <= last:
                 raise DecordGaveUp(f"a frame is shown from {start} to {end} s, after {last} s")
             yield start, end
             last = start
