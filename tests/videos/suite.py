@@ -3,29 +3,46 @@
 from collections.abc import Callable, Iterator
 from functools import cache
 
+from tests.videos import clocks, content, looks, tracks, usual
 from tests.videos.case import Case
-from tests.videos.clocks import edits, late, orders, packed, rates, screens, shifted, uneven
-from tests.videos.usual import codecs, greys, layouts, misnamed, samples, sizes, spaces, tones
 
 Maker = Callable[[], Iterator[Case]]
 
 SOUND: tuple[Maker, ...] = (
-    codecs,
-    misnamed,
-    samples,
-    greys,
-    spaces,
-    sizes,
-    layouts,
-    tones,
-    rates,
-    uneven,
-    screens,
-    late,
-    orders,
-    packed,
-    edits,
-    shifted,
+    usual.codecs,
+    usual.misnamed,
+    usual.samples,
+    usual.greys,
+    usual.spaces,
+    usual.sizes,
+    usual.layouts,
+    usual.tones,
+    clocks.rates,
+    clocks.uneven,
+    clocks.screens,
+    clocks.late,
+    clocks.orders,
+    clocks.packed,
+    clocks.edits,
+    clocks.shifted,
+    looks.turned,
+    looks.mirrored,
+    looks.stretched,
+    looks.fields,
+    looks.copied,
+    content.cuts,
+    content.textured,
+    content.slow,
+    content.flashes,
+    content.one_color,
+    content.flicker,
+    content.few,
+    content.long,
+    tracks.sounds,
+    tracks.sound_alone,
+    tracks.two,
+    tracks.covers,
+    tracks.told,
 )
 HOSTILE: tuple[Maker, ...] = ()
 
