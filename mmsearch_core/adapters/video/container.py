@@ -30,6 +30,7 @@ class Container:
     turned: int  # by how many quarters, counterclockwise, a decoded frame has to be turned
     start: float  # when its first frame is shown, in seconds on a player's clock
     duration: float | None  # seconds from ``start``; None where the file does not say
+    frames: int  # that its index lists; 0 where it lists none
 
     def within(self, side: int) -> tuple[int, int]:
         """Width and height of a frame whose longer side is at most ``side`` pixels, both even."""
@@ -62,6 +63,7 @@ def look(path: Path, settings: Decode) -> Container:
             turned=_quarters(frame),
             start=start,
             duration=_duration(container, stream, start),
+            frames=stream.frames,
         )
 
 

@@ -35,6 +35,8 @@ def by_decord(video: Container, size: tuple[int, int]) -> Iterator[Shown]:
 
     decord.logging.set_level(decord.logging.QUIET)
     width, height = size
+    if video.frames > video.path.stat().st_size:  # decord would ask for memory for all, and die
+        raise DecordGaveUp(f"the index lists {video.frames} frames, which the file cannot have")
     try:
         reader = decord.VideoReader(
             str(video.path),
