@@ -142,7 +142,7 @@ def orders() -> Iterator[Case]:
 
 
 def packed() -> Iterator[Case]:
-    """DivX in AVI: a B-frame lies in the packet of the frame that it needs, then comes an empty one."""
+    """DivX in AVI: a B-frame is in the packet of the frame before, and then comes an empty one."""
     data = Film(codec="mpeg4", rate=Fraction(25), options={"bf": "1", "b_strategy": "0"}).of(*TWO)
     data = data.replace(b"Lavc62", b"DivX50").replace(b"DivX50.28.102", b"DivX503b1393p")
     stored = [(bytes(packet), packet.is_keyframe) for packet in packets(data)]

@@ -3,7 +3,7 @@
 from collections.abc import Callable, Iterator
 from functools import cache
 
-from tests.videos import clocks, content, looks, tracks, usual
+from tests.videos import clocks, content, hostile, looks, tracks, usual
 from tests.videos.case import Case
 
 Maker = Callable[[], Iterator[Case]]
@@ -44,7 +44,20 @@ SOUND: tuple[Maker, ...] = (
     tracks.covers,
     tracks.told,
 )
-HOSTILE: tuple[Maker, ...] = ()
+HOSTILE: tuple[Maker, ...] = (
+    hostile.cut,
+    hostile.half,
+    hostile.damaged,
+    hostile.damaged_heads,
+    hostile.holes,
+    hostile.no_videos,
+    hostile.heads_only,
+    hostile.lies,
+    hostile.sizes_that_lie,
+    hostile.bombs,
+    hostile.steep,
+    hostile.behind,
+)
 
 
 @cache
