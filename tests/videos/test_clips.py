@@ -2,6 +2,7 @@
 
 import io
 import json
+from collections.abc import Callable
 from itertools import pairwise
 from pathlib import Path
 
@@ -21,7 +22,7 @@ from mmsearch_core.settings import Decode
 from mmsearch_core.testing.fake_models import nearest_color
 from mmsearch_core.wiring.batches import Runtime
 from tests.line import commands_see, fake_runtime, feed, index, picture
-from tests.videos.made import sound_only, turned, video, with_sound
+from tests.videos.made import mirrored, sound_only, turned, video, with_sound
 
 CUT = video(("red", 2.0), ("blue", 3.0), ("green", 2.0))
 
@@ -96,9 +97,10 @@ def test_a_clip_is_cut_by_a_players_clock(tmp_path: Path) -> None:
     assert shots(target) == [("span:0.000-2.000", "blue")]
 
 
-def test_a_clip_is_upright(tmp_path: Path) -> None:
+@pytest.mark.parametrize("way", [turned, mirrored])
+def test_a_clip_is_upright(tmp_path: Path, way: Callable[[bytes], bytes]) -> None:
     source, target = tmp_path / "source", tmp_path / "clip.mp4"
-    source.write_bytes(turned(video(("red", 1.0))))
+    source.write_bytes(way(video(("red", 1.0))))
     cut(source, Span(start=0, end=1), target, Decode())
     (before,), (after,) = open_video(source, Decode()), open_video(target, Decode())
     assert pictures_differ_by(before.jpeg, after.jpeg) < 8

@@ -17,7 +17,7 @@ from mmsearch_core.errors import MediaTooLarge, UnreadableMedia, UnsupportedMedi
 from mmsearch_core.records.segment import Decoded, Span
 from mmsearch_core.settings import Decode
 from mmsearch_core.testing.fake_models import nearest_color
-from tests.videos.made import sound_only, turned, video
+from tests.videos.made import mirrored, sound_only, turned, video
 
 CUT = video(("red", 2.0), ("blue", 3.0))
 
@@ -80,6 +80,12 @@ def test_frames_that_are_shown_for_long_keep_their_times() -> None:
     red, blue = open_video(data, Decode())
     assert (red.where, blue.where) == (Span(start=0, end=2), Span(start=2, end=4))
     assert times(red) == [0.0, 0.8, 1.3, 1.8]
+
+
+def test_a_video_that_is_mirrored_is_seen_as_players_show_it() -> None:
+    (shot,) = open_video(mirrored(video(("red", 1.0))), Decode())
+    assert is_yellow(corner(shot.jpeg, -3, 3))
+    assert not is_yellow(corner(shot.jpeg, 3, -3))
 
 
 def test_a_video_is_upright() -> None:

@@ -3,15 +3,19 @@
 from __future__ import annotations
 
 import math
+import struct
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from mmsearch_core.adapters.pillow_picture import STEEPEST
 from mmsearch_core.errors import MediaTooLarge, UnreadableMedia, UnsupportedMedia
 from mmsearch_core.settings import Decode
+
+if TYPE_CHECKING:
+    import numpy as np
 
 HEAD = 64  # bytes of a file that say which container it is
 # the first box of a file of the MP4 family, at byte 4
@@ -28,6 +32,7 @@ class Container:
     width: int  # pixels as shown: upright and square
     height: int
     turned: int  # by how many quarters, counterclockwise, a decoded frame has to be turned
+    mirrored: bool  # whether it has to be turned upside down before
     start: float  # when its first frame is shown, in seconds on a player's clock
     duration: float | None  # seconds from ``start``; None where the file does not say
     frames: int  # that its index lists; 0 where it lists none
@@ -36,6 +41,13 @@ class Container:
         """Width and height of a frame whose longer side is at most ``side`` pixels, both even."""
         scale = min(1.0, side / max(self.width, self.height))
         return _even(self.width * scale), _even(self.height * scale)
+
+    def upright(self, picture: np.ndarray[Any, Any]) -> np.ndarray[Any, Any]:
+        """A decoded frame, of shape (height, width, 3), as it is shown."""
+        import numpy as np
+
+        facing = picture[::-1] if self.mirrored else picture
+        return np.ascontiguousarray(np.rot90(facing, k=self.turned))
 
 
 def look(path: Path, settings: Decode) -> Container:
@@ -61,6 +73,7 @@ def look(path: Path, settings: Decode) -> Container:
             width=width,
             height=height,
             turned=_quarters(frame),
+            mirrored=_is_mirrored(frame),
             start=start,
             duration=_duration(container, stream, start),
             frames=stream.frames,
@@ -147,6 +160,15 @@ def frame_ratio(stream: Any) -> float:
 def _quarters(frame: Any) -> int:
     degrees: float = frame.rotation
     return round(degrees / 90) % 4
+
+
+def _is_mirrored(frame: Any) -> bool:
+    """Whether a player shows the frame's other side, as some front cameras ask for."""
+    matrix = frame.side_data.get("DISPLAYMATRIX")
+    if matrix is None:
+        return False
+    right, down, _, left, up = struct.unpack("=5i", bytes(matrix)[:20])
+    return bool(right * up < down * left)
 
 
 def _duration(container: Any, stream: Any, start: float) -> float | None:

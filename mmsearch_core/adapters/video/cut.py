@@ -72,12 +72,11 @@ def _within(reading: Any, streams: list[Any], span: Span) -> Iterator[tuple[Any,
 def _upright(frame: Any, video: Container) -> Any:
     """The frame as it is shown: turned, with square pixels."""
     import av
-    import numpy as np
 
     width, height = video.within(max(video.width, video.height))
     if video.turned % 2:
         width, height = height, width
-    if not video.turned:
+    if not video.turned and not video.mirrored:
         return frame.reformat(width=width, height=height, format="yuv420p")
     picture = frame.reformat(width=width, height=height, format="rgb24").to_ndarray()
-    return av.VideoFrame.from_ndarray(np.ascontiguousarray(np.rot90(picture, k=video.turned)))
+    return av.VideoFrame.from_ndarray(video.upright(picture))

@@ -35,6 +35,8 @@ def by_decord(video: Container, size: tuple[int, int]) -> Iterator[Shown]:
 
     decord.logging.set_level(decord.logging.QUIET)
     width, height = size
+    if video.mirrored:
+        raise DecordGaveUp("it turns frames, and does not mirror them")
     if video.frames > video.path.stat().st_size:  # decord would ask for memory for all, and die
         raise DecordGaveUp(f"the index lists {video.frames} frames, which the file cannot have")
     try:
@@ -76,8 +78,6 @@ def _times(reader: Any) -> Iterator[tuple[float, float]]:
 def by_pyav(video: Container, size: tuple[int, int]) -> Iterator[Shown]:
     """All frames that can be read, in ``size``, upright; damaged ones are left out, and so is one
     that is shown before its predecessor."""
-    import numpy as np
-
     width, height = size if video.turned % 2 == 0 else size[::-1]
     last = -math.inf
     for frame in _decoded(video):
@@ -88,8 +88,7 @@ def by_pyav(video: Container, size: tuple[int, int]) -> Iterator[Shown]:
             continue
         shown = float(frame.duration * frame.time_base) if frame.duration else 0.0
         small = frame.reformat(width=width, height=height, format="rgb24").to_ndarray()
-        picture = np.ascontiguousarray(np.rot90(small, k=video.turned))
-        yield Shown(start, start + shown, picture)
+        yield Shown(start, start + shown, video.upright(small))
         last = start
 
 
