@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import struct
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import replace
 from fractions import Fraction
 from typing import Any
@@ -21,10 +21,6 @@ MATRICES = {
     90: (0, ONE, 0, -ONE, 0, 0, 0, 0, UNIT),
     180: (-ONE, 0, 0, 0, -ONE, 0, 0, 0, UNIT),
     270: (0, -ONE, 0, ONE, 0, 0, 0, 0, UNIT),
-}
-MIRRORED = {
-    "left-right": (-ONE, 0, 0, 0, ONE, 0, 0, 0, UNIT),
-    "up-down": (ONE, 0, 0, 0, -ONE, 0, 0, 0, UNIT),
 }
 # no turning at all, or one that nobody means
 STRANGE = {
@@ -83,13 +79,23 @@ def turned() -> Iterator[Case]:
 
 
 def mirrored() -> Iterator[Case]:
-    """As some front cameras and editors leave them: players undo it."""
-    for name, matrix in MIRRORED.items():
-        flip = np.fliplr if name == "left-right" else np.flipud
-        film = Film()
-        pictures = ((at, np.ascontiguousarray(flip(each))) for at, each in film.frames(*TWO))
-        data = shown_by(film.of_pictures(pictures), matrix)
-        yield seen(f"mirrored/{name}.mp4", data, *TWO, size=film.size)
+    """As some front cameras and editors leave them, in all four ways: players undo it."""
+    # what the header tells, and what a frame has to be for a player to show it well
+    ways: dict[str, tuple[tuple[int, ...], Callable[[Picture], Picture]]] = {
+        "left-right": ((-ONE, 0, 0, 0, ONE, 0, 0, 0, UNIT), np.fliplr),
+        "up-down": ((ONE, 0, 0, 0, -ONE, 0, 0, 0, UNIT), np.flipud),
+        "diagonal": ((0, ONE, 0, ONE, 0, 0, 0, 0, UNIT), lambda each: each.transpose(1, 0, 2)),
+        "other-diagonal": (
+            (0, -ONE, 0, -ONE, 0, 0, 0, 0, UNIT),
+            lambda each: each[::-1, ::-1].transpose(1, 0, 2),
+        ),
+    }
+    for name, (matrix, undo) in ways.items():
+        size = (120, 160) if "diagonal" in name else (160, 120)
+        frames = Film(size=size).frames(*TWO)
+        pictures = ((at, np.ascontiguousarray(undo(each))) for at, each in frames)
+        data = shown_by(Film().of_pictures(pictures), matrix)
+        yield seen(f"mirrored/{name}.mp4", data, *TWO, size=size)
 
 
 def stretched() -> Iterator[Case]:
