@@ -13,6 +13,7 @@ from mmsearch_core.settings import Decode
 
 QUALITY = "20"  # constant rate factor of H.264: nothing to be seen of the second encoding
 RATE = 30  # frames a second of a video that does not say
+TICK = Fraction(1, 90_000)  # of a second, in which times of frames are kept, also of uneven ones
 
 
 def cut(source: Path, span: Span, target: Path, settings: Decode) -> None:
@@ -48,6 +49,7 @@ def _outputs(reading: Any, writing: Any, video: Container) -> dict[Any, Any]:
     output.width, output.height = video.within(max(video.width, video.height))
     output.pix_fmt = "yuv420p"
     output.options = {"crf": QUALITY}
+    output.codec_context.time_base = TICK
     outputs = {seen: output}
     for heard in reading.streams.audio[:1]:
         outputs[heard] = writing.add_stream("aac", rate=heard.rate)
@@ -55,12 +57,17 @@ def _outputs(reading: Any, writing: Any, video: Container) -> dict[Any, Any]:
 
 
 def _within(reading: Any, streams: list[Any], span: Span) -> Iterator[tuple[Any, Any]]:
-    """Frames of the span with their streams, until all streams are past it."""
+    """Frames of the span with their streams, until all streams are past it; none that is shown no
+    later than its predecessor."""
     going = set(streams)
+    last: dict[Any, float] = {}
     for packet in reading.demux(streams):
         for frame in packet.decode():
             if frame.time is None or frame.time < span.start:
                 continue
+            if frame.time <= last.get(packet.stream, -1.0):
+                continue
+            last[packet.stream] = frame.time
             if frame.time >= span.end:
                 going.discard(packet.stream)
             elif packet.stream in going:
