@@ -74,7 +74,7 @@ def turned() -> Iterator[Case]:
             upright = (160, 120) if quarters % 2 == 0 else (120, 160)
             yield seen(f"turned/{90 * quarters}-{name}", data, *TWO, size=upright)
     for name, matrix in STRANGE.items():
-        case = seen(f"turned/{name}.mp4", shown_by(plain(), matrix), *TWO)
+        case = seen(f"turned/{name}.mp4", shown_by(plain(), matrix), *TWO, size=(160, 120))
         yield replace(case, sights=() if name == "wild" else case.sights)
 
 

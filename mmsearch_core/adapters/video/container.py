@@ -159,7 +159,8 @@ def frame_ratio(stream: Any) -> float:
 
 def _quarters(frame: Any) -> int:
     degrees: float = frame.rotation
-    return round(degrees / 90) % 4
+    # a matrix of noughts turns by as many degrees as there are numbers
+    return round(degrees / 90) % 4 if abs(degrees) <= 360 else 0
 
 
 def _is_mirrored(frame: Any) -> bool:
