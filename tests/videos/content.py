@@ -58,6 +58,46 @@ def blended(one: str, other: str, share: float) -> Picture:
     return np.full((SMALL[1], SMALL[0], 3), mixed.round(), np.uint8)
 
 
+def products() -> Iterator[Case]:
+    """A product before a plain wall, and then another one: people see a cut, however small."""
+    walls = ("white", "grey", "black")
+    pairs = (("red", "blue"), ("red", "green"), ("red", "yellow"), ("blue", "green"))
+    for wall in walls:
+        for first, second in pairs:
+            for share in (0.1, 0.2, 0.4):
+                pictures = (_before(wall, first, share), _before(wall, second, share))
+                frames = ((n / 25, pictures[n >= 50]) for n in range(100))
+                yield Case(
+                    name=f"products/{first}-{second}-{wall}-{share}.mp4",
+                    data=SMOOTH.of_pictures(frames),
+                    shots=shots(0, 2, 4),
+                )
+
+
+def _before(wall: str, color: str, share: float) -> Picture:
+    """A thing of this color in the middle, which covers so much of the picture."""
+    picture = np.full((SMALL[1], SMALL[0], 3), COLORS[wall], np.uint8)
+    width, height = (round(side * share**0.5) for side in SMALL)
+    left, top = (SMALL[0] - width) // 2, (SMALL[1] - height) // 2
+    picture[top : top + height, left : left + width] = COLORS[color]
+    return picture
+
+
+def held() -> Iterator[Case]:
+    """A plain ground out of which a picture comes slowly, after a while: no cut."""
+    for ground in ("black", "white", "grey"):
+        for color in ("red", "green", "blue", "yellow"):
+            frames = (
+                (n / 25, blended(ground, color, min(1.0, max(0.0, (n - 50) / 75))))
+                for n in range(150)
+            )
+            yield Case(
+                name=f"held/{ground}-{color}.mp4",
+                data=SMOOTH.of_pictures(frames),
+                shots=((0.0, 6.0),),
+            )
+
+
 def slow() -> Iterator[Case]:
     """What changes slowly is one shot."""
     coarse = Image.fromarray(np.random.default_rng(8).integers(0, 256, (4, 24, 3), np.uint8))
@@ -85,7 +125,7 @@ def slow() -> Iterator[Case]:
         "fade-out": (6.0, lambda done: blended("yellow", "black", done)),
         "fade-across": (6.0, lambda done: blended("red", "blue", done)),
         "fade-grey": (6.0, lambda done: blended("black", "white", done)),
-        "fade-and-back": (8.0, lambda done: blended("blue", "grey", 0.8 - abs(1.6 * done - 0.8))),
+        "fade-and-back": (8.0, lambda done: blended("blue", "white", 1 - abs(2 * done - 1))),
         "pan": (8.0, panned),
         "zoom": (6.0, zoomed),
         "walk": (4.0, walks),

@@ -32,6 +32,8 @@ SOUND: tuple[Maker, ...] = (
     looks.copied,
     content.cuts,
     content.textured,
+    content.products,
+    content.held,
     content.slow,
     content.flashes,
     content.one_color,
