@@ -24,6 +24,7 @@ from mmsearch_core.wiring.batches import Runtime
 from tests.line import commands_see, fake_runtime, feed, index, picture
 from tests.videos.clocks import at_times
 from tests.videos.film import Film
+from tests.videos.hostile import noisy
 from tests.videos.made import mirrored, sound_only, turned, video, with_sound
 
 CUT = video(("red", 2.0), ("blue", 3.0), ("green", 2.0))
@@ -97,6 +98,16 @@ def test_a_clip_is_cut_by_a_players_clock(tmp_path: Path) -> None:
     source.write_bytes(video(("red", 2.0), ("blue", 2.0), start=0.7))
     cut(source, Span(start=2.7, end=4.7), target, Decode())
     assert shots(target) == [("span:0.000-2.000", "blue")]
+
+
+def test_a_clip_of_a_video_that_broke_off(tmp_path: Path) -> None:
+    """What is seen of it can be cut out of it."""
+    source, target = tmp_path / "source", tmp_path / "clip.mp4"
+    whole = noisy("fast-start.mp4")
+    source.write_bytes(whole[: len(whole) * 6 // 10])
+    assert [color for _, color in shots(source)] == ["red", "blue"]
+    cut(source, Span(start=1, end=4), target, Decode())
+    assert [color for _, color in shots(target)] == ["red", "blue"]
 
 
 def test_a_clip_of_a_video_with_uneven_frames(tmp_path: Path) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from contextlib import suppress
 from fractions import Fraction
 from pathlib import Path
 from typing import Any
@@ -61,19 +62,35 @@ def _within(reading: Any, streams: list[Any], span: Span) -> Iterator[tuple[Any,
     later than its predecessor."""
     going = set(streams)
     last: dict[Any, float] = {}
-    for packet in reading.demux(streams):
-        for frame in packet.decode():
-            if frame.time is None or frame.time < span.start:
-                continue
-            if frame.time <= last.get(packet.stream, -1.0):
-                continue
-            last[packet.stream] = frame.time
-            if frame.time >= span.end:
-                going.discard(packet.stream)
-            elif packet.stream in going:
-                yield packet.stream, frame
+    for stream, frame in _readable(reading, streams):
+        if frame.time is None or frame.time < span.start:
+            continue
+        if frame.time <= last.get(stream, -1.0):
+            continue
+        last[stream] = frame.time
+        if frame.time >= span.end:
+            going.discard(stream)
+        elif stream in going:
+            yield stream, frame
         if not going:
             return
+
+
+def _readable(reading: Any, streams: list[Any]) -> Iterator[tuple[Any, Any]]:
+    """Frames with their streams, without those that are damaged."""
+    import av
+
+    packets = reading.demux(streams)
+    while True:
+        try:
+            packet = next(packets)
+        except (StopIteration, av.error.FFmpegError):
+            return
+        frames: list[Any] = []
+        with suppress(av.error.FFmpegError, ValueError):
+            frames = packet.decode()
+        for frame in frames:
+            yield packet.stream, frame
 
 
 def _upright(frame: Any, video: Container) -> Any:
