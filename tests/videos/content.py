@@ -139,7 +139,7 @@ def slow() -> Iterator[Case]:
 
 
 def flashes() -> Iterator[Case]:
-    """A flash of a few frames is part of what is around it."""
+    """A flash of a few frames is no shot by itself, but part of what comes behind."""
     for count in (1, 2, 5):
         for color in ("white", "black"):
 
@@ -151,8 +151,9 @@ def flashes() -> Iterator[Case]:
             yield Case(
                 name=f"flashes/{count}-{color}.mp4",
                 data=SMOOTH.of_pictures(pictures()),
-                # one shot, or two that meet at the flash: never one of the flash alone
-                shots=None,
+                # two shots that meet at the flash: never one of the flash alone
+                shots=shots(0, 2, 4),
+                slack=0.25,
             )
 
 

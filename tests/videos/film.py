@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import io
 import tempfile
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from fractions import Fraction
@@ -160,8 +160,3 @@ def written(container: str, muxing: Mapping[str, str]) -> Iterator[tuple[Any, Pa
         path = Path(folder, "video")
         with av.open(str(path), "w", format=container, options=dict(muxing)) as file:
             yield file, path
-
-
-def same(scenes: Sequence[Scene], seconds: float) -> tuple[Scene, ...]:
-    """The scenes, each for so long."""
-    return tuple((color, seconds) for color, _ in scenes)

@@ -70,5 +70,5 @@ def made(maker: Maker) -> tuple[Case, ...]:
 
 @cache
 def every_case() -> tuple[Case, ...]:
-    """At least 200 videos, named differently."""
+    """At least 900 videos, named differently."""
     return tuple(case for maker in (*SOUND, *HOSTILE) for case in made(maker))
