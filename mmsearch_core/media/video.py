@@ -78,7 +78,7 @@ def _is_one(earlier: Event, later: Event) -> bool:
 VIDEO = Media(
     name="video",
     endings=frozenset({".mp4", ".m4v", ".mov", ".mkv", ".webm", ".avi"}),
-    decode_version=1,
+    decode_version=2,
     decode_settings=of_frames,
     prompt="describe_video",
     describe_version=1,

@@ -17,6 +17,8 @@ RATE = 8_000  # samples a second of sound
 STILL = struct.pack(">9i", 0x10000, 0, 0, 0, 0x10000, 0, 0, 0, 0x40000000)
 # of the header of an MP4: turned to the right by a quarter when it is shown
 TURNED = struct.pack(">9i", 0, 0x10000, 0, -0x10000, 0, 0, 0, 0, 0x40000000)
+# left and right are exchanged
+MIRRORED = struct.pack(">9i", -0x10000, 0, 0, 0, 0x10000, 0, 0, 0, 0x40000000)
 
 
 @cache
@@ -48,6 +50,12 @@ def video(
             file.mux(stream.encode(frame))
         file.mux(stream.encode(None))
     return out.getvalue()
+
+
+def mirrored(data: bytes) -> bytes:
+    """The MP4 as some front cameras make it: its frames are those of a mirror."""
+    place = data.index(STILL, data.index(b"tkhd"))
+    return data[:place] + MIRRORED + data[place + len(MIRRORED) :]
 
 
 def turned(data: bytes) -> bytes:

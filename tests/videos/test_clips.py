@@ -2,6 +2,7 @@
 
 import io
 import json
+from collections.abc import Callable
 from itertools import pairwise
 from pathlib import Path
 
@@ -21,7 +22,10 @@ from mmsearch_core.settings import Decode
 from mmsearch_core.testing.fake_models import nearest_color
 from mmsearch_core.wiring.batches import Runtime
 from tests.line import commands_see, fake_runtime, feed, index, picture
-from tests.videos.made import sound_only, turned, video, with_sound
+from tests.videos.clocks import at_times
+from tests.videos.film import Film
+from tests.videos.hostile import noisy
+from tests.videos.made import mirrored, sound_only, turned, video, with_sound
 
 CUT = video(("red", 2.0), ("blue", 3.0), ("green", 2.0))
 
@@ -96,9 +100,31 @@ def test_a_clip_is_cut_by_a_players_clock(tmp_path: Path) -> None:
     assert shots(target) == [("span:0.000-2.000", "blue")]
 
 
-def test_a_clip_is_upright(tmp_path: Path) -> None:
+def test_a_clip_of_a_video_that_broke_off(tmp_path: Path) -> None:
+    """What is seen of it can be cut out of it."""
     source, target = tmp_path / "source", tmp_path / "clip.mp4"
-    source.write_bytes(turned(video(("red", 1.0))))
+    whole = noisy("fast-start.mp4")
+    source.write_bytes(whole[: len(whole) * 6 // 10])
+    assert [color for _, color in shots(source)] == ["red", "blue"]
+    cut(source, Span(start=1, end=4), target, Decode())
+    assert [color for _, color in shots(target)] == ["red", "blue"]
+
+
+def test_a_clip_of_a_video_with_uneven_frames(tmp_path: Path) -> None:
+    """As telephones make them: two may follow each other faster than the rate of the video."""
+    source, target = tmp_path / "source", tmp_path / "clip.mp4"
+    times = [number // 2 / 10 + number % 2 * 0.011 for number in range(80)]
+    uneven = Film(container="matroska", ticks=1000)
+    source.write_bytes(at_times(times, ("red", 2.0), ("blue", 2.0), film=uneven))
+    cut(source, Span(start=1, end=3), target, Decode())
+    assert [color for _, color in shots(target)] == ["red", "blue"]
+    assert shots(target)[0][0] == "span:0.000-1.000"
+
+
+@pytest.mark.parametrize("way", [turned, mirrored])
+def test_a_clip_is_upright(tmp_path: Path, way: Callable[[bytes], bytes]) -> None:
+    source, target = tmp_path / "source", tmp_path / "clip.mp4"
+    source.write_bytes(way(video(("red", 1.0))))
     cut(source, Span(start=0, end=1), target, Decode())
     (before,), (after,) = open_video(source, Decode()), open_video(target, Decode())
     assert pictures_differ_by(before.jpeg, after.jpeg) < 8

@@ -1,6 +1,7 @@
 """A video is opened as its shots, with frames at the times at which a player shows them."""
 
 import io
+import struct
 import sys
 from pathlib import Path
 from typing import Any
@@ -16,7 +17,7 @@ from mmsearch_core.errors import MediaTooLarge, UnreadableMedia, UnsupportedMedi
 from mmsearch_core.records.segment import Decoded, Span
 from mmsearch_core.settings import Decode
 from mmsearch_core.testing.fake_models import nearest_color
-from tests.videos.made import sound_only, turned, video
+from tests.videos.made import mirrored, sound_only, turned, video
 
 CUT = video(("red", 2.0), ("blue", 3.0))
 
@@ -79,6 +80,12 @@ def test_frames_that_are_shown_for_long_keep_their_times() -> None:
     red, blue = open_video(data, Decode())
     assert (red.where, blue.where) == (Span(start=0, end=2), Span(start=2, end=4))
     assert times(red) == [0.0, 0.8, 1.3, 1.8]
+
+
+def test_a_video_that_is_mirrored_is_seen_as_players_show_it() -> None:
+    (shot,) = open_video(mirrored(video(("red", 1.0))), Decode())
+    assert is_yellow(corner(shot.jpeg, -3, 3))
+    assert not is_yellow(corner(shot.jpeg, 3, -3))
 
 
 def test_a_video_is_upright() -> None:
@@ -159,8 +166,25 @@ def test_a_narrow_video_goes_by_the_second_chance() -> None:
     assert (nearest_color(shot.jpeg), len(shot.frames)) == ("red", 2)
 
 
-def test_one_frame_is_a_shot() -> None:
-    (shot,) = open_video(video(("red", 0.1)), Decode())
+def test_what_an_editor_cut_off_behind_is_not_seen() -> None:
+    """decord would make up the frames that the list of edits hides."""
+    place = CUT.index(b"elst") + len(b"elst") + 8  # the milliseconds of the only edit
+    shorter = CUT[:place] + struct.pack(">I", 3000) + CUT[place + 4 :]
+    assert spans(shorter) == ["span:0.000-2.000", "span:2.000-3.000"]
+
+
+def test_a_matroska_file_that_begins_late_misses_nothing() -> None:
+    """Its duration counts from nought, and not from its first frame."""
+    late = video(("red", 2.0), ("blue", 2.0), container="matroska", start=300.0)
+    red, blue = open_video(late, Decode(most_frames=100))
+    assert (red.where, blue.where) == (Span(start=300, end=302), Span(start=302, end=304))
+    assert (len(red.frames), blue.missing) == (4, 0)
+
+
+@pytest.mark.parametrize("container", ["mp4", "matroska"])
+def test_one_frame_is_a_shot(container: str) -> None:
+    """Of one in a Matroska file decord says that it is shown after millions of years."""
+    (shot,) = open_video(video(("red", 0.1), container=container), Decode())
     assert shot.where == Span(start=0, end=0.1)
     assert len(shot.frames) == 1
 

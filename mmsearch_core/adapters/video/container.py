@@ -3,15 +3,19 @@
 from __future__ import annotations
 
 import math
+import struct
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from mmsearch_core.adapters.pillow_picture import STEEPEST
 from mmsearch_core.errors import MediaTooLarge, UnreadableMedia, UnsupportedMedia
 from mmsearch_core.settings import Decode
+
+if TYPE_CHECKING:
+    import numpy as np
 
 HEAD = 64  # bytes of a file that say which container it is
 # the first box of a file of the MP4 family, at byte 4
@@ -28,13 +32,22 @@ class Container:
     width: int  # pixels as shown: upright and square
     height: int
     turned: int  # by how many quarters, counterclockwise, a decoded frame has to be turned
+    mirrored: bool  # whether it has to be turned upside down before
     start: float  # when its first frame is shown, in seconds on a player's clock
     duration: float | None  # seconds from ``start``; None where the file does not say
+    frames: int  # that its index lists; 0 where it lists none
 
     def within(self, side: int) -> tuple[int, int]:
         """Width and height of a frame whose longer side is at most ``side`` pixels, both even."""
         scale = min(1.0, side / max(self.width, self.height))
         return _even(self.width * scale), _even(self.height * scale)
+
+    def upright(self, picture: np.ndarray[Any, Any]) -> np.ndarray[Any, Any]:
+        """A decoded frame, of shape (height, width, 3), as it is shown."""
+        import numpy as np
+
+        facing = picture[::-1] if self.mirrored else picture
+        return np.ascontiguousarray(np.rot90(facing, k=self.turned))
 
 
 def look(path: Path, settings: Decode) -> Container:
@@ -53,15 +66,17 @@ def look(path: Path, settings: Decode) -> Container:
             raise UnsupportedMedia(
                 f"{width} x {height} pixels: one side is over {STEEPEST} times the other."
             )
-        start = stream.start_time * stream.time_base if stream.start_time else 0
+        start = max(0.0, float(stream.start_time * stream.time_base if stream.start_time else 0))
         return Container(
             path=path,
             demuxer=demuxer,
             width=width,
             height=height,
             turned=_quarters(frame),
-            start=max(0.0, float(start)),
-            duration=_duration(container, stream),
+            mirrored=_is_mirrored(frame),
+            start=start,
+            duration=_duration(container, stream, start),
+            frames=stream.frames,
         )
 
 
@@ -144,10 +159,21 @@ def frame_ratio(stream: Any) -> float:
 
 def _quarters(frame: Any) -> int:
     degrees: float = frame.rotation
-    return round(degrees / 90) % 4
+    # a matrix of noughts turns by as many degrees as there are numbers
+    return round(degrees / 90) % 4 if abs(degrees) <= 360 else 0
 
 
-def _duration(container: Any, stream: Any) -> float | None:
+def _is_mirrored(frame: Any) -> bool:
+    """Whether a player shows the frame's other side, as some front cameras ask for."""
+    matrix = frame.side_data.get("DISPLAYMATRIX")
+    if matrix is None:
+        return False
+    right, down, _, left, up = struct.unpack("=5i", bytes(matrix)[:20])
+    return bool(right * up < down * left)
+
+
+def _duration(container: Any, stream: Any, start: float) -> float | None:
+    """Seconds from ``start``."""
     import av
 
     known = None
@@ -155,6 +181,8 @@ def _duration(container: Any, stream: Any) -> float | None:
         known = float(stream.duration * stream.time_base)
     elif container.duration:
         known = container.duration / av.time_base
+    if known and not stream.frames:  # Matroska and fragments of MP4, which count from nought
+        known -= start
     return known if known and math.isfinite(known) and 0 < known <= LONGEST else None
 
 

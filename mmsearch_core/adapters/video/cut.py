@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from contextlib import suppress
 from fractions import Fraction
 from pathlib import Path
 from typing import Any
@@ -13,6 +14,7 @@ from mmsearch_core.settings import Decode
 
 QUALITY = "20"  # constant rate factor of H.264: nothing to be seen of the second encoding
 RATE = 30  # frames a second of a video that does not say
+TICK = Fraction(1, 90_000)  # of a second, in which times of frames are kept, also of uneven ones
 
 
 def cut(source: Path, span: Span, target: Path, settings: Decode) -> None:
@@ -48,6 +50,7 @@ def _outputs(reading: Any, writing: Any, video: Container) -> dict[Any, Any]:
     output.width, output.height = video.within(max(video.width, video.height))
     output.pix_fmt = "yuv420p"
     output.options = {"crf": QUALITY}
+    output.codec_context.time_base = TICK
     outputs = {seen: output}
     for heard in reading.streams.audio[:1]:
         outputs[heard] = writing.add_stream("aac", rate=heard.rate)
@@ -55,29 +58,49 @@ def _outputs(reading: Any, writing: Any, video: Container) -> dict[Any, Any]:
 
 
 def _within(reading: Any, streams: list[Any], span: Span) -> Iterator[tuple[Any, Any]]:
-    """Frames of the span with their streams, until all streams are past it."""
+    """Frames of the span with their streams, until all streams are past it; none that is shown no
+    later than its predecessor."""
     going = set(streams)
-    for packet in reading.demux(streams):
-        for frame in packet.decode():
-            if frame.time is None or frame.time < span.start:
-                continue
-            if frame.time >= span.end:
-                going.discard(packet.stream)
-            elif packet.stream in going:
-                yield packet.stream, frame
+    last: dict[Any, float] = {}
+    for stream, frame in _readable(reading, streams):
+        if frame.time is None or frame.time < span.start:
+            continue
+        if frame.time <= last.get(stream, -1.0):
+            continue
+        last[stream] = frame.time
+        if frame.time >= span.end:
+            going.discard(stream)
+        elif stream in going:
+            yield stream, frame
         if not going:
             return
+
+
+def _readable(reading: Any, streams: list[Any]) -> Iterator[tuple[Any, Any]]:
+    """Frames with their streams, without those that are damaged."""
+    import av
+
+    packets = reading.demux(streams)
+    while True:
+        try:
+            packet = next(packets)
+        except (StopIteration, av.error.FFmpegError):
+            return
+        frames: list[Any] = []
+        with suppress(av.error.FFmpegError, ValueError):
+            frames = packet.decode()
+        for frame in frames:
+            yield packet.stream, frame
 
 
 def _upright(frame: Any, video: Container) -> Any:
     """The frame as it is shown: turned, with square pixels."""
     import av
-    import numpy as np
 
     width, height = video.within(max(video.width, video.height))
     if video.turned % 2:
         width, height = height, width
-    if not video.turned:
+    if not video.turned and not video.mirrored:
         return frame.reformat(width=width, height=height, format="yuv420p")
     picture = frame.reformat(width=width, height=height, format="rgb24").to_ndarray()
-    return av.VideoFrame.from_ndarray(np.ascontiguousarray(np.rot90(picture, k=video.turned)))
+    return av.VideoFrame.from_ndarray(video.upright(picture))

@@ -7,7 +7,7 @@ import math
 from collections.abc import Iterator
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-from mmsearch_core.adapters.video.container import Container, opened, track_of
+from mmsearch_core.adapters.video.container import LONGEST, Container, opened, track_of
 
 if TYPE_CHECKING:
     import numpy as np
@@ -35,6 +35,10 @@ def by_decord(video: Container, size: tuple[int, int]) -> Iterator[Shown]:
 
     decord.logging.set_level(decord.logging.QUIET)
     width, height = size
+    if video.mirrored:
+        raise DecordGaveUp("it turns frames, and does not mirror them")
+    if video.frames > video.path.stat().st_size:  # decord would ask for memory for all, and die
+        raise DecordGaveUp(f"the index lists {video.frames} frames, which the file cannot have")
     try:
         reader = decord.VideoReader(
             str(video.path),
@@ -49,7 +53,13 @@ def by_decord(video: Container, size: tuple[int, int]) -> Iterator[Shown]:
             if picture.shape != (height, width, 3):  # decord mistakes the padding of narrow lines
                 raise DecordGaveUp(f"a frame has the shape {picture.shape}")
             yield Shown(start, end, picture)
-    except (decord.DECORDError, RuntimeError, AssertionError, StopIteration) as error:
+    except (
+        decord.DECORDError,
+        decord.DECORDLimitReachedError,  # no DECORDError: more than LOST of the frames is made up
+        RuntimeError,
+        AssertionError,
+        StopIteration,
+    ) as error:
         raise DecordGaveUp(str(error).partition("\n")[0]) from None
 
 
@@ -59,7 +69,7 @@ def _times(reader: Any) -> Iterator[tuple[float, float]]:
     for first in range(0, len(reader), BLOCK):
         numbers = range(first, min(first + BLOCK, len(reader)))
         for start, end in reader.get_frame_timestamp(numbers).tolist():
-            if not (0 <= start <= end < math.inf) or start <= last:
+            if not (0 <= start <= end <= LONGEST) or start <= last:
                 raise DecordGaveUp(f"a frame is shown from {start} to {end} s, after {last} s")
             yield start, end
             last = start
@@ -68,8 +78,6 @@ def _times(reader: Any) -> Iterator[tuple[float, float]]:
 def by_pyav(video: Container, size: tuple[int, int]) -> Iterator[Shown]:
     """All frames that can be read, in ``size``, upright; damaged ones are left out, and so is one
     that is shown before its predecessor."""
-    import numpy as np
-
     width, height = size if video.turned % 2 == 0 else size[::-1]
     last = -math.inf
     for frame in _decoded(video):
@@ -80,8 +88,7 @@ def by_pyav(video: Container, size: tuple[int, int]) -> Iterator[Shown]:
             continue
         shown = float(frame.duration * frame.time_base) if frame.duration else 0.0
         small = frame.reformat(width=width, height=height, format="rgb24").to_ndarray()
-        picture = np.ascontiguousarray(np.rot90(small, k=video.turned))
-        yield Shown(start, start + shown, picture)
+        yield Shown(start, start + shown, video.upright(small))
         last = start
 
 

@@ -23,6 +23,8 @@ LOOK = 256  # pixels of the longer side that cuts are looked for at, about
 TICKS = 1_000_000  # a second
 NEAR = 0.001  # seconds that times of frames are off by
 
+LEAST = 6.0  # of 255, that a pixel differs by on average from one shot to the next
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class _Sample:
@@ -47,12 +49,10 @@ class Shots:
         :param duration: of the video in seconds, where it is known; the longer, the fewer frames
             are kept of each second.
         """
-        from scenedetect.detectors import AdaptiveDetector
-
         self._settings = settings
         self._start = start
         self._step = max(1 / settings.frames_per_second, (duration or 0.0) / settings.most_frames)
-        self._detector: Any = AdaptiveDetector(min_scene_len=SHORTEST)
+        self._detector: Any = _detector()
         self._found: list[Decoded] = []
         self._kept = 0
         self._samples: list[_Sample] = []
@@ -156,3 +156,22 @@ class Shots:
     def _at(self, seconds: float) -> float:
         """On a player's clock, to the millisecond."""
         return round(self._start + seconds, 3)
+
+
+def _detector() -> Any:
+    """PySceneDetect's adaptive detector, told how far frames differ by their colors.
+
+    By hue and saturation, as it goes by itself, a small product before a white wall that becomes
+    another one is no cut, and the first trace of color in a fade from black is one.
+    """
+    import cv2
+    from scenedetect.detectors import AdaptiveDetector
+
+    class ByColor(AdaptiveDetector):  # type: ignore[misc]
+        _before: Any = None
+
+        def _calculate_frame_score(self, timecode: Any, frame_img: Any) -> float:  # noqa: ARG002
+            before, self._before = self._before, frame_img
+            return 0.0 if before is None else float(cv2.absdiff(frame_img, before).mean())
+
+    return ByColor(min_scene_len=SHORTEST, min_content_val=LEAST)
