@@ -138,6 +138,15 @@ def test_what_decord_gives_up_is_read_as_far_as_pyav_goes(
     assert shot.missing == pytest.approx(6 - shot.where.end, abs=0.11)
 
 
+def test_whatever_a_library_raises_costs_its_file_only(monkeypatch: pytest.MonkeyPatch) -> None:
+    def raises(*_: object) -> Any:
+        raise ZeroDivisionError
+
+    monkeypatch.setattr(opener, "look", raises)
+    with pytest.raises(UnreadableMedia, match="ZeroDivisionError"):
+        open_video(CUT, Decode())
+
+
 def test_a_long_shot_is_several_that_overlap() -> None:
     data = video(("red", 45.0), fps=4)
     first, second = open_video(data, Decode(window_seconds=20))[:2]

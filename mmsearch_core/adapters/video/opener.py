@@ -9,7 +9,7 @@ from pathlib import Path
 from mmsearch_core.adapters.video.container import Container, look
 from mmsearch_core.adapters.video.frames import DecordGaveUp, Shown, by_decord, by_pyav
 from mmsearch_core.adapters.video.shots import Shots
-from mmsearch_core.errors import UnreadableMedia, UnsupportedMedia
+from mmsearch_core.errors import BadRecord, UnreadableMedia, UnsupportedMedia
 from mmsearch_core.own_folder import own_folder
 from mmsearch_core.ports.media import Content
 from mmsearch_core.records.segment import Decoded
@@ -42,15 +42,23 @@ def open_video(content: Content, settings: Decode) -> list[Decoded]:
             "Videos need decord2, PyAV and PySceneDetect: install mmsearch with the extra media"
             " (mmsearch[media])."
         ) from error
-    if isinstance(content, bytes):
-        with own_folder() as folder:
-            path = Path(folder, "video")
-            path.write_bytes(content)
-            return _shots(look(path, settings), settings)
-    return _shots(look(content, settings), settings)
+    try:
+        if isinstance(content, bytes):
+            with own_folder() as folder:
+                path = Path(folder, "video")
+                path.write_bytes(content)
+                return _shots(path, settings)
+        return _shots(content, settings)
+    except (BadRecord, MemoryError):
+        raise
+    except Exception as error:  # FFmpeg's wrappers raise whatever they meet in bytes like these
+        raise UnreadableMedia(
+            f"The video is damaged ({type(error).__name__}): export it again."
+        ) from error
 
 
-def _shots(video: Container, settings: Decode) -> list[Decoded]:
+def _shots(path: Path, settings: Decode) -> list[Decoded]:
+    video = look(path, settings)
     try:
         shots = _seen(video, settings, by_decord)
     except DecordGaveUp:

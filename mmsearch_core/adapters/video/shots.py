@@ -22,7 +22,6 @@ OVERLAP = 4.0  # seconds in which the parts of a long shot overlap
 LOOK = 256  # pixels of the longer side that cuts are looked for at, about
 TICKS = 1_000_000  # a second
 NEAR = 0.001  # seconds that times of frames are off by
-
 LEAST = 6.0  # of 255, that a pixel differs by on average from one shot to the next
 
 
