@@ -53,7 +53,8 @@ class _Constraint(_Answer):
 
 
 class StandardizeAnswer(_Answer):
-    """The answer to ``standardize.yaml``."""
+    """What the shopper wants, by attribute, and how it is said in each language: the answer to
+    ``standardize.yaml``."""
 
     constraints: tuple[_Constraint, ...]
     wording: dict[str, Text]

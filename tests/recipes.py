@@ -68,6 +68,7 @@ DECIDING: Mapping[str, tuple[str, ...]] = {
     "picture/embed_text": (
         "mmsearch_core.media.words:only_caption",
         "mmsearch_core.media.words:caption_passage",
+        "mmsearch_core.media.words:passage_of",
         "mmsearch_core.media.words:_by_language",
         f"{SBERT}:SbertEmbedder._encode",
         f"{ANSWERS}:vector_to_bytes",
@@ -89,6 +90,7 @@ DECIDING: Mapping[str, tuple[str, ...]] = {
         "mmsearch_core.media.video:SHORTEST",
         "mmsearch_core.media.video:NEAR",
         "mmsearch_core.media.words:caption_passage",
+        "mmsearch_core.media.words:passage_of",
         "mmsearch_core.media.words:_by_language",
         f"{SBERT}:SbertEmbedder._encode",
         f"{ANSWERS}:vector_to_bytes",
@@ -105,6 +107,7 @@ DECIDING: Mapping[str, tuple[str, ...]] = {
         "mmsearch_core.media.document:_parts",
         "mmsearch_core.media.document:LONGEST_PIECE",
         "mmsearch_core.media.words:caption_passage",
+        "mmsearch_core.media.words:passage_of",
         "mmsearch_core.media.words:_by_language",
         f"{SBERT}:SbertEmbedder._encode",
         f"{ANSWERS}:vector_to_bytes",

@@ -42,7 +42,7 @@ def tell(sentence: str, facts: object, as_json: bool) -> None:
 
 
 def show_figures(report: "EvaluateReport", as_json: bool, *, title: str) -> None:
-    """What ``evaluate`` measured."""
+    """Print nDCG and its company of each way of ranking, a row each."""
     if as_json:
         show_json(report)
         return

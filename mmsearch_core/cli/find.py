@@ -10,8 +10,7 @@ from mmsearch_core.cli.console import Json
 from mmsearch_core.cli.hits import FoundHits, show_hits
 from mmsearch_core.errors import BadSettings, StageMissing
 from mmsearch_core.records.query import guess_locale
-from mmsearch_core.records.ranking import Candidate, Evidence
-from mmsearch_core.records.segment import fragment
+from mmsearch_core.records.ranking import Candidate
 from mmsearch_core.serving.generation import read_current
 from mmsearch_core.serving.published_lists import PublishedHit
 from mmsearch_core.serving.results import Results
@@ -76,19 +75,10 @@ def results(
 
 def _unjudged(candidate: Candidate) -> PublishedHit:
     """A candidate as a hit that nobody vouches for."""
-    evidence = Evidence(
-        asset_id=candidate.asset_id,
-        key=candidate.key,
-        where=candidate.where,
-        text=candidate.text,
-        reason="",
-        fragment=fragment(candidate.where),
-        pixels=candidate.pixels,
-    )
     return PublishedHit(
         product_id=candidate.product_id,
         relevance=None,
         fused=candidate.fused,
         verdict=None,
-        evidence=evidence,
+        evidence=candidate.evidence(),
     )

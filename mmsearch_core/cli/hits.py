@@ -19,7 +19,7 @@ class FoundHits:
 
 
 def show_hits(found: FoundHits, as_json: bool) -> None:
-    """Print what was found."""
+    """Print the hits, best first, each with its scores, its place and what is read there."""
     if as_json:
         show_json(found)
         return

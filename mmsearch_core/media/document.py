@@ -3,8 +3,8 @@
 from collections.abc import Iterator, Mapping
 
 from mmsearch_core.media.kind import Media, of_normalised_pictures
-from mmsearch_core.media.words import Words, caption_passage
-from mmsearch_core.records.passage import Passage, passage_id
+from mmsearch_core.media.words import Words, caption_passage, passage_of
+from mmsearch_core.records.passage import Passage
 from mmsearch_core.settings import Decode
 
 LONGEST_PIECE = 1_000  # characters of a page's text in one passage, about what SBERT reads
@@ -16,15 +16,7 @@ def passages(words: Words) -> list[Passage]:
     segment = words.segment
     found = [caption_passage(words)]
     for number, piece in enumerate(pieces(segment.text)):
-        passage = Passage(
-            passage_id=passage_id(segment.segment_id, "page_text", number),
-            segment_id=segment.segment_id,
-            kind="page_text",
-            where=segment.where,
-            text=piece,
-            described=words.description is not None,
-        )
-        found.append(passage)
+        found.append(passage_of(words, "page_text", number, text=piece, where=segment.where))
     return found
 
 

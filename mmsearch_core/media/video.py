@@ -4,9 +4,9 @@ from collections.abc import Mapping, Sequence
 from dataclasses import replace
 
 from mmsearch_core.media.kind import Media, of_normalised_pictures
-from mmsearch_core.media.words import Words, caption_passage
+from mmsearch_core.media.words import Words, caption_passage, passage_of
 from mmsearch_core.records.description import Event
-from mmsearch_core.records.passage import Passage, passage_id
+from mmsearch_core.records.passage import Passage
 from mmsearch_core.records.segment import Span
 from mmsearch_core.settings import Decode
 
@@ -29,18 +29,11 @@ def of_frames(settings: Decode) -> Mapping[str, str]:
 
 def passages(words: Words) -> list[Passage]:
     """The caption, and each event."""
-    segment = words.segment
     found = [caption_passage(words)]
     for number, event in enumerate(events(words)):
-        passage = Passage(
-            passage_id=passage_id(segment.segment_id, "event", number),
-            segment_id=segment.segment_id,
-            kind="event",
-            where=Span(start=event.start, end=event.end),
-            text="\n".join(dict.fromkeys(event.text[language] for language in sorted(event.text))),
-            described=True,
-        )
-        found.append(passage)
+        text = "\n".join(dict.fromkeys(event.text[language] for language in sorted(event.text)))
+        where = Span(start=event.start, end=event.end)
+        found.append(passage_of(words, "event", number, text=text, where=where))
     return found
 
 

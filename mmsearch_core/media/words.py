@@ -7,7 +7,7 @@ from typing import TypeVar
 from mmsearch_core.records.asset import Product
 from mmsearch_core.records.description import Description
 from mmsearch_core.records.passage import Passage, passage_id
-from mmsearch_core.records.segment import Segment
+from mmsearch_core.records.segment import PassageKind, Segment, Where
 
 Said = TypeVar("Said")
 
@@ -25,7 +25,7 @@ class Words:
 def caption_passage(words: Words) -> Passage:
     """What was described of the segment: caption, keywords and seen text in every language, then
     the feed's titles; one line each, no line twice."""
-    said, segment = words.description, words.segment
+    said = words.description
     lines: list[str] = []
     if said:
         lines += _by_language(said.caption)
@@ -33,13 +33,19 @@ def caption_passage(words: Words) -> Passage:
         lines += [seen.text for seen in said.seen_text]
     if words.product:
         lines += _by_language(words.product.title)
+    text = "\n".join(dict.fromkeys(line for line in lines if line))
+    return passage_of(words, "caption", 0, text=text, where=words.segment.where)
+
+
+def passage_of(words: Words, kind: PassageKind, number: int, *, text: str, where: Where) -> Passage:
+    """The ``number``-th passage of this kind in the segment."""
     return Passage(
-        passage_id=passage_id(segment.segment_id, "caption", 0),
-        segment_id=segment.segment_id,
-        kind="caption",
-        where=segment.where,
-        text="\n".join(dict.fromkeys(line for line in lines if line)),
-        described=said is not None,
+        passage_id=passage_id(words.segment.segment_id, kind, number),
+        segment_id=words.segment.segment_id,
+        kind=kind,
+        where=where,
+        text=text,
+        described=words.description is not None,
     )
 
 

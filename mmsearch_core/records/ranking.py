@@ -1,6 +1,8 @@
 """Evidence, opinion, decision: three types, so that scores of different scales never meet in one
 float."""
 
+from __future__ import annotations
+
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Literal
@@ -14,7 +16,7 @@ from mmsearch_core.records.ids import (
     QueryKey,
     SegmentId,
 )
-from mmsearch_core.records.segment import PassageKind, Where
+from mmsearch_core.records.segment import PassageKind, Where, fragment
 
 Verdict = Literal["相关", "不相关"]
 
@@ -52,6 +54,18 @@ class Candidate:
     ranks: Mapping[str, int]
     fused: float  # reciprocal rank fusion
     kind: PassageKind = "caption"  # of the passage
+
+    def evidence(self, reason: str = "") -> Evidence:
+        """The place found, as it is shown; ``reason`` is the judge's."""
+        return Evidence(
+            asset_id=self.asset_id,
+            key=self.key,
+            where=self.where,
+            text=self.text,
+            reason=reason,
+            fragment=fragment(self.where),
+            pixels=self.pixels,
+        )
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

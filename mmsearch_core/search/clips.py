@@ -1,6 +1,6 @@
 """The moments of a product's videos that show best what is asked for."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -8,7 +8,6 @@ import numpy as np
 from mmsearch_core.errors import BadRecord, StageMissing
 from mmsearch_core.ports.models import Embedder
 from mmsearch_core.ports.truth import Stores
-from mmsearch_core.records.commit import Known
 from mmsearch_core.records.ids import AssetId, PixelsId, ProductId
 from mmsearch_core.records.row import IndexRow
 from mmsearch_core.records.segment import Span, fragment
@@ -40,8 +39,8 @@ def clips_of(
     :raises StageMissing: nothing of a video of this product is in the index.
     """
     known = stores.ledger.products([product]).get(product)
-    rows = list(_live_rows(product, stores, target))
-    happening = [row for row in rows if row.kind == "event"] or rows
+    rows = _live_rows(product, stores, target)
+    happening = [(row, key) for row, key in rows if row.kind == "event"] or rows
     if known is None or not happening:
         raise StageMissing(
             f"The index holds no video of the product {product}: correct the id, or add a video"
@@ -51,28 +50,26 @@ def clips_of(
     (vector,) = sbert.embed([text or str(product)])
     if isinstance(vector, BadRecord):
         raise vector
-    keys = {asset: found.key for asset, found in _assets(happening, stores, target).items()}
     clips = []
-    for row in happening:
+    for row, key in happening:
         meant = row.vectors[sbert.space]
         likeness = float(np.dot(meant, vector)) if meant is not None else -1.0
-        clips.append(_clip(row, keys[row.asset_id], likeness))
+        clips.append(_clip(row, key, likeness))
     clips.sort(key=lambda clip: (-round(clip.likeness, 6), clip.key, clip.start))
     return _different(clips)
 
 
-def _live_rows(product: ProductId, stores: Stores, target: Target) -> Iterator[IndexRow]:
-    """The rows of spans whose build is live."""
+def _live_rows(product: ProductId, stores: Stores, target: Target) -> list[tuple[IndexRow, str]]:
+    """The rows of spans whose build is live, each with the key of its video."""
     stored = stores.index.rows_of_product(target.collection, product)
     rows = [found.row for found in stored if isinstance(found.row.where, Span)]
-    live = _assets(rows, stores, target)
+    known = stores.ledger.look_up(target.target_id, list({row.asset_id for row in rows}))
+    live = []
     for row in rows:
-        if row.asset_id in live and live[row.asset_id].live_build == row.build:
-            yield row
-
-
-def _assets(rows: Sequence[IndexRow], stores: Stores, target: Target) -> dict[AssetId, Known]:
-    return stores.ledger.look_up(target.target_id, list({row.asset_id for row in rows}))
+        asset = known.get(row.asset_id)
+        if asset and asset.live_build == row.build:
+            live.append((row, asset.key))
+    return live
 
 
 def _clip(row: IndexRow, key: str, likeness: float) -> Clip:

@@ -3,8 +3,7 @@
 from collections.abc import Mapping, Sequence
 
 from mmsearch_core.records.ids import ProductId
-from mmsearch_core.records.ranking import Candidate, Evidence, Hit, Judgement
-from mmsearch_core.records.segment import fragment
+from mmsearch_core.records.ranking import Candidate, Hit, Judgement
 from mmsearch_core.settings import Search
 
 DIGITS = 2  # of a relevance: what more of them say of two that are near 1 is chance
@@ -41,13 +40,5 @@ def _hit(candidate: Candidate, judgement: Judgement | None) -> Hit:
         relevance=round(judgement.relevance, DIGITS) if judgement else None,
         fused=candidate.fused,
         verdict=judgement.verdict if judgement else None,
-        evidence=Evidence(
-            asset_id=candidate.asset_id,
-            key=candidate.key,
-            where=candidate.where,
-            text=candidate.text,
-            reason=judgement.reason if judgement else "",
-            fragment=fragment(candidate.where),
-            pixels=candidate.pixels,
-        ),
+        evidence=candidate.evidence(judgement.reason if judgement else ""),
     )

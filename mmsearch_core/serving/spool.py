@@ -119,7 +119,7 @@ class RowFiles:
         self.paths: list[Path] = []
 
     def add(self, results: Sequence[ResultSet]) -> None:
-        """Append a row group."""
+        """Write the lists of one shard, as a row group of their own."""
         if self._writer is None or self._lists + len(results) > PART_LISTS:
             self.finish()
             self.paths.append(self._folder / f"part-{len(self.paths):05}.parquet")
@@ -131,7 +131,7 @@ class RowFiles:
         self._lists += len(results)
 
     def finish(self) -> None:
-        """Complete the last file."""
+        """Write the footer of the file that is open, without which Parquet cannot be read."""
         if self._writer is not None:
             self._writer.close()
             self._writer = None

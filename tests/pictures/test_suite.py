@@ -89,9 +89,8 @@ def pictures_opened_by(opener: Opener, settings: Decode) -> IsolatedDecoder:
 
 
 def kinds(decoder: Decoder, *files: bytes) -> list[str]:
-    return [
-        type(answer).__name__ for answer in decoder.decode([("picture", data) for data in files])
-    ]
+    answers = decoder.decode([("picture", data) for data in files])
+    return [type(answer).__name__ for answer in answers]
 
 
 @REAL

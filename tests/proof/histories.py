@@ -48,6 +48,11 @@ CALLS = (
 GUARDED = {"removed_share": 0.2, "removed_at_least": 0}
 
 
+def is_broken(line: Mapping[str, object]) -> bool:
+    """Whether a line of the feed was made unreadable by ``break_line``."""
+    return any(line.items() >= wrong.items() for wrong in BROKEN_LINES)
+
+
 class History(RuleBasedStateMachine):
     """Subclasses say on which parts."""
 
@@ -123,9 +128,7 @@ class History(RuleBasedStateMachine):
     def others_readable(self, product: str) -> bool:
         """A feed of which no line can be read is refused, as another test says."""
         others = [line for name, line in self.shop.feed.items() if name != product]
-        return any(
-            not any(line.items() >= wrong.items() for wrong in BROKEN_LINES) for line in others
-        )
+        return not all(map(is_broken, others))
 
     @rule()
     def compare(self) -> None:

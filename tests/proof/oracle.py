@@ -6,6 +6,7 @@ import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from hashlib import sha256
+from itertools import starmap
 from typing import Any
 
 from mmsearch_core.ports.ledger import Ledger
@@ -19,7 +20,7 @@ from tests.videos.made import video
 PICTURES = {picture(color, shade=shade): color for color in COLORS for shade in (0, 25)}
 # pages of one color that say something, or nothing
 DOCUMENTS: Mapping[bytes, tuple[tuple[str, str], ...]] = {
-    pdf(*[page(color, words) for color, words in pages]): pages
+    pdf(*starmap(page, pages)): pages
     for pages in (
         (("red", "size chart"),),
         (("red", "size chart"), ("green", ""), ("black", "tumble dry")),
@@ -197,6 +198,6 @@ def _row(asset: str, build: str, where: str, kind: str, text: str) -> tuple[str,
 
 
 def _name(*parts: str) -> str:
-    return sha256(
-        b"".join(b"%d:%s" % (len(data), data) for data in (part.encode() for part in parts))
-    ).hexdigest()[:32]
+    encoded = [part.encode() for part in parts]
+    said = b"".join(b"%d:%s" % (len(data), data) for data in encoded)
+    return sha256(said).hexdigest()[:32]

@@ -145,14 +145,18 @@ class Rows:
 
     def search(self, queries: Sequence[Any], limit: int) -> list[list[Match]]:
         self.asked.append((len(queries), limit))
-        return [[row for row in self.rows if row.text == query][:limit] for query in queries]
+        return [self._found(query)[:limit] for query in queries]
+
+    def _found(self, query: object) -> list[Match]:
+        return [row for row in self.rows if row.text == query]
 
 
 def stocked(sold_out: int, in_stock: int, **knobs: Any) -> Runtime:
     """A ledger that knows products o0, o1, … that are sold out and n0, n1, … that are not, one
     picture each."""
     runtime = fake_runtime(**knobs)
-    products = [f"o{n}" for n in range(sold_out)] + [f"n{n}" for n in range(in_stock)]
+    products = [f"o{number}" for number in range(sold_out)]
+    products += [f"n{number}" for number in range(in_stock)]
     lines = [
         {"product_id": name, "title": {"en": name}, "in_stock": name[0] == "n"} for name in products
     ]

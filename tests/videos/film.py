@@ -139,13 +139,18 @@ def packets(data: bytes) -> list[Any]:
 def remuxed(data: bytes, container: str, muxing: Mapping[str, str] | None = None) -> bytes:
     """The same packets in another container."""
     with reading(data) as source, written(container, muxing or {}) as (file, path):
-        stream = file.add_stream_from_template(source.streams.video[0])
-        for packet in source.demux(video=0):
-            if packet.size:
-                packet.stream = stream
-                file.mux(packet)
+        copy_track(source, file)
         file.close()
         return path.read_bytes()
+
+
+def copy_track(source: Any, file: Any) -> None:
+    """Write the first video track of ``source`` into ``file``, packet by packet."""
+    track = file.add_stream_from_template(source.streams.video[0])
+    for packet in source.demux(video=0):
+        if packet.size:
+            packet.stream = track
+            file.mux(packet)
 
 
 def reading(data: bytes) -> Any:

@@ -54,14 +54,18 @@ def video(
 
 def mirrored(data: bytes) -> bytes:
     """The MP4 as some front cameras make it: its frames are those of a mirror."""
-    place = data.index(STILL, data.index(b"tkhd"))
-    return data[:place] + MIRRORED + data[place + len(MIRRORED) :]
+    return _shown_by(MIRRORED, data)
 
 
 def turned(data: bytes) -> bytes:
     """The MP4 as a telephone makes it that was held upright: its frames lie on their side."""
+    return _shown_by(TURNED, data)
+
+
+def _shown_by(matrix: bytes, data: bytes) -> bytes:
+    """The MP4 with this matrix in the header of its track."""
     place = data.index(STILL, data.index(b"tkhd"))
-    return data[:place] + TURNED + data[place + len(TURNED) :]
+    return data[:place] + matrix + data[place + len(STILL) :]
 
 
 def sound_only() -> bytes:

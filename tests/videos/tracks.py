@@ -12,7 +12,7 @@ import numpy as np
 from PIL import Image
 
 from tests.videos.case import OTHER, Case, Scene
-from tests.videos.film import TWO, Film, drawn, plain, reading, written
+from tests.videos.film import TWO, Film, copy_track, drawn, plain, reading, written
 from tests.videos.usual import seen
 
 HEARD = 8_000  # samples per second of sound
@@ -147,11 +147,7 @@ def covers() -> Iterator[Case]:
         out = io.BytesIO()
         Image.fromarray(drawn("green", (64, 64))).save(out, "JPEG")
         file.add_attachment("cover.jpg", "image/jpeg", out.getvalue())
-        track = file.add_stream_from_template(source.streams.video[0])
-        for packet in source.demux(video=0):
-            if packet.size:
-                packet.stream = track
-                file.mux(packet)
+        copy_track(source, file)
         file.close()
         yield seen("covers/attached.mkv", path.read_bytes(), *TWO, size=(160, 120))
 

@@ -145,13 +145,13 @@ def _first_frame(container: Any, stream: Any) -> Any:
 
 def _as_shown(frame: Any, stream: Any) -> tuple[int, int]:
     """Width and height, of square pixels and upright."""
-    ratio = frame_ratio(stream)
+    ratio = _pixel_ratio(stream)
     wide = max(1, round(frame.width * ratio)) if ratio >= 1 else frame.width
     high = frame.height if ratio >= 1 else max(1, round(frame.height / ratio))
     return (high, wide) if _quarters(frame) % 2 else (wide, high)
 
 
-def frame_ratio(stream: Any) -> float:
+def _pixel_ratio(stream: Any) -> float:
     """Width of a pixel by its height; 1 where the file says nothing that can be."""
     ratio = float(stream.sample_aspect_ratio or 1)
     return ratio if 1 / 16 <= ratio <= 16 else 1.0

@@ -61,7 +61,7 @@ class Shots:
         self._end = 0.0
 
     def take(self, shown: Shown) -> None:
-        """The next frame."""
+        """See one more frame: end the shot where it shows a cut, and keep it where one is due."""
         for cut in self._cuts(shown):
             self._close(cut, goes_on=False)
             self._due = self._due if self._samples else shown.start
@@ -92,9 +92,8 @@ class Shots:
         from scenedetect.common import FrameTimecode, Timecode
 
         coarse = max(1, max(shown.picture.shape) // LOOK)
-        look = np.ascontiguousarray(
-            shown.picture[::coarse, ::coarse, ::-1]
-        )  # BGR, as OpenCV has it
+        bgr = shown.picture[::coarse, ::coarse, ::-1]  # as OpenCV has colors
+        look = np.ascontiguousarray(bgr)
         moment = Timecode(pts=round(shown.start * TICKS), time_base=Fraction(1, TICKS))
         for cut in self._detector.process_frame(FrameTimecode(moment, fps=Fraction(TICKS)), look):
             yield cut.seconds

@@ -8,7 +8,7 @@ from more_itertools import constrained_batches
 
 from mmsearch_core.ahead import ahead
 from mmsearch_core.answers import to_description
-from mmsearch_core.errors import BadRecord, StageMissing
+from mmsearch_core.errors import BadRecord
 from mmsearch_core.layout import frames_key
 from mmsearch_core.media import Kinds, Media
 from mmsearch_core.parquet import load as load_records
@@ -23,7 +23,7 @@ from mmsearch_core.records.segment import Segment
 from mmsearch_core.shards import canary
 from mmsearch_core.shards.memoised import as_bytes, memoised
 from mmsearch_core.shards.stage import Outcome, ShardRun, Stage
-from mmsearch_core.stages.index.embed_image import READERS, pictures
+from mmsearch_core.stages.index.embed_image import READERS, pictures, read_decoded
 
 # that are shown to the model in one call; a shot of 30 seconds alone is 60
 MOST_FRAMES = 128
@@ -104,10 +104,7 @@ def films(work: ObjectStore, pixels: Sequence[str]) -> Iterator[tuple[Frame, ...
 
 
 def _frames(work: ObjectStore, pixels: PixelsId) -> tuple[Frame, ...]:
-    found = work.get(frames_key(pixels))
-    if found is None:
-        raise StageMissing(f"{frames_key(pixels)} is missing: clear the run from decode.")
-    return tuple(load_records(found, Frame))
+    return tuple(load_records(read_decoded(work, frames_key(pixels)), Frame))
 
 
 def question(prompt: Prompt, frames: tuple[Frame, ...]) -> Question:

@@ -57,18 +57,21 @@ def stage(
     )
 
 
-def read_pixels(work: ObjectStore, pixels: PixelsId) -> bytes:
-    """A normalised picture; StageMissing if housekeeping took it."""
-    found = work.get(pixels_key(pixels))
+def read_decoded(work: ObjectStore, key: str) -> bytes:
+    """What decode wrote under this key; StageMissing if housekeeping took it."""
+    found = work.get(key)
     if found is None:
-        raise StageMissing(f"{pixels_key(pixels)} is missing: clear the run from decode.")
+        raise StageMissing(f"{key} is missing: clear the run from decode.")
     return found
 
 
 def pictures(work: ObjectStore, pixels: Sequence[str]) -> Iterator[bytes]:
     """Normalised pictures in order, read from the store while earlier ones are used."""
     return ahead(
-        lambda name: read_pixels(work, PixelsId(name)), pixels, workers=READERS, window=4 * READERS
+        lambda name: read_decoded(work, pixels_key(PixelsId(name))),
+        pixels,
+        workers=READERS,
+        window=4 * READERS,
     )
 
 
