@@ -7,6 +7,8 @@ from collections.abc import Callable, Iterator, Sequence
 from functools import cached_property
 from typing import Any, TypeVar
 
+from more_itertools import map_reduce
+
 from mmsearch_core.adapters.engine_errors import on_device, one_by_one_if_need_be, while_loading
 from mmsearch_core.adapters.model_name import find_model
 from mmsearch_core.errors import BadRecord, BadSettings
@@ -43,8 +45,12 @@ class TransformersVLM:
         return PADS.sub(r"\1", self._processor.tokenizer.decode(tokens))
 
     def answer(self, questions: Sequence[Question]) -> list[str | BadRecord]:
-        """Generate under each question's JSON schema."""
-        return self._bisect(self._generate, questions)
+        """Generate under each question's JSON schema; together those that are bounded alike."""
+        answers: dict[int, str | BadRecord] = {}
+        for places in map_reduce(range(len(questions)), lambda n: _bounds(questions[n])).values():
+            said = self._bisect(self._generate, [questions[place] for place in places])
+            answers.update(zip(places, said, strict=True))
+        return [answers[place] for place in range(len(questions))]
 
     def choose(
         self, questions: Sequence[Question], labels: tuple[str, str]
@@ -70,7 +76,7 @@ class TransformersVLM:
         with torch.inference_mode():
             made = self._model.generate(
                 **inputs,
-                max_new_tokens=self._settings.max_new_tokens,
+                max_new_tokens=questions[0].most_tokens or self._settings.max_new_tokens,
                 do_sample=False,
                 logits_processor=[LogitsProcessor(grammars)],
             )
@@ -91,6 +97,10 @@ class TransformersVLM:
         pictures = [_opened(frame) for frame in _pictures(questions)]
         if pictures:
             pixels["images"] = pictures
+            if most := questions[0].most_pixels:
+                least = self._processor.image_processor.size["shortest_edge"]
+                size = {"shortest_edge": min(least, most), "longest_edge": most}
+                pixels["images_kwargs"] = {"size": size}
         videos = [_at_least_two(asked.frames) for asked in questions if asked.is_of_a_video]
         if videos:
             pixels["videos"] = [_opened_all(frames) for frames in videos]
@@ -173,6 +183,10 @@ class TransformersVLM:
                 f"models.vlm ({self._settings.vlm}) cannot be loaded ({reason}): name a folder or a"
                 " hub id that this machine has or can fetch."
             ) from error
+
+
+def _bounds(question: Question) -> tuple[int | None, int | None]:
+    return question.most_pixels, question.most_tokens
 
 
 def _chat(question: Question) -> list[dict[str, Any]]:

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from mmsearch_core.demo.size_chart import HEADING_BOX, SizeChart, box
 from mmsearch_core.demo.vocabulary import ATTRIBUTES, TERMS, Look
-from mmsearch_core.records.description import Description
+from mmsearch_core.records.description import Description, Event
 from mmsearch_core.records.ids import QueryKey, SegmentId
 from mmsearch_core.records.query import Constraint, StandardQuery
 
@@ -54,6 +56,42 @@ def describe_answer(look: Look) -> str:
         "seen_text": [],
     }
     return json.dumps(answer, ensure_ascii=False)
+
+
+def film_answer(look: Look, events: Sequence[Event]) -> str:
+    """What a perfect model says of a film, as the JSON of ``describe_video.yaml``: how the garment
+    looks at first, and what happens; times as they are written in the events."""
+    answer = json.loads(describe_answer(look)) | {
+        "events": [
+            {"start": event.start, "end": event.end, "text": dict(event.text)} for event in events
+        ]
+    }
+    return json.dumps(answer, ensure_ascii=False)
+
+
+PAGE = {
+    "attributes": {"page": "size chart"},
+    "caption": {"en": "size chart", "zh": "尺码表"},
+    "keywords": {"en": ["size", "chart"], "zh": ["尺码"]},
+    "seen_text": [],
+}
+
+
+def page_answer() -> str:
+    """What a perfect model says of a page with a size chart, as the JSON of
+    ``describe_page.yaml``."""
+    return json.dumps(PAGE, ensure_ascii=False)
+
+
+def scan_answer(chart: SizeChart, *, heading: bool) -> str:
+    """What it reads of a scanned one, as the JSON of ``read_page.yaml``."""
+    seen = [{"text": chart.heading, "box": list(HEADING_BOX)}] if heading else []
+    table = {
+        "box": list(box(chart)),
+        "header_rows": 1,
+        "rows": [[{"text": text} for text in row] for row in chart.rows],
+    }
+    return json.dumps(PAGE | {"seen_text": seen, "tables": [table]}, ensure_ascii=False)
 
 
 def standardize(

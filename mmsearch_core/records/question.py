@@ -19,6 +19,9 @@ class Question:
     """A prompt filled in: system and user text, what it is about, and the JSON schema of the
     answer.
 
+    ``most_pixels`` is what each picture is made smaller to, and ``most_tokens`` how long the answer
+    may be; None: as the model's own settings say.
+
     Frames without a time are pictures, in the order in which they are shown. Frames with times are
     one video, in the order of time; the model is told each time. ValueError for a mixture, or for
     frames that are out of order.
@@ -28,6 +31,8 @@ class Question:
     text: str
     frames: tuple[Frame, ...] = ()
     schema: Mapping[str, Any] | None = None
+    most_pixels: int | None = None
+    most_tokens: int | None = None
 
     def __post_init__(self) -> None:
         times = [frame.seconds for frame in self.frames if frame.seconds is not None]

@@ -20,7 +20,10 @@ from mmsearch_core.adapters.transformers_vlm import TransformersVLM
 from mmsearch_core.answers import to_description, to_standard_query
 from mmsearch_core.demo.language import caption, standardize, typed, wish_for
 from mmsearch_core.demo.picture import draw, garments
+from mmsearch_core.demo.training.films_quality import watching
+from mmsearch_core.demo.training.scans_quality import reading
 from mmsearch_core.demo.training.vlm import wish_that
+from mmsearch_core.demo.training.vlm_parts import PROMPTS
 from mmsearch_core.demo.vocabulary import ATTRIBUTES, CATEGORIES, Look, every_look
 from mmsearch_core.errors import BadRecord
 from mmsearch_core.prompts import load
@@ -172,7 +175,29 @@ def speaking(models: Models, pictures: list[Picture], seed: int) -> list[Figure]
     """The figures of the vision-language model."""
     vlm = TransformersVLM(models)
     figures, said = describing(vlm, pictures)
-    return [*figures, *standardizing(vlm, seed), judging(vlm, pictures, said, seed)]
+    return [
+        *figures,
+        *standardizing(vlm, seed),
+        judging(vlm, pictures, said, seed),
+        *filming(vlm, seed),
+        *scanning(vlm, seed),
+    ]
+
+
+def filming(vlm: TransformersVLM, seed: int) -> Iterator[Figure]:
+    """How many of the changes in films are said, with their times; and how many of those that are
+    said happen."""
+    watched = watching(vlm, seed)
+    found = [right for one in watched for right in one.found]
+    yield _figure("film_events", found, 0.80)
+    said = [right for one in watched for right in one.true]
+    yield _figure("film_events_true", said, 0.80)
+
+
+def scanning(vlm: TransformersVLM, seed: int) -> Iterator[Figure]:
+    """How many cells of scanned size charts are read exactly."""
+    exact = [right for one in reading(vlm, seed) for right in one.exact]
+    yield _figure("scan_cells", exact, 0.90)
 
 
 def retrieving(models: Models, pictures: list[Picture]) -> list[Figure]:
@@ -203,7 +228,7 @@ def changed_prompts(card: str) -> list[str]:
     trained = dict(re.findall(r"\| `(\w+)\.yaml` \| `([0-9a-f]{64})` \|", card))
     return [
         name
-        for name in ("describe", "standardize", "judge")
+        for name in PROMPTS
         if trained.get(name) != load(name).digest
     ]
 

@@ -1,4 +1,4 @@
-"""Trains the tiny Qwen3-VL on the three production prompts: ``python -m
+"""Trains the tiny Qwen3-VL on the production prompts: ``python -m
 mmsearch_core.demo.training.vlm --help``."""
 
 from __future__ import annotations
@@ -11,23 +11,41 @@ from typing import Any
 import numpy as np
 import torch
 
+from mmsearch_core.demo.film import film_of, happens
 from mmsearch_core.demo.language import (
     Wish,
     describe,
     describe_answer,
+    film_answer,
+    page_answer,
+    scan_answer,
     standardize,
     standardize_answer,
     typed,
     wish_for,
 )
+from mmsearch_core.demo.size_chart import MEASURES, size_chart
+from mmsearch_core.demo.training import films, scans
+from mmsearch_core.demo.training.films import Reel, reels
 from mmsearch_core.demo.training.loop import arguments, begin, fit, with_pictures
 from mmsearch_core.demo.training.pictures import Pool, pool
-from mmsearch_core.demo.training.vlm_parts import make_model, make_processor, save, train_tokenizer
+from mmsearch_core.demo.training.scans import Scan
+from mmsearch_core.demo.training.vlm_parts import (
+    extended,
+    make_model,
+    make_processor,
+    save,
+    train_tokenizer,
+)
 from mmsearch_core.demo.vocabulary import TERMS, Look, every_look
 from mmsearch_core.prompts import load
+from mmsearch_core.records.description import Event
 
 Sample = tuple[int | None, str, str, str]  # number of the picture, system, question, answer
 
+SMALL_FIRST = 0.4
+END = "<|im_end|>"
+FILM, SCAN, PAGE = "describe_video", "read_page", "describe_page"
 CONFUSED = {
     "t-shirt": "shirt",
     "shirt": "pullover",
@@ -110,19 +128,16 @@ class Batches:
         self._pads = int(image["image_grid_thw"].prod()) // 4
 
     def make(self, samples: list[Sample]) -> dict[str, torch.Tensor]:
-        """Right-padded, the question masked out of the labels."""
-        rows = [self._encode(sample) for sample in samples]
-        width = max(len(question) + len(answer) for question, answer in rows)
-        ids = torch.full((len(rows), width), self._pad)
-        labels, mask = torch.full_like(ids, -100), torch.zeros_like(ids)
-        for row, (question, answer) in enumerate(rows):
-            length = len(question) + len(answer)
-            ids[row, :length] = torch.tensor(question + answer)
-            labels[row, len(question) : length] = torch.tensor(answer)
-            mask[row, :length] = 1
-        inputs = {"input_ids": ids, "attention_mask": mask, "labels": labels}
-        image_id = self._processor.tokenizer.convert_tokens_to_ids("<|image_pad|>")
-        inputs["mm_token_type_ids"] = (ids == image_id).int()
+        """Questions about a picture, or about none."""
+        inputs = self._padded(
+            [
+                (
+                    self._ids(self._chat(0 if place is None else self._pads, system, text)),
+                    self._ids(answer + END),
+                )
+                for place, system, text, answer in samples
+            ]
+        )
         places = [place for place, *_ in samples if place is not None]
         if places:
             seen = self._processor.image_processor(
@@ -134,21 +149,83 @@ class Batches:
             }
         return inputs
 
-    def _encode(self, sample: Sample) -> tuple[list[int], list[int]]:
-        place, system, text, answer = sample
-        image = (
-            f"<|vision_start|>{'<|image_pad|>' * self._pads}<|vision_end|>"
-            if place is not None
-            else ""
+    def make_films(self, shown: list[tuple[Reel, float]]) -> dict[str, torch.Tensor]:
+        """Questions about films that begin at these seconds of their videos."""
+        prompt = load("describe_video")
+        times = [np.array(reel.times) + begin for reel, begin in shown]
+        seen = self._processor(
+            text=[
+                f"<|im_start|>system\n{prompt.system}{END}\n<|im_start|>user\n<|vision_start|>"
+                f"<|video_pad|><|vision_end|>{prompt.text()}{END}\n<|im_start|>assistant\n"
+            ]
+            * len(shown),
+            videos=[torch.from_numpy(reel.frames).permute(0, 3, 1, 2) for reel, _ in shown],
+            video_metadata=[films.metadata(of_reel) for of_reel in times],
+            do_sample_frames=False,
+            cap_pixels_per_frame=True,
         )
-        question = (
-            f"<|im_start|>system\n{system}<|im_end|>\n<|im_start|>user\n{image}{text}<|im_end|>\n"
+        answers = [films.answer(reel, begin) for reel, begin in shown]
+        inputs = self._padded(
+            [
+                (question, self._ids(answer + END))
+                for question, answer in zip(seen["input_ids"], answers, strict=True)
+            ]
         )
-        question += "<|im_start|>assistant\n"
-        encode = self._processor.tokenizer.encode
-        return encode(question, add_special_tokens=False), encode(
-            answer + "<|im_end|>", add_special_tokens=False
+        return inputs | {
+            "pixel_values_videos": torch.as_tensor(seen["pixel_values_videos"]),
+            "video_grid_thw": torch.as_tensor(seen["video_grid_thw"]),
+        }
+
+    def make_scans(self, shown: list[Scan]) -> dict[str, torch.Tensor]:
+        """Scanned pages to read; of one batch all are of one size."""
+        prompt = load("read_page")
+        seen = self._processor.image_processor(
+            images=[scan.picture for scan in shown], size=scans.sizes(), return_tensors="pt"
         )
+        pads = [int(grid.prod()) // 4 for grid in seen["image_grid_thw"]]
+        inputs = self._padded(
+            [
+                (
+                    self._ids(self._chat(number, prompt.system, prompt.text())),
+                    self._ids(scan_answer(scan.chart, heading=scan.heading) + END),
+                )
+                for scan, number in zip(shown, pads, strict=True)
+            ]
+        )
+        return inputs | {
+            "pixel_values": seen["pixel_values"],
+            "image_grid_thw": seen["image_grid_thw"],
+        }
+
+    def _padded(self, rows: list[tuple[list[int], list[int]]]) -> dict[str, torch.Tensor]:
+        """Right-padded, the question masked out of the labels."""
+        width = max(len(question) + len(answer) for question, answer in rows)
+        ids = torch.full((len(rows), width), self._pad)
+        labels, mask = torch.full_like(ids, -100), torch.zeros_like(ids)
+        for row, (question, answer) in enumerate(rows):
+            length = len(question) + len(answer)
+            ids[row, :length] = torch.tensor(question + answer)
+            labels[row, len(question) : length] = torch.tensor(answer)
+            mask[row, :length] = 1
+        known = self._processor.tokenizer.convert_tokens_to_ids
+        kinds = (ids == known("<|image_pad|>")).int() + 2 * (ids == known("<|video_pad|>")).int()
+        return {
+            "input_ids": ids,
+            "attention_mask": mask,
+            "labels": labels,
+            "mm_token_type_ids": kinds,
+        }
+
+    def _chat(self, pads: int, system: str, text: str) -> str:
+        image = f"<|vision_start|>{'<|image_pad|>' * pads}<|vision_end|>" if pads else ""
+        return (
+            f"<|im_start|>system\n{system}{END}\n<|im_start|>user\n{image}{text}{END}\n"
+            "<|im_start|>assistant\n"
+        )
+
+    def _ids(self, text: str) -> list[int]:
+        ids: list[int] = self._processor.tokenizer.encode(text, add_special_tokens=False)
+        return ids
 
 
 def corpus(seed: int) -> list[str]:
@@ -158,31 +235,67 @@ def corpus(seed: int) -> list[str]:
     samples = [
         make(0, looks[number % 400], rng, 1.0) for make in TASKS.values() for number in range(1200)
     ]
-    return [text for _, *texts in samples for text in texts] + [
-        "system\n",
-        "user\n",
-        "assistant\n",
-    ] * 1200
+    return (
+        [text for _, *texts in samples for text in texts]
+        + [text for number in range(1200) for text in film_texts(looks[number % 400], rng)]
+        + [text for _ in range(1200) for text in scan_texts(rng)]
+        + ["system\n", "user\n", "assistant\n"] * 1200
+    )
 
 
-def shares(*, words: bool) -> list[float]:
+def film_texts(look: Look, rng: np.random.Generator) -> list[str]:
+    """What is said to the model and what it says of a film."""
+    prompt = load("describe_video")
+    film = film_of(look, rng, changes=3)
+    events = [
+        Event(start=change.start, end=change.end, text=happens(film, change))
+        for change in film.changes
+    ]
+    return [prompt.system, prompt.text(), "<1.2 seconds>", film_answer(look, events)]
+
+
+def scan_texts(rng: np.random.Generator) -> list[str]:
+    """What is said to the model and what it says of a scan."""
+    chart = size_chart(str(rng.choice(list(MEASURES))), rng)
+    prompts = [load(PAGE), load(SCAN)]
+    said = [text for prompt in prompts for text in (prompt.system, prompt.text())]
+    answers = [scan_answer(chart, heading=heading) for heading in (True, False)]
+    return [*said, page_answer(), *answers]
+
+
+def shares(args: argparse.Namespace) -> dict[str, float]:
     """How often each task is trained; without pictures, judging most, which takes longest to
     learn."""
-    return [0.0, 0.25, 0.75] if words else [0.6, 0.15, 0.25]
+    if args.words:
+        return {"standardize": 0.25, "judge": 0.75}
+    if args.scans and not args.films:
+        return {"describe": 0.15, SCAN: 0.85}
+    if args.scans:
+        return {"describe": 0.15, "standardize": 0.05, "judge": 0.15, FILM: 0.3, SCAN: 0.35}
+    if args.films:
+        return {"describe": 0.15, "standardize": 0.1, "judge": 0.2, FILM: 0.55}
+    return {"describe": 0.6, "standardize": 0.15, "judge": 0.25}
 
 
-def draw(
-    data: Pool, rng: np.random.Generator, progress: float, args: argparse.Namespace
-) -> tuple[str, list[Sample]]:
-    """A task and samples of it; a run that starts from another's weights begins with hard
+def drawn(
+    task: str, data: Pool, rng: np.random.Generator, progress: float, args: argparse.Namespace
+) -> list[Sample]:
+    """Samples of a task about pictures; a run that starts from another's weights begins with hard
     negatives."""
-    task = str(rng.choice(list(TASKS), p=shares(words=args.words)))
     places = [int(place) for place in rng.integers(0, len(data.looks), args.batch)]
-    samples = [
-        TASKS[task](place, data.looks[place], rng, 1.0 if args.start else progress)
-        for place in places
-    ]
-    return task, [(None, *texts) for _, *texts in samples] if args.words else samples  # type: ignore[misc]
+    progress = 1.0 if args.start or args.model else progress
+    samples = [TASKS[task](place, data.looks[place], rng, progress) for place in places]
+    return [(None, *texts) for _, *texts in samples] if args.words else samples  # type: ignore[misc]
+
+
+def projected(
+    shown: list[Reel], rng: np.random.Generator, args: argparse.Namespace
+) -> list[tuple[Reel, float]]:
+    """Films, and the second of a video at which each begins: half of them at its beginning. Those
+    of a batch are about as long as one another, so that little of it is padding."""
+    first = int(rng.integers(0, len(shown) - args.film_batch))
+    begins = rng.uniform(0, films.LATEST, args.film_batch) * (rng.random(args.film_batch) < 0.5)
+    return list(zip(shown[first : first + args.film_batch], begins.tolist(), strict=True))
 
 
 def right(logits: torch.Tensor, labels: torch.Tensor) -> float:
@@ -193,35 +306,65 @@ def right(logits: torch.Tensor, labels: torch.Tensor) -> float:
     return float((logits[rows, first - 1].argmax(-1) == labels[rows, first]).float().mean())
 
 
-def made_processor(args: argparse.Namespace) -> Any:
-    """That of the run that is continued, since weights know tokens by number; else a new one."""
-    from transformers import AutoProcessor
+def begun(args: argparse.Namespace) -> tuple[Any, Any]:
+    """(processor, model): those of the run that is continued or of the model that is taught more,
+    since weights know tokens by number; else new ones."""
+    from transformers import AutoProcessor, Qwen3VLForConditionalGeneration
 
     for folder in (args.out, args.start and args.start.parent):
         if folder and (folder / "checkpoint.pt").exists():
-            return AutoProcessor.from_pretrained(folder / "model")
-    return make_processor(train_tokenizer(corpus(args.seed)))
+            processor = AutoProcessor.from_pretrained(folder / "model")
+            return processor, make_model(processor.tokenizer)
+    if args.model:
+        known = AutoProcessor.from_pretrained(args.model).tokenizer
+        processor = make_processor(extended(known, corpus(args.seed)))
+        model = Qwen3VLForConditionalGeneration.from_pretrained(args.model, dtype=torch.float32)
+        model.resize_token_embeddings(len(processor.tokenizer), pad_to_multiple_of=64)
+        return processor, model
+    processor = make_processor(train_tokenizer(corpus(args.seed)))
+    return processor, make_model(processor.tokenizer)
 
 
 def train(args: argparse.Namespace) -> None:
-    """Answers to the three prompts, token by token; keeps a folder that loads like any
+    """Answers to the production prompts, token by token; keeps a folder that loads like any
     checkpoint."""
     device = begin(args)
-    processor = made_processor(args)
-    model = make_model(processor.tokenizer)
+    processor, model = begun(args)
     if args.start:
         model.load_state_dict(
             torch.load(args.start, weights_only=True, map_location="cpu")["model"]
         )
     if args.eyes:
         model.model.visual.load_state_dict(torch.load(args.eyes, weights_only=True))
+    model.model.visual.requires_grad_(not args.still_eyes)
     model.to(device)
     data = pool(args.data, "train", args.pictures, seed=args.seed, kept=args.kept)
-    batches = Batches(processor, data)
+    shown = reels(args.data, "train", args.films, seed=args.seed) if args.films else []
+    shown.sort(key=lambda reel: len(reel.times))
+    charts = (
+        [scans.scans(args.scans, seed=args.seed, small=small) for small in (True, False)]
+        if args.scans
+        else []
+    )
+    batches, share = Batches(processor, data), shares(args)
 
     def step_of(step: int, rng: np.random.Generator) -> tuple[torch.Tensor, dict[str, float]]:
-        task, samples = draw(data, rng, step / args.steps, args)
-        inputs = {name: value.to(device) for name, value in batches.make(samples).items()}
+        task = str(rng.choice(list(share), p=list(share.values())))
+        if task == SCAN:
+            some = charts[step % 2] if step > args.steps * SMALL_FIRST else charts[0]
+            made = batches.make_scans(
+                [
+                    some[int(n)]
+                    for n in rng.integers(
+                        0, len(some), args.film_batch * 2 if some is charts[0] else args.film_batch
+                    )
+                ]
+            )
+        elif task == FILM:
+            made = batches.make_films(projected(shown, rng, args))
+        else:
+            made = batches.make(drawn(task, data, rng, step / args.steps, args))
+        inputs = {name: value.to(device) for name, value in made.items()}
         seen = model(**inputs)
         figures = {task: float(seen.loss.detach())}
         if task == "judge":
@@ -238,6 +381,11 @@ def main() -> None:
     )
     parser.add_argument("--eyes", type=Path, help="vision tower to begin with (eyes.pt)")
     parser.add_argument("--start", type=Path, help="checkpoint of another run to begin with")
+    parser.add_argument("--model", type=Path, help="folder of a trained model to teach more")
+    parser.add_argument("--films", type=int, default=0, help="films to learn from, too")
+    parser.add_argument("--scans", type=int, default=0, help="scans to learn from, too")
+    parser.add_argument("--film-batch", type=int, default=12)
+    parser.add_argument("--still-eyes", action="store_true", help="the vision tower learns nothing")
     parser.add_argument(
         "--words",
         action="store_true",

@@ -3,14 +3,24 @@ like any checkpoint."""
 
 from __future__ import annotations
 
+import json
 import re
 from collections.abc import Iterable
+from itertools import count
 from pathlib import Path
 from typing import Any
 
 from mmsearch_core.prompts import load
 
 SIDE = 96  # pixels a side that pictures are resized to: 3 x 3 merged patches
+PROMPTS = (  # that the model is taught
+    "describe",
+    "standardize",
+    "judge",
+    "describe_video",
+    "describe_page",
+    "read_page",
+)
 SPECIAL = (
     "<|endoftext|>",
     "<|im_start|>",
@@ -41,6 +51,23 @@ SCAFFOLD = (
     '"], "zh": ["',
     '"], "zh": []}',
     '"]}, "seen_text": []}',
+    '"]}, "seen_text": [], "events": []}',
+    '"]}, "seen_text": [], "events": [{"start": ',
+    ', "end": ',
+    ', "text": {"en": "',
+    '"}}, {"start": ',
+    '"}}]}',
+    " seconds>",
+    '{"attributes": {"page": "',
+    '"]}, "seen_text": [{"text": "',
+    '", "box": [',
+    ']}], "tables": [{"box": [',
+    '"]}, "seen_text": [], "tables": [{"box": [',
+    '], "header_rows": ',
+    ', "rows": [[{"text": "',
+    '"}, {"text": "',
+    '"}], [{"text": "',
+    '"}]]}]}',
     '{"constraints": [{"attribute": "',
     '", "values": ["',
     '"], "exclude": false}, {"attribute": "',
@@ -60,11 +87,17 @@ SCAFFOLD = (
 
 def fixed_texts() -> list[str]:
     """The parts of prompts and answers that never change, longest first."""
-    prompts = [load(name) for name in ("describe", "standardize", "judge")]
+    prompts = [load(name) for name in PROMPTS]
     parts = [
         part for prompt in prompts for part in (prompt.system, *re.split(r"\$\w+", prompt.user))
     ]
     return sorted({*SCAFFOLD, *(part for part in parts if len(part) > 2)}, key=len, reverse=True)
+
+
+def pieces() -> str:
+    """The pattern of what a text is cut into before tokens are made."""
+    fixed = "|".join(re.escape(text) for text in fixed_texts())
+    return rf"{fixed}| ?[A-Za-z]+|[0-9]|[\u4e00-\u9fff]|[^A-Za-z0-9\u4e00-\u9fff]+"
 
 
 def train_tokenizer(texts: Iterable[str], size: int = 3000) -> Any:
@@ -74,11 +107,9 @@ def train_tokenizer(texts: Iterable[str], size: int = 3000) -> Any:
     from transformers import PreTrainedTokenizerFast
 
     tokenizer = Tokenizer(models.BPE())
-    fixed = "|".join(re.escape(text) for text in fixed_texts())
-    words = Regex(rf"{fixed}| ?[A-Za-z]+|[0-9]|[\u4e00-\u9fff]|[^A-Za-z0-9\u4e00-\u9fff]+")
     tokenizer.pre_tokenizer = pre_tokenizers.Sequence(
         [
-            pre_tokenizers.Split(words, behavior="isolated"),
+            pre_tokenizers.Split(Regex(pieces()), behavior="isolated"),
             pre_tokenizers.ByteLevel(add_prefix_space=False, use_regex=False),
         ]
     )
@@ -100,6 +131,38 @@ def train_tokenizer(texts: Iterable[str], size: int = 3000) -> Any:
     )
 
 
+def extended(tokenizer: Any, texts: Iterable[str]) -> Any:
+    """A tokenizer that also has one token for each piece of these texts. All other texts are cut
+    as before, and known tokens keep their numbers."""
+    from tokenizers import Regex, Tokenizer, pre_tokenizers
+    from transformers import PreTrainedTokenizerFast
+
+    cut = pre_tokenizers.Sequence(
+        [
+            pre_tokenizers.Split(Regex(pieces()), behavior="isolated"),
+            pre_tokenizers.ByteLevel(add_prefix_space=False, use_regex=False),
+        ]
+    )
+    parts = json.loads(tokenizer.backend_tokenizer.to_str())
+    vocabulary = parts["model"]["vocab"]
+    free = count(len(tokenizer))
+    for text in texts:
+        for piece, _ in cut.pre_tokenize_str(text):
+            if piece not in vocabulary:
+                vocabulary[piece] = next(free)
+    parts["model"]["ignore_merges"] = True  # a piece that is a token is that token
+    made = Tokenizer.from_str(json.dumps(parts))
+    made.pre_tokenizer = cut
+    return PreTrainedTokenizerFast(
+        tokenizer_object=made,
+        eos_token="<|im_end|>",
+        pad_token="<|endoftext|>",
+        additional_special_tokens=list(SPECIAL[1:]),
+        model_max_length=4096,
+        clean_up_tokenization_spaces=False,
+    )
+
+
 def make_processor(tokenizer: Any) -> Any:
     """Qwen's own processor classes around that tokenizer."""
     from transformers import Qwen2VLImageProcessor, Qwen3VLProcessor, Qwen3VLVideoProcessor
@@ -107,10 +170,13 @@ def make_processor(tokenizer: Any) -> Any:
     size = {"shortest_edge": SIDE * SIDE, "longest_edge": SIDE * SIDE}
     sizes = {"patch_size": 16, "temporal_patch_size": 2, "merge_size": 2}
     normal = {"image_mean": [0.5, 0.5, 0.5], "image_std": [0.5, 0.5, 0.5]}
+    film = {"shortest_edge": SIDE * SIDE // 4, "longest_edge": SIDE * SIDE * 256}
     return Qwen3VLProcessor(
         image_processor=Qwen2VLImageProcessor(size=size, **sizes, **normal),
         tokenizer=tokenizer,
-        video_processor=Qwen3VLVideoProcessor(**sizes, **normal),
+        video_processor=Qwen3VLVideoProcessor(
+            size=film, max_video_tokens=(SIDE // 32) ** 2, **sizes, **normal
+        ),
         chat_template=TEMPLATE,
     )
 

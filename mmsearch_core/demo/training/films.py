@@ -1,0 +1,100 @@
+"""Films to learn from: garments of the training split to which something happens."""
+
+from __future__ import annotations
+
+import multiprocessing
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+from PIL import Image
+
+from mmsearch_core.demo.film import Film, film_of, happens, shown
+from mmsearch_core.demo.language import film_answer
+from mmsearch_core.demo.training.pictures import photographs
+from mmsearch_core.demo.vocabulary import CATEGORIES, COLORS, PATTERNS, Look
+from mmsearch_core.records.description import Event
+
+DRAWN = 200  # pixels a side; then made smaller, as frames are
+RATE = 4.0  # frames a second that are shown to the model
+MOST_CHANGES = 3
+LATEST = 45.0  # seconds into a video at which a shot begins
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Reel:
+    """A film as a model is shown it: frames of shape (n, side, side, 3), uint8, and their times,
+    in seconds from the film's start."""
+
+    film: Film
+    frames: npt.NDArray[np.uint8]
+    times: tuple[float, ...]
+
+
+def reels(folder: Path, split: str, count: int, *, seed: int, side: int = 96) -> list[Reel]:
+    """``count`` films; the same for the same arguments."""
+    images, labels = photographs(folder, split)
+    rng = np.random.default_rng((seed, 1))
+    jobs = [
+        (images[place], int(labels[place]), seed * 1_000_003 + number, side)
+        for number, place in enumerate(rng.integers(0, len(images), count))
+    ]
+    with multiprocessing.get_context("fork").Pool(2) as workers:
+        return workers.map(_reel, jobs, chunksize=20)
+
+
+def _reel(job: tuple[npt.NDArray[np.uint8], int, int, int]) -> Reel:
+    photo, label, seed, side = job
+    rng = np.random.default_rng(seed)
+    look = Look(
+        category=CATEGORIES[label].en,
+        color=COLORS[int(rng.integers(len(COLORS)))].en,
+        pattern=PATTERNS[int(rng.integers(len(PATTERNS)))].en,
+    )
+    film = film_of(look, rng, changes=int(rng.integers(MOST_CHANGES + 1)))
+    times = times_of(film, shot_at=float(rng.choice([24.0, 25.0, 30.0])))
+    small = (side, side)
+    frames = [
+        np.asarray(frame.resize(small, Image.Resampling.BICUBIC))
+        for frame in shown(film, photo, times, size=DRAWN)
+    ]
+    return Reel(film=film, frames=np.stack(frames), times=times)
+
+
+def times_of(film: Film, *, shot_at: float) -> tuple[float, ...]:
+    """When the frames are shown that are looked at, of a film with ``shot_at`` frames a second."""
+    count = int(film.seconds * RATE)
+    return tuple(round(number / RATE * shot_at) / shot_at for number in range(count))
+
+
+def clock(times: npt.NDArray[np.float64]) -> list[str]:
+    """The times that Qwen3-VL is told: one for every two frames, the middle between them."""
+    if len(times) % 2:
+        times = np.append(times, times[-1])
+    return [f"{time:.1f}" for time in times.reshape(-1, 2).mean(axis=1)]
+
+
+def answer(reel: Reel, begin: float) -> str:
+    """What is said of the film where it begins at this second of the video. Times are those of the
+    model's clock that are nearest, which it can copy."""
+    told = clock(np.array(reel.times) + begin)
+    numbers = np.array([float(time) for time in told])
+    events = [
+        Event(
+            start=numbers[np.abs(numbers - change.start - begin).argmin()],
+            end=numbers[np.abs(numbers - change.end - begin).argmin()],
+            text=happens(reel.film, change),
+        )
+        for change in reel.film.changes
+    ]
+    return film_answer(reel.film.look, events)
+
+
+def metadata(times: npt.NDArray[np.float64]) -> Any:
+    """The times as the processor wants to be told."""
+    from transformers.video_utils import VideoMetadata
+
+    ticks = [round(1_000 * time) for time in times]
+    return VideoMetadata(total_num_frames=ticks[-1] + 1, fps=1_000, frames_indices=ticks)
