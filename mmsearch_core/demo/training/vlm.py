@@ -223,10 +223,11 @@ class Batches:
     def _hint(
         self, inputs: dict[str, torch.Tensor], row: int, behind: str, said: Sequence[str]
     ) -> None:
-        """Behind each such token of a question the model is to say this."""
+        """Behind each such token of a question the model is to say this. The last one may stand
+        around them all, as transformers writes videos."""
         known = self._processor.tokenizer.convert_tokens_to_ids
         (places,) = torch.where(inputs["input_ids"][row] == known(behind))
-        for place, text in zip(places.tolist(), said, strict=True):
+        for place, text in zip(places.tolist()[: len(said)], said, strict=True):
             (token,) = self._ids(text)
             inputs["labels"][row, place + 1] = token
 
