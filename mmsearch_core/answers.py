@@ -1,16 +1,20 @@
 """What a model says, checked before it becomes a record. The shapes are those of the schemas in the
 prompt files."""
 
-from typing import Annotated, TypeVar
+import json
+from collections.abc import Sequence
+from typing import Annotated, Any, TypeVar
 
 import numpy as np
 from pydantic import BaseModel, ConfigDict, Field, StringConstraints, ValidationError
 
+from mmsearch_core.codec import from_json_value, to_json_value
 from mmsearch_core.errors import UnusableAnswer
 from mmsearch_core.records.description import Description, Event, SeenText
 from mmsearch_core.records.embedding import Vector
 from mmsearch_core.records.ids import SegmentId
 from mmsearch_core.records.query import Constraint, PopularQuery, StandardQuery
+from mmsearch_core.records.table import Table
 
 Text = Annotated[str, StringConstraints(strip_whitespace=True, min_length=1, max_length=160)]
 Words = Annotated[tuple[Text, ...], Field(max_length=8)]
@@ -120,6 +124,20 @@ def to_vector(answer: bytes) -> Vector:
     if isinstance(vector, UnusableAnswer):
         raise vector
     return vector
+
+
+def tables_to_bytes(tables: Sequence[Table]) -> bytes:
+    """The form in which the memo keeps the tables of a page."""
+    return json.dumps([to_json_value(table) for table in tables], ensure_ascii=False).encode()
+
+
+def to_tables(answer: bytes) -> tuple[Table, ...]:
+    """The tables of ``tables_to_bytes``; UnusableAnswer if the bytes are none."""
+    try:
+        said: Any = json.loads(answer)
+        return tuple(from_json_value(one, Table) for one in said)
+    except (ValueError, TypeError) as error:
+        raise UnusableAnswer("These are no tables as this mmsearch knows them.") from error
 
 
 def _read(kind: type[A], answer: bytes | str) -> A:

@@ -59,4 +59,5 @@ DOCUMENT = Media(
     passages_version=1,
     passages=passages,
     segments=8,
+    tables=True,
 )

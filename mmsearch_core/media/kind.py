@@ -35,6 +35,8 @@ class Media:
     passages: Callable[[Words], Sequence[Passage]]
     # how many segments an asset has, about: what it costs before anything was measured
     segments: int = 1
+    # whether the text of its segments may hold tables, which are then read from the asset itself
+    tables: bool = False
     # whether Qwen3-VL is shown frames with their times instead of one picture
     moving: bool = False
 

@@ -196,7 +196,8 @@ def _is_back(
 def build_of(asset: Asset, product_text: str, recipes: Recipes) -> Build:
     """The build that this asset, with these words of the feed, has under the recipes of its
     kind."""
-    deciding = {stage: recipes[asset.kind][stage] for stage in building()}
+    of_kind = recipes[asset.kind]
+    deciding = {stage: of_kind[stage] for stage in building() if stage in of_kind}
     return build_id(asset.source.version, product_text, deciding)
 
 
