@@ -5,6 +5,7 @@ from collections.abc import Iterator, Mapping
 from mmsearch_core.media.kind import Media, of_normalised_pictures
 from mmsearch_core.media.words import Words, caption_passage, passage_of
 from mmsearch_core.records.passage import Passage
+from mmsearch_core.records.table import Table
 from mmsearch_core.settings import Decode
 
 LONGEST_PIECE = 1_000  # characters of a page's text in one passage, about what SBERT reads
@@ -18,6 +19,11 @@ def passages(words: Words) -> list[Passage]:
     for number, piece in enumerate(pieces(segment.text)):
         found.append(passage_of(words, "page_text", number, text=piece, where=segment.where))
     return found
+
+
+def tables_of(words: Words) -> tuple[Table, ...]:
+    """The tables of a page: those of its text layer."""
+    return words.tables
 
 
 def pieces(text: str) -> Iterator[str]:
@@ -59,5 +65,5 @@ DOCUMENT = Media(
     passages_version=1,
     passages=passages,
     segments=8,
-    tables=True,
+    tables_of=tables_of,
 )
