@@ -15,6 +15,7 @@ from mmsearch_core.records.embedding import Vector
 from mmsearch_core.records.ids import SegmentId
 from mmsearch_core.records.query import Constraint, PopularQuery, StandardQuery
 from mmsearch_core.records.table import Table
+from mmsearch_core.records.table_filter import Condition, Operator
 
 Text = Annotated[str, StringConstraints(strip_whitespace=True, min_length=1, max_length=160)]
 Words = Annotated[tuple[Text, ...], Field(max_length=8)]
@@ -63,6 +64,19 @@ class StandardizeAnswer(_Answer):
     constraints: tuple[_Constraint, ...]
     wording: dict[str, Text]
     keywords: dict[str, Words]
+
+
+class _Condition(_Answer):
+    header: Text
+    op: Operator
+    value: Text
+    unit: Annotated[str, StringConstraints(strip_whitespace=True, max_length=12)]
+
+
+class FilterAnswer(_Answer):
+    """The answer to ``table_filter.yaml``."""
+
+    conditions: Annotated[tuple[_Condition, ...], Field(min_length=1, max_length=6)]
 
 
 def to_description(answer: bytes | str, segment: SegmentId) -> Description:
@@ -124,6 +138,14 @@ def to_vector(answer: bytes) -> Vector:
     if isinstance(vector, UnusableAnswer):
         raise vector
     return vector
+
+
+def to_conditions(answer: bytes | str) -> tuple[Condition, ...]:
+    """The conditions; UnusableAnswer if the JSON does not fit."""
+    said = _read(FilterAnswer, answer).conditions
+    return tuple(
+        Condition(header=one.header, op=one.op, value=one.value, unit=one.unit) for one in said
+    )
 
 
 def tables_to_bytes(tables: Sequence[Table]) -> bytes:

@@ -27,7 +27,7 @@ def passages(words: Words) -> list[Passage]:
 
 
 def _rows(words: Words) -> Iterator[str]:
-    """The rows of the page's tables in words: each says its headers, so that it is found by them."""
+    """The rows of the page's tables in words: each says its headers, and is found by them."""
     for table in tables_of(words):
         yield from (text for _, text, _ in row_texts(table) if text)
 

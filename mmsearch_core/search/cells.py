@@ -3,6 +3,7 @@
 import io
 from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
 
 import pyarrow as pa
 import pyarrow.parquet as pq
@@ -25,6 +26,16 @@ def current_cells(work: ObjectStore, ledger: Ledger, target: Target) -> Iterator
     for piece in chunked((found.key for found in work.list(TABLES)), PIECE):
         files = _read(work, _live(piece, ledger, target))
         yield pa.concat_tables([schema_of(TableCell).empty_table(), *files])
+
+
+def write_current_cells(work: ObjectStore, ledger: Ledger, target: Target, path: Path) -> int:
+    """Write the current cells to a file, as Parquet; returns how many there are."""
+    count = 0
+    with pq.ParquetWriter(path, schema_of(TableCell)) as writer:
+        for cells in current_cells(work, ledger, target):
+            writer.write_table(cells)
+            count += cells.num_rows
+    return count
 
 
 def _live(keys: Sequence[str], ledger: Ledger, target: Target) -> list[str]:
