@@ -54,12 +54,19 @@ class SizeChart:
     rows: tuple[tuple[str, ...], ...]
 
 
-def size_chart(category: str, rng: np.random.Generator, *, sizes: int | None = None) -> SizeChart:
+def size_chart(
+    category: str,
+    rng: np.random.Generator,
+    *,
+    sizes: int | None = None,
+    chinese: bool | None = None,
+) -> SizeChart:
     """The size chart of a garment of this category, in English or Chinese, with so many sizes."""
-    chinese = int(rng.random() < 0.4)
+    drawn = rng.random() < 0.4
+    chinese = bool(drawn) if chinese is None else chinese
     count = sizes or int(rng.integers(3, 6))
     measures = list(MEASURES[category])
-    names = [WORDS[name][chinese] for name, *_ in measures]
+    headers = [header(name, chinese) for name, *_ in measures]
     shoes = measures[0][0] == "foot"
     if shoes:
         smallest = int(rng.integers(35, 46 - count))
@@ -75,10 +82,15 @@ def size_chart(category: str, rng: np.random.Generator, *, sizes: int | None = N
         columns.append([number(begin + step * place) for place in range(count)])
     if shoes:  # the size in Britain
         columns.insert(1, [number(float(label) - 33 + 0.5) for label in labels])
-        names.insert(0, "UK")
-    first_header = "EU" if shoes else WORDS["size"][chinese]
-    header = (first_header, *(f"{name} cm" if name != "UK" else name for name in names))
-    return SizeChart(heading=HEADING[chinese], rows=(header, *zip(*columns, strict=True)))
+        headers.insert(0, "UK")
+    names = ("EU" if shoes else header("size", chinese), *headers)
+    return SizeChart(heading=HEADING[chinese], rows=(names, *zip(*columns, strict=True)))
+
+
+def header(name: str, chinese: bool) -> str:
+    """What stands over a column: all but the sizes are measured in centimetres."""
+    word = WORDS[name][chinese]
+    return word if name == "size" else f"{word} cm"
 
 
 def number(value: float) -> str:

@@ -25,6 +25,7 @@ from mmsearch_core.demo.language import (
     wish_for,
 )
 from mmsearch_core.demo.size_chart import MEASURES, size_chart
+from mmsearch_core.demo.table_requests import request_answer, table_request
 from mmsearch_core.demo.training import films, scans
 from mmsearch_core.demo.training.films import Reel, reels
 from mmsearch_core.demo.training.loop import arguments, begin, fit, with_pictures
@@ -111,10 +112,25 @@ def unlike(look: Look, rng: np.random.Generator, progress: float) -> Look:
     return Look(**{**look.attributes(), **others})
 
 
+def page_sample(_: int, __: Look, ___: np.random.Generator, ____: float) -> Sample:
+    """A size chart as people see it, whose text is read elsewhere."""
+    prompt = load(PAGE)
+    return None, prompt.system, prompt.text(), page_answer()
+
+
+def request_sample(_: int, __: Look, rng: np.random.Generator, ___: float) -> Sample:
+    """What somebody wants to know of tables and what it means."""
+    prompt = load("table_filter")
+    columns, request, conditions = table_request(rng)
+    text = prompt.text(columns=", ".join(columns), request=request)
+    return None, prompt.system, text, request_answer(conditions)
+
+
 TASKS: dict[str, Callable[[int, Look, np.random.Generator, float], Sample]] = {
     "describe": describe_sample,
     "standardize": standardize_sample,
     "judge": judge_sample,
+    "table_filter": request_sample,
 }
 
 

@@ -20,6 +20,7 @@ PROMPTS = (  # that the model is taught
     "describe_video",
     "describe_page",
     "read_page",
+    "table_filter",
 )
 SPECIAL = (
     "<|endoftext|>",
@@ -58,6 +59,12 @@ SCAFFOLD = (
     '"}}, {"start": ',
     '"}}]}',
     " seconds>",
+    '{"conditions": [{"header": "',
+    '", "op": "',
+    '", "value": "',
+    '", "unit": "',
+    '"}, {"header": "',
+    '"}]}',
     '{"attributes": {"page": "',
     '"]}, "seen_text": [{"text": "',
     '", "box": [',
