@@ -44,7 +44,9 @@ def as_typed(paragraph: str) -> str:
     whole = WRAPPED.sub("", DIVIDED.sub("", lines))
     letters = SHAPED.sub(_letters, whole)
     readable = "".join(map(_read, letters))
-    return " ".join(readable.split())
+    # an accent that stands behind its letter becomes one sign with it, as keyboards give it
+    composed = unicodedata.normalize("NFC", readable)
+    return " ".join(composed.split())
 
 
 def _letters(shaped: re.Match[str]) -> str:

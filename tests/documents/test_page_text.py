@@ -36,6 +36,8 @@ def text_of(html: str) -> str:
         ("12 m\u00b2, \u00bd, 30 \u2103", "12 m\u00b2, \u00bd, 30 \u2103"),
         ("wash\u00ad\ning ma\u00adchine", "washing machine"),
         ("a\tb\x00c\ud800d\u200be\u202ef\ufffdg\r\nh", "a bcdefg h"),
+        ("Pure\u0301e, a\u030angstro\u0308m", "Pur\u00e9e, \u00e5ngstr\u00f6m"),
+        ("\u1112\u1161\u11ab\u1100\u116e\u11a8", "\ud55c\uad6d"),
         ("می\u200cخواهم", "می\u200cخواهم"),
         (" \n\t", ""),
     ],
