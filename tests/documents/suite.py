@@ -4,7 +4,7 @@ from collections.abc import Callable, Iterator
 from functools import cache
 
 from tests.documents.case import Case
-from tests.documents.cases import sizes, structures
+from tests.documents.cases import fonts, sizes, structures, words
 
 Maker = Callable[[], Iterator[Case]]
 
@@ -23,6 +23,19 @@ SOUND: tuple[Maker, ...] = (
     structures.contents,
     structures.generations,
     structures.producers,
+    fonts.base,
+    fonts.encodings,
+    fonts.asian,
+    fonts.embedded,
+    fonts.drawn_letters,
+    fonts.missing,
+    words.columns,
+    words.lines,
+    words.hyphens,
+    words.letters,
+    words.from_right_to_left,
+    words.html,
+    words.unseen,
 )
 HOSTILE: tuple[Maker, ...] = ()
 
