@@ -4,7 +4,7 @@ from collections.abc import Callable, Iterator
 from functools import cache
 
 from tests.documents.case import Case
-from tests.documents.cases import fonts, sizes, structures, words
+from tests.documents.cases import fonts, locked, looks, parts, sizes, structures, words
 
 Maker = Callable[[], Iterator[Case]]
 
@@ -36,6 +36,25 @@ SOUND: tuple[Maker, ...] = (
     words.from_right_to_left,
     words.html,
     words.unseen,
+    parts.notes,
+    parts.forms,
+    parts.layers,
+    parts.behind_scans,
+    parts.spoken,
+    parts.actions,
+    parts.attachments,
+    parts.outlines,
+    looks.colors,
+    looks.patterns,
+    looks.clear,
+    looks.raw,
+    looks.packings,
+    looks.photographs,
+    looks.faxes,
+    looks.inline,
+    locked.owners,
+    locked.users,
+    locked.strange,
 )
 HOSTILE: tuple[Maker, ...] = ()
 
