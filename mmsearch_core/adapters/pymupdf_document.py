@@ -79,12 +79,22 @@ def _is_pdf(content: Content) -> bool:
 def _check(document: pymupdf.Document, settings: Decode) -> None:
     if document.needs_pass:
         raise UnsupportedMedia("The document needs a password: upload it without one.")
+    if document.page_count == 0 and not document.is_repaired:
+        _look_for_objects(document)
     if document.page_count == 0:
         raise UnreadableMedia("The document has no page: export it again.")
     if document.page_count > settings.most_pages:
         raise MediaTooLarge(
             f"{document.page_count} pages are over decode.most_pages ({settings.most_pages})."
         )
+
+
+def _look_for_objects(document: pymupdf.Document) -> None:
+    """Through all bytes, as viewers do where the table of objects leads to none. MuPDF does it by
+    itself only where it sees that the table is wrong."""
+    import pymupdf
+
+    pymupdf.mupdf.pdf_repair_xref(pymupdf.mupdf.pdf_document_from_fz_document(document.this))
 
 
 def _page(page: pymupdf.Page, settings: Decode) -> Decoded | None:

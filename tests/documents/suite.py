@@ -4,7 +4,17 @@ from collections.abc import Callable, Iterator
 from functools import cache
 
 from tests.documents.case import Case
-from tests.documents.cases import fonts, locked, looks, parts, sizes, structures, words
+from tests.documents.cases import (
+    bombs,
+    broken,
+    fonts,
+    locked,
+    looks,
+    parts,
+    sizes,
+    structures,
+    words,
+)
 
 Maker = Callable[[], Iterator[Case]]
 
@@ -56,7 +66,23 @@ SOUND: tuple[Maker, ...] = (
     locked.users,
     locked.strange,
 )
-HOSTILE: tuple[Maker, ...] = ()
+HOSTILE: tuple[Maker, ...] = (
+    broken.cut,
+    broken.ends,
+    broken.tables,
+    broken.objects,
+    broken.heads,
+    broken.others,
+    broken.trees,
+    broken.contents,
+    broken.blanks,
+    broken.noises,
+    bombs.pages,
+    bombs.unpacking,
+    bombs.drawing,
+    bombs.saying,
+    bombs.building,
+)
 
 
 @cache

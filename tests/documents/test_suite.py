@@ -18,13 +18,19 @@ from tests.documents.case import Case, Color, Sheet
 from tests.documents.suite import HOSTILE, SOUND, Maker, every_case, made
 
 pytestmark = pytest.mark.integration
-SETTINGS = Decode(processes=1, document_seconds=6, memory_mb=768)
+SETTINGS = Decode(processes=1, document_seconds=3, memory_mb=768)
 ROUNDED = 1  # pixel that a side is off by
 MANY = 40  # complaints are enough
 NEAR = 3  # pixels around a spot whose mean is its color
 PAPER = 250  # of 255: what is darker is ink
 # what a sentence tells people to do, or the setting that it names
 ADVICE = re.compile(r"\b(export|upload|look at)\b|\bdecode\.[a-z_]+")
+
+
+def name_of(maker: Maker) -> str:
+    """The file of the cases, and what they are."""
+    family = maker.__module__.rpartition(".")[2]
+    return f"{family}-{maker.__name__}"
 
 
 @pytest.fixture(scope="module")
@@ -38,7 +44,7 @@ def test_the_suite_is_large_and_its_names_differ() -> None:
     assert len(names) >= 250
 
 
-@pytest.mark.parametrize("maker", [*SOUND, *HOSTILE], ids=lambda maker: maker.__name__)
+@pytest.mark.parametrize("maker", [*SOUND, *HOSTILE], ids=name_of)
 def test_every_document_ends_as_people_expect(maker: Maker, decoder: IsolatedDecoder) -> None:
     """And what is known to end otherwise, and why, still does."""
     cases = made(maker)
