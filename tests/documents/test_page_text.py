@@ -35,6 +35,7 @@ def text_of(html: str) -> str:
         ("\ufee3\ufeae\ufea3\ufe92\ufe8e", "مرحبا"),
         ("12 m\u00b2, \u00bd, 30 \u2103", "12 m\u00b2, \u00bd, 30 \u2103"),
         ("wash\u00ad\ning ma\u00adchine", "washing machine"),
+        ("ready-\nmade, 30-\n40 g - \nand", "ready-made, 30-40 g - and"),
         ("a\tb\x00c\ud800d\u200be\u202ef\ufffdg\r\nh", "a bcdefg h"),
         ("Pure\u0301e, a\u030angstro\u0308m", "Pur\u00e9e, \u00e5ngstr\u00f6m"),
         ("\u1112\u1161\u11ab\u1100\u116e\u11a8", "\ud55c\uad6d"),

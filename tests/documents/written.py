@@ -43,6 +43,26 @@ def object_streams(objects: Sequence[bytes], *, predicted: bool = False) -> byte
     return data + _references(entries, len(data), predicted=predicted)
 
 
+def hybrid(objects: Sequence[bytes]) -> bytes:
+    """A PDF with a table for old readers, in which the pages from the second on are free, and a
+    stream for new ones, which has them; a word processor writes it so."""
+    data, entries = HEADER, [(FREE, 0, 65535)]
+    for number, inner in enumerate(objects, start=1):
+        entries.append((PLAIN, len(data), 0))
+        data += numbered(number, inner)
+    streamed, size = len(data), len(entries) + 1
+    references = _references(entries, streamed, predicted=False)
+    data += references[: references.rindex(b"startxref")]
+    old = len(data)
+    rows = b"".join(_row(place) for _, place, _ in entries[1:5])
+    free = b"0000000000 65535 f \n"
+    data += b"xref\n0 %d\n%b%b%b" % (size - 1, free, rows, free * (size - 6))
+    data += b"trailer\n<</Size %d/Root 1 0 R>>\nstartxref\n%d\n%%%%EOF\n" % (size, old)
+    new = len(data)
+    trailer = b"<</Size %d/Root 1 0 R/Prev %d/XRefStm %d>>" % (size, old, streamed)
+    return data + b"xref\n0 0\ntrailer\n%b\nstartxref\n%d\n%%%%EOF" % (trailer, new)
+
+
 def _references(entries: Sequence[Entry], place: int, *, predicted: bool) -> bytes:
     """The stream with the places of all objects, at ``place``, and the end of the file."""
     rows = [bytes([kind]) + a.to_bytes(4) + b.to_bytes(2) for kind, a, b in entries]

@@ -69,7 +69,7 @@ def unpacking() -> Iterator[Case]:
     path = b"0 0 m " + b"9 9 l 1 5 l " * 60_000 + b"f"
     yield ends("unpacking/a-path-of-many-points", document(with_content(packed(path))))
     yield ends("unpacking/a-picture-of-300-megabytes", picture(10_000))
-    runs = stream(b"/Filter[/FlateDecode/RunLengthDecode]", repeated(b"\x81\x00" * 500_000, 1))
+    runs = stream(b"/Filter[/FlateDecode/RunLengthDecode]", repeated(b"\x81\x00" * 150_000, 1))
     yield ends("unpacking/runs", document(with_content(runs)))
     bits = (
         b"/Type/XObject/Subtype/Image/ColorSpace/DeviceGray/BitsPerComponent 1/Filter/FlateDecode"

@@ -7,6 +7,7 @@ import io
 import struct
 import zlib
 from collections.abc import Iterator, Sequence
+from typing import Any
 
 import numpy as np
 from PIL import Image, ImageCms
@@ -226,7 +227,7 @@ def at_depth(bits: int) -> bytes:
     return bits_of(CHECKS * (2**bits - 1), bits)
 
 
-def bits_of(pixels: np.ndarray[tuple[int, ...], np.dtype[np.uint8]], bits: int) -> bytes:
+def bits_of(pixels: np.ndarray[Any, Any], bits: int) -> bytes:
     """Rows of pixels, packed from the left."""
     each = np.unpackbits(pixels.reshape(SIDE, SIDE, 1), axis=2)[:, :, 8 - bits :]
     return np.packbits(each.reshape(SIDE, -1), axis=1).tobytes()
@@ -291,11 +292,12 @@ def photographs() -> Iterator[Case]:
     """JPEG and JPEG 2000 within a page."""
     picture = four_colors((SIDE, SIDE))
     jpeg = b"%b/Filter/DCTDecode" % RGB
-    for name, options in {
+    kinds: dict[str, dict[str, Any]] = {
         "plain": {},
         "progressive": {"progressive": True},
         "best": {"quality": 100, "subsampling": 0},
-    }.items():
+    }
+    for name, options in kinds.items():
         yield shown(f"photographs/{name}", jpeg, saved(picture, "JPEG", **options))
     grey = saved(Image.fromarray(CHECKS * 255), "JPEG")
     yield shown("photographs/grey", GRAYS % 8 + b"/Filter/DCTDecode", grey, CHECKED)

@@ -24,7 +24,7 @@ from tests.documents.by_hand import (
 )
 from tests.documents.case import QUARTERS, Case, Sheet, drawn, texts
 from tests.documents.made import pdf, text
-from tests.documents.written import cross_references, linearised, object_streams, updated
+from tests.documents.written import cross_references, hybrid, linearised, object_streams, updated
 from tests.pictures.case import quarters as four_colors
 
 ONE, TWO, THREE = "Size chart", "Wash at 30 °C", "Tumble dry never"
@@ -66,6 +66,7 @@ def tables() -> Iterator[Case]:
     yield read("tables/stream-predicted", cross_references(three(), predicted=True))
     yield read("tables/objects-in-a-stream", object_streams(three()))
     yield read("tables/objects-in-a-stream-predicted", object_streams(three(), predicted=True))
+    yield read("tables/both-kinds", hybrid(three()))
     yield read("tables/linearised", linearised(three()))
     yield read("tables/linearised-one-page", linearised(three()[:4] + [b"null"] * 4), ONE)
     data = document(three())

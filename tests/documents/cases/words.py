@@ -95,6 +95,10 @@ def hyphens() -> Iterator[Case]:
         sheets=texts("Use a washing machine"),
         differs="a hyphen at the end of a line may be one of the word's own, as in ready-made",
     )
+    own = sheet(two % (literal("Made of ready-"), literal("made parts")))
+    yield Case(name="hyphens/own", data=own, sheets=texts("Made of ready-made parts"))
+    range_ = sheet(two % (literal("Of 30-"), literal("40 g")))
+    yield Case(name="hyphens/between-numbers", data=range_, sheets=texts("Of 30-40 g"))
     kept = sheet(says("A T-shirt of 30-40 g"))
     yield Case(name="hyphens/of-the-word", data=kept, sheets=texts("A T-shirt of 30-40 g"))
     dash = sheet(two % (literal("Wash cold –"), literal("dry flat")))
