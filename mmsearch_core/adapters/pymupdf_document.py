@@ -20,6 +20,8 @@ if TYPE_CHECKING:
 MODULES = (__name__, "pymupdf")
 LARGEST = 4.0  # times the size on paper, at 72 pixels an inch, that a small page is drawn at
 MARK, HEAD = b"%PDF-", 1_024  # which a PDF has among so many bytes at its beginning
+# behind which MuPDF finds the pages of an upload that broke off, wherever that was
+END = b"\ntrailer<<>>\n"
 
 
 def open_document(content: Content, settings: Decode) -> list[Decoded]:
@@ -63,9 +65,13 @@ def _opened(content: Content) -> pymupdf.Document:
 
     if not _is_pdf(content):
         raise UnsupportedMedia("This is no PDF, whatever its name says: export it as PDF.")
-    if isinstance(content, bytes):
-        return pymupdf.open(stream=content, filetype="pdf")
-    return pymupdf.open(content, filetype="pdf")
+    try:
+        if isinstance(content, bytes):
+            return pymupdf.open(stream=content, filetype="pdf")
+        return pymupdf.open(content, filetype="pdf")
+    except pymupdf.FileDataError:
+        data = content if isinstance(content, bytes) else content.read_bytes()
+        return pymupdf.open(stream=data + END, filetype="pdf")
 
 
 def _is_pdf(content: Content) -> bool:

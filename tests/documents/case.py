@@ -40,8 +40,8 @@ class Case:
 
     ``sheets`` are all pages expected, in order. Where ``fails`` is not empty, one of these failures
     is expected instead, whose sentence says ``says`` (a regular expression). ``either`` allows
-    both, and that pages are missing: those that are there are as expected, and nothing else
-    happens.
+    both, and that pages are missing but for those that are ``surely`` there: pages are as expected,
+    and nothing else happens.
 
     ``differs`` is why the product does otherwise than expected; then it has to.
     """
@@ -52,6 +52,7 @@ class Case:
     fails: frozenset[str] = frozenset()
     says: str = ""
     either: bool = False
+    surely: frozenset[int] = frozenset()
     differs: str = ""
 
 
