@@ -13,6 +13,8 @@ KEPT = "\u200c\u200d"  # marks of formatting that belong to words of Persian and
 NO_CHARACTER = "\ufffd"  # a glyph of which the document does not say which letter it is
 # the last part of a word that was divided at the end of a line
 DIVIDED = re.compile("\u00ad\\s*\n\\s*")
+# a hyphen at the end of a line, which may be one of the word's own
+HYPHENATED = re.compile("(?<=\\w[-\u2010])\n\\s*(?=\\w)")
 # Chinese and Japanese, which put no space between words: a new line there is none, either
 IDEOGRAPH = "[\u3001-\u30ff\u3400-\u4dbf\u4e00-\u9fff\uf900-\ufaff\uff01-\uff9f]"
 WRAPPED = re.compile(f"(?<={IDEOGRAPH})\\s*\n\\s*(?={IDEOGRAPH})")
@@ -41,10 +43,12 @@ def page_text(paragraphs: Iterable[str]) -> str:
 def as_typed(paragraph: str) -> str:
     """The paragraph in one line, in plain letters and with nothing that cannot be read."""
     lines = paragraph.replace("\r\n", "\n")
-    whole = WRAPPED.sub("", DIVIDED.sub("", lines))
+    whole = WRAPPED.sub("", HYPHENATED.sub("", DIVIDED.sub("", lines)))
     letters = SHAPED.sub(_letters, whole)
     readable = "".join(map(_read, letters))
-    return " ".join(readable.split())
+    # an accent that stands behind its letter becomes one sign with it, as keyboards give it
+    composed = unicodedata.normalize("NFC", readable)
+    return " ".join(composed.split())
 
 
 def _letters(shaped: re.Match[str]) -> str:

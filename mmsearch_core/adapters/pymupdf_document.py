@@ -21,6 +21,8 @@ if TYPE_CHECKING:
 MODULES = (__name__, "pymupdf", "pypdfium2")
 LARGEST = 4.0  # times the size on paper, at 72 pixels an inch, that a small page is drawn at
 MARK, HEAD = b"%PDF-", 1_024  # which a PDF has among so many bytes at its beginning
+# behind which MuPDF finds the pages of an upload that broke off, wherever that was
+END = b"\ntrailer<<>>\n"
 
 
 def open_document(content: Content, settings: Decode) -> list[Decoded]:
@@ -75,9 +77,13 @@ def _opened(content: Content) -> pymupdf.Document:
 
     if not _is_pdf(content):
         raise UnsupportedMedia("This is no PDF, whatever its name says: export it as PDF.")
-    if isinstance(content, bytes):
-        return pymupdf.open(stream=content, filetype="pdf")
-    return pymupdf.open(content, filetype="pdf")
+    try:
+        if isinstance(content, bytes):
+            return pymupdf.open(stream=content, filetype="pdf")
+        return pymupdf.open(content, filetype="pdf")
+    except pymupdf.FileDataError:
+        data = content if isinstance(content, bytes) else content.read_bytes()
+        return pymupdf.open(stream=data + END, filetype="pdf")
 
 
 def _is_pdf(content: Content) -> bool:
@@ -91,12 +97,22 @@ def _is_pdf(content: Content) -> bool:
 def _check(document: pymupdf.Document, settings: Decode) -> None:
     if document.needs_pass:
         raise UnsupportedMedia("The document needs a password: upload it without one.")
+    if document.page_count == 0 and not document.is_repaired:
+        _look_for_objects(document)
     if document.page_count == 0:
         raise UnreadableMedia("The document has no page: export it again.")
     if document.page_count > settings.most_pages:
         raise MediaTooLarge(
             f"{document.page_count} pages are over decode.most_pages ({settings.most_pages})."
         )
+
+
+def _look_for_objects(document: pymupdf.Document) -> None:
+    """Through all bytes, as viewers do where the table of objects leads to none. MuPDF does it by
+    itself only where it sees that the table is wrong."""
+    import pymupdf
+
+    pymupdf.mupdf.pdf_repair_xref(pymupdf.mupdf.pdf_document_from_fz_document(document.this))
 
 
 def _page(page: pymupdf.Page, settings: Decode) -> Decoded | None:

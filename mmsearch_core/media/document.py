@@ -69,7 +69,7 @@ def decode_settings(settings: Decode) -> Mapping[str, str]:
 DOCUMENT = Media(
     name="document",
     endings=frozenset({".pdf"}),
-    decode_version=2,
+    decode_version=3,
     decode_settings=decode_settings,
     prompt="describe_page",
     describe_version=1,

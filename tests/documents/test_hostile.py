@@ -15,24 +15,16 @@ from mmsearch_core.adapters.pymupdf_document import open_document
 from mmsearch_core.errors import MediaTooLarge, UnreadableMedia
 from mmsearch_core.records.segment import Page
 from mmsearch_core.settings import Decode
-from tests.documents.hostile import (
-    SQUARE,
-    document,
-    drawing_itself,
-    nested,
-    one_long_word,
-    page,
-    picture,
-    stream,
-    tree,
-)
+from tests.documents.by_hand import SQUARE, document, page, stream, tree
+from tests.documents.hostile import drawing_itself, nested, one_long_word, picture
 from tests.documents.made import pdf, text
 from tests.line import picture as small_picture
 
 COUNT_THREADS = """
 from mmsearch_core.adapters.isolated_decoder import IsolatedDecoder
 from mmsearch_core.settings import Decode
-from tests.documents.hostile import SQUARE, page, threads
+from tests.documents.by_hand import SQUARE, page
+from tests.documents.hostile import threads
 from tests.documents.test_hostile import MODULES
 
 decoder = IsolatedDecoder(Decode(processes=1), {"document": threads}, modules=MODULES)
