@@ -4,6 +4,7 @@ whichever process is told to."""
 from __future__ import annotations
 
 from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
 from mmsearch_core.adapters.page_text import page_text
@@ -30,6 +31,20 @@ def open_document(content: Content, settings: Decode) -> list[Decoded]:
     linked is opened. Raises UnsupportedMedia, MediaTooLarge or UnreadableMedia, and MemoryError
     where the process gets no memory.
     """
+    with opened_pdf(content, settings) as document:
+        pages = [_page(page, settings) for page in document]
+    shown = [page for page in pages if page]
+    if not shown:
+        raise UnreadableMedia(
+            "All pages of the document are blank: look at it and export it again."
+        )
+    return shown
+
+
+@contextmanager
+def opened_pdf(content: Content, settings: Decode) -> Iterator[pymupdf.Document]:
+    """A document that can be read, closed afterwards. What MuPDF raises, also while the document is
+    used, becomes UnsupportedMedia, MediaTooLarge, UnreadableMedia or MemoryError."""
     try:
         import pymupdf
     except ModuleNotFoundError as error:
@@ -41,7 +56,7 @@ def open_document(content: Content, settings: Decode) -> list[Decoded]:
     try:
         with _opened(content) as document:
             _check(document, settings)
-            pages = [_page(page, settings) for page in document]
+            yield document
     except (BadRecord, MemoryError):
         raise
     except pymupdf.mupdf.FzErrorSystem as error:  # what MuPDF raises when it gets no memory
@@ -50,12 +65,6 @@ def open_document(content: Content, settings: Decode) -> list[Decoded]:
         raise UnreadableMedia(
             f"The document is damaged ({type(error).__name__}): export it again."
         ) from error
-    shown = [page for page in pages if page]
-    if not shown:
-        raise UnreadableMedia(
-            "All pages of the document are blank: look at it and export it again."
-        )
-    return shown
 
 
 def _opened(content: Content) -> pymupdf.Document:
