@@ -76,8 +76,9 @@ def _typed(text: object) -> str:
 def pymupdf_tables(page: pymupdf.Page) -> list[list[Placed]]:
     """The cells of each table of the page. Their text is not ``Table.extract``'s, which in PyMuPDF
     2.0 takes a decimal point for the next line: "60.0" becomes "600", then "."."""
-    found = page.find_tables(refine=True).tables
-    return [list(_cells(table)) for table in found if table.placements]
+    found = page.find_tables(refine=True)  # None where it failed
+    tables = found.tables if found else []
+    return [_cells(table) for table in tables if table.placements]
 
 
 def _cells(table: Any) -> list[Placed]:

@@ -225,18 +225,23 @@ def _on_page(thousandths: int) -> int:
 
 
 def _header_rows(drafts: list[_Draft], near: Sequence[Placed], rows: int) -> int:
-    """Rows at the top of which PyMuPDF takes every cell for a header; where it does not know the
-    table, the first row if numbers stand below it and none in it."""
-    if not near:
-        numbers = [_number_of_numbers(drafts, row) for row in range(rows)]
-        return int(bool(numbers) and numbers[0] == 0 and any(numbers))
+    """Rows at the top of which PyMuPDF takes every cell for a header; where it knows of none, the
+    first row if numbers stand below it and none in it."""
     headers = [cell.box for cell in near if cell.header]
-    for row in range(rows):
-        cells = [draft for draft in drafts if draft.row == row]
-        known = all(any(_is_within(cell.box, box) for box in headers) for cell in cells)
-        if not (cells and known):
-            return row
-    return 0  # all of them: then none is
+    known = 0
+    while known < rows and _is_header(drafts, known, headers):
+        known += 1
+    if 0 < known < rows:
+        return known
+    numbers = [_number_of_numbers(drafts, row) for row in range(rows)]
+    return int(numbers[0] == 0 and any(numbers))
+
+
+def _is_header(drafts: list[_Draft], row: int, headers: list[Rectangle]) -> bool:
+    cells = [draft for draft in drafts if draft.row == row]
+    return bool(cells) and all(
+        any(_is_within(cell.box, header) for header in headers) for cell in cells
+    )
 
 
 def _number_of_numbers(drafts: list[_Draft], row: int) -> int:

@@ -212,11 +212,12 @@ CHINESE: Grid = [
         for i, name in enumerate(("小号", "中号", "大号", "加大"))
     ],
 ]
+# as it stands on paper, where its labels are at the right
 HEBREW: Grid = [
-    ["מידה", "חזה", "מותן"],
-    ["קטן", "88", "72"],
-    ["בינוני", "92", "76"],
-    ["גדול", "96", "80"],
+    ["מותן", "חזה", "מידה"],
+    ["72", "88", "קטן"],
+    ["76", "92", "בינוני"],
+    ["80", "96", "גדול"],
 ]
 EMPTY_CELLS: Grid = [
     ["Size", "EU", "UK", "US", "Note"],

@@ -34,7 +34,11 @@ class Score:
                 self.headers += best.header_rows == header_rows(grid)
 
 
-Scores = defaultdict[str, Score]
+class Scores(defaultdict[str, Score]):
+    """By kind of document."""
+
+    def __init__(self) -> None:
+        super().__init__(Score)
 
 
 def true_cells(grid: Grid) -> set[Place]:
