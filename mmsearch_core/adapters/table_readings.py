@@ -4,6 +4,7 @@ and the drawn rules, and PyMuPDF's, from a model of layouts, which knows cells t
 from __future__ import annotations
 
 import re
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -107,7 +108,7 @@ def bands_of_rows(cells: list[Placed]) -> list[Band]:
     return [bands[row] for row in sorted(bands)]
 
 
-def band_of(position: float, bands: tuple[Band, ...] | list[Band]) -> int | None:
+def band_of(position: float, bands: Sequence[Band]) -> int | None:
     """The number of the band that the position lies in."""
     for number, (start, end) in enumerate(bands):
         if start <= position <= end:

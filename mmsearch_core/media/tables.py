@@ -97,16 +97,16 @@ def row_texts(table: Table) -> list[tuple[int, str, Box]]:
     for row in places.body:
         cells = list(places.row(row))
         if cells:
-            parts = [_part(places, row, column, cell) for column, cell in cells]
+            parts = [_part(cell, places.header(column)) for column, cell in cells]
             lines.append((row, "; ".join(parts), _around([cell.box for _, cell in cells])))
     return lines
 
 
-def _part(places: _Places, row: int, column: int, cell: Cell) -> str:
+def _part(cell: Cell, header: tuple[str, ...]) -> str:
     """A cell under its headers, as people would write it: the unit stands behind the number."""
     number, own = quantity(cell.text)
     heads, unit = [], ""
-    for words in places.header(column):
+    for words in header:
         head, said = unit_of_header(words) if number is not None and not own else (words, "")
         heads.append(head)
         unit = said or unit

@@ -11,7 +11,9 @@ from tests.tables.score import Scores
 
 def main() -> None:
     """In this process, so that its seconds are counted."""
-    scores, seconds, pages = Scores(), defaultdict(float), defaultdict(int)
+    scores = Scores()
+    seconds: dict[str, float] = defaultdict(float)
+    pages: dict[str, int] = defaultdict(int)
     for made in every():
         count = max(made.tables, default=1)
         start = time.process_time()

@@ -71,13 +71,17 @@ def test_decimals_survive() -> None:
     assert {"60.0", "1.25", "27.083.460"} <= texts
 
 
+def turn_by(angle: int) -> Callable[[Any], None]:
+    return lambda document: document[0].set_rotation(angle)
+
+
 def test_a_box_is_of_the_page_as_people_see_it() -> None:
     """In thousandths, whichever way the page is turned and whatever is cut off."""
     (plain,) = tables_of(CHART.pdf)[1]
     left, top = 60, 90  # where it was drawn
     assert plain.box[:2] == (round(1000 * left / 595), round(1000 * top / 842))
     for angle in (90, 180, 270):
-        turned = documents.with_xref(CHART.pdf, lambda pdf, by=angle: pdf[0].set_rotation(by))
+        turned = documents.with_xref(CHART.pdf, turn_by(angle))
         (table,) = tables_of(turned)[1]
         assert read_cells(table) == read_cells(plain)
         x0, y0, x1, y1 = plain.box
