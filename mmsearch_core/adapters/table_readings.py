@@ -17,6 +17,7 @@ if TYPE_CHECKING:
 Rectangle = tuple[float, float, float, float]  # left, top, right, bottom in points
 Band = tuple[float, float]  # from and to, in points: a row from its top, a column from its left
 NO_CHARACTER = re.compile(r"\(cid:\d+\)")  # what camelot writes where the letter is not known
+LEADERS = re.compile(r"(?:\s?\.){4,}$")  # dots that lead the eye from a label to its row
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -63,6 +64,8 @@ def _grid(table: Any, height: float) -> Grid:
     rows = [table.rows[row] for row in frame.index]
     columns = [table.cols[column] for column in frame.columns]
     texts = [tuple(map(_typed, row)) for row in frame.values.tolist()]
+    if len(columns) > 2:  # of two columns it is a table of contents, known by its dots
+        texts = [tuple(map(_without_leaders, row)) for row in texts]
     return Grid(
         rows=tuple((height - top, height - bottom) for top, bottom in rows),
         columns=tuple((left, right) for left, right in columns),
@@ -72,6 +75,10 @@ def _grid(table: Any, height: float) -> Grid:
 
 def _typed(text: object) -> str:
     return as_typed(NO_CHARACTER.sub("", str(text)))
+
+
+def _without_leaders(text: str) -> str:
+    return LEADERS.sub("", text)
 
 
 def pymupdf_tables(page: pymupdf.Page) -> list[list[Placed]]:
@@ -91,7 +98,7 @@ def _cells(table: Any) -> list[Placed]:
                 row=row,
                 rows=cell.rowspan,
                 columns=cell.colspan,
-                text=as_typed(cell.text or ""),
+                text=_without_leaders(as_typed(cell.text or "")),
                 header=cell.tag == "th",
             )
             cells.append(placed)

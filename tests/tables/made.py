@@ -226,6 +226,12 @@ EMPTY_CELLS: Grid = [
     ["L", "", "12", "8", ""],
     ["XL", "42", "14", "10", "new"],
 ]
+LEADERS: Grid = [
+    ["Offence", "Total", "Under 18", "18 and over"],
+    ["Robbery . . . . . . .", "102.1", "25.5", "76.6"],
+    ["Burglary . . . . . .", "240.9", "60.3", "180.6"],
+    ["Arson . . . . . . . .", "9.4", "4.4", "5.0"],
+]
 LINES: Grid = [
     ["Part", "Material", "Care"],
     ["Shell", "Cotton twill\nwith elastane", "Wash at\n30 degrees"],
@@ -410,6 +416,14 @@ def _bullets(page: Any) -> None:
         sheet.top += 16
 
 
+def _contents(page: Any) -> None:
+    sheet = Sheet(page)
+    for number in range(12):
+        page.insert_text((60, sheet.top + 10), f"Chapter {number + 1} {'. ' * 50}", fontsize=10)
+        page.insert_text((520, sheet.top + 10), f"{7 * number + 3}", fontsize=10)
+        sheet.top += 16
+
+
 def _framed(page: Any) -> None:
     sheet = Sheet(page)
     for _ in range(3):
@@ -427,7 +441,7 @@ def _footer(page: Any) -> None:
 
 
 def _lists() -> Iterator[Made]:
-    for draw in (_form, _bullets, _framed, _footer):
+    for draw in (_form, _bullets, _contents, _framed, _footer):
         yield Made(kind="no table", pdf=document(draw))
 
 

@@ -71,6 +71,15 @@ def test_decimals_survive() -> None:
     assert {"60.0", "1.25", "27.083.460"} <= texts
 
 
+def test_dots_that_lead_to_a_row_are_no_part_of_its_label() -> None:
+    document = made.one_table(
+        "leaders", made.LEADERS, made.Style(rules="lines", widths=(130, 70, 70, 70))
+    )
+    (table,) = tables_of(document.pdf)[1]
+    labels = [cell.text for cell in table.cells if cell.column == 0]
+    assert labels == ["Offence", "Robbery", "Burglary", "Arson"]
+
+
 def turn_by(angle: int) -> Callable[[Any], None]:
     return lambda document: document[0].set_rotation(angle)
 
