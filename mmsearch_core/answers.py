@@ -1,16 +1,21 @@
 """What a model says, checked before it becomes a record. The shapes are those of the schemas in the
 prompt files."""
 
-from typing import Annotated, TypeVar
+import json
+from collections.abc import Sequence
+from typing import Annotated, Any, TypeVar
 
 import numpy as np
 from pydantic import BaseModel, ConfigDict, Field, StringConstraints, ValidationError
 
+from mmsearch_core.codec import from_json_value, to_json_value
 from mmsearch_core.errors import UnusableAnswer
 from mmsearch_core.records.description import Description, Event, SeenText
 from mmsearch_core.records.embedding import Vector
 from mmsearch_core.records.ids import SegmentId
 from mmsearch_core.records.query import Constraint, PopularQuery, StandardQuery
+from mmsearch_core.records.table import Table
+from mmsearch_core.records.table_filter import Condition, Operator
 
 Text = Annotated[str, StringConstraints(strip_whitespace=True, min_length=1, max_length=160)]
 Words = Annotated[tuple[Text, ...], Field(max_length=8)]
@@ -59,6 +64,19 @@ class StandardizeAnswer(_Answer):
     constraints: tuple[_Constraint, ...]
     wording: dict[str, Text]
     keywords: dict[str, Words]
+
+
+class _Condition(_Answer):
+    header: Text
+    op: Operator
+    value: Text
+    unit: Annotated[str, StringConstraints(strip_whitespace=True, max_length=12)]
+
+
+class FilterAnswer(_Answer):
+    """The answer to ``table_filter.yaml``."""
+
+    conditions: Annotated[tuple[_Condition, ...], Field(min_length=1, max_length=6)]
 
 
 def to_description(answer: bytes | str, segment: SegmentId) -> Description:
@@ -120,6 +138,28 @@ def to_vector(answer: bytes) -> Vector:
     if isinstance(vector, UnusableAnswer):
         raise vector
     return vector
+
+
+def to_conditions(answer: bytes | str) -> tuple[Condition, ...]:
+    """The conditions; UnusableAnswer if the JSON does not fit."""
+    said = _read(FilterAnswer, answer).conditions
+    return tuple(
+        Condition(header=one.header, op=one.op, value=one.value, unit=one.unit) for one in said
+    )
+
+
+def tables_to_bytes(tables: Sequence[Table]) -> bytes:
+    """The form in which the memo keeps the tables of a page."""
+    return json.dumps([to_json_value(table) for table in tables], ensure_ascii=False).encode()
+
+
+def to_tables(answer: bytes) -> tuple[Table, ...]:
+    """The tables of ``tables_to_bytes``; UnusableAnswer if the bytes are none."""
+    try:
+        said: Any = json.loads(answer)
+        return tuple(from_json_value(one, Table) for one in said)
+    except (ValueError, TypeError) as error:
+        raise UnusableAnswer("These are no tables as this mmsearch knows them.") from error
 
 
 def _read(kind: type[A], answer: bytes | str) -> A:

@@ -10,6 +10,7 @@ runs/<batch>/                 one batch of work
 runs/latest.<line>.json       the batches of the latest night
 pixels/<pixels>.jpg           normalised pictures
 memo/<recipe>/                what models answered: <key>.answer, <query>.parquet
+tables/<asset>/               cells of a document's tables: <build>.parquet for each of its builds
 targets/<target>/             what was measured of an index, and when it was last searched
 results/                      CURRENT, WITHDRAWN.json, and a folder a generation
 pace/  query_log/  probe/     seconds an asset; sums of the query log; what the store can do
@@ -17,12 +18,21 @@ pace/  query_log/  probe/     seconds an asset; sums of the query log; what the 
 """
 
 from mmsearch_core.errors import StageMissing
-from mmsearch_core.records.ids import BatchId, GenerationId, PixelsId, RecipeId, TargetId
+from mmsearch_core.records.ids import (
+    AssetId,
+    BatchId,
+    Build,
+    GenerationId,
+    PixelsId,
+    RecipeId,
+    TargetId,
+)
 
 RUNS = "runs/"
 PIXELS = "pixels/"
 PICTURE, FRAMES = ".jpg", ".frames.parquet"  # endings of keys of pixels
 MEMO = "memo/"
+TABLES, CELLS = "tables/", ".parquet"  # where they begin and how they end
 RESULTS = "results/"
 LOG_SUMS = "query_log/"
 PROBE = "probe/"
@@ -132,6 +142,17 @@ def answer_key(recipe: RecipeId, key: str) -> str:
 def scores_key(recipe: RecipeId, query: str) -> str:
     """Where the remembered scores of a query's pairs lie."""
     return f"{MEMO}{recipe}/{query}.parquet"
+
+
+def cells_key(asset: AssetId, build: Build) -> str:
+    """Where the cells of a document's tables lie."""
+    return f"{TABLES}{asset}/{build}{CELLS}"
+
+
+def build_of_cells(key: str) -> tuple[AssetId, Build]:
+    """The asset and its build whose cells lie under a key."""
+    asset, _, build = key.removeprefix(TABLES).removesuffix(CELLS).partition("/")
+    return AssetId(asset), Build(build)
 
 
 def measured_key(target: TargetId) -> str:

@@ -23,6 +23,7 @@ from mmsearch_core.testing.fake_models import (
     FakeEmbedder,
     FakeVisionLanguageModel,
 )
+from mmsearch_core.testing.fake_tables import FakeTableReader
 from mmsearch_core.testing.memory_feed import MemoryFeed
 from mmsearch_core.testing.memory_index import MemoryIndex
 from mmsearch_core.testing.memory_ledger import MemoryLedger
@@ -49,6 +50,7 @@ def fake_runtime(**knobs: Any) -> Runtime:
         memo=MemoryMemo(),
         changes=MemoryFeed(),
         decoder=FakeDecoder(),
+        table_reader=FakeTableReader(),
         vlm=FakeVisionLanguageModel(),
         clip=FakeEmbedder("clip"),
         sbert=FakeEmbedder("sbert"),

@@ -19,7 +19,14 @@ from typing import Any
 from mmsearch_core.media import KINDS
 from mmsearch_core.records.recipe import Recipe
 from mmsearch_core.settings import Decode, Search
-from mmsearch_core.stages.index import decode, describe, embed_image, embed_text, upsert
+from mmsearch_core.stages.index import (
+    decode,
+    describe,
+    embed_image,
+    embed_text,
+    read_tables,
+    upsert,
+)
 from mmsearch_core.stages.search import judge, retrieve, standardize
 
 FILE = Path(__file__).with_suffix(".json")
@@ -100,12 +107,27 @@ DECIDING: Mapping[str, tuple[str, ...]] = {
         "mmsearch_core.adapters.page_text",
         f"{RECORDS}.segment:pixels_id",
     ),
+    "document/read_tables": (
+        "mmsearch_core.adapters.document_tables",
+        "mmsearch_core.adapters.page_tables",
+        "mmsearch_core.adapters.table_look",
+        "mmsearch_core.adapters.table_readings",
+        "mmsearch_core.adapters.tables_agreed",
+        "mmsearch_core.media.table_shape",
+        f"{ANSWERS}:tables_to_bytes",
+        f"{ANSWERS}:to_tables",
+    ),
     "document/describe": DESCRIBING,
     "document/embed_text": (
         "mmsearch_core.media.document:passages",
         "mmsearch_core.media.document:pieces",
         "mmsearch_core.media.document:_parts",
         "mmsearch_core.media.document:LONGEST_PIECE",
+        "mmsearch_core.media.document:tables_of",
+        "mmsearch_core.media.document:_rows",
+        "mmsearch_core.media.document:MOST_ROWS",
+        "mmsearch_core.media.quantity",
+        "mmsearch_core.media.tables",
         "mmsearch_core.media.words:caption_passage",
         "mmsearch_core.media.words:passage_of",
         "mmsearch_core.media.words:_by_language",
@@ -164,6 +186,7 @@ RECIPES: Mapping[str, Recipe] = {
     "video/describe": describe.recipes(KINDS, "model")["video"],
     "video/embed_text": embed_text.recipes(KINDS, "model")["video"],
     "document/decode": decode.recipes(KINDS, Decode())["document"],
+    "document/read_tables": read_tables.recipes(KINDS, "reader")["document"],
     "document/describe": describe.recipes(KINDS, "model")["document"],
     "document/embed_text": embed_text.recipes(KINDS, "model")["document"],
     "embed_image": embed_image.recipes(KINDS, "model")["picture"],

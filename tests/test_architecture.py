@@ -49,6 +49,7 @@ FAKES = {
     "ObjectStore": "MemoryStore",
     "Memo": "MemoryMemo",
     "Decoder": "FakeDecoder",
+    "TableReader": "FakeTableReader",
     "VisionLanguageModel": "FakeVisionLanguageModel",
     "Embedder": "FakeEmbedder",
     **dict.fromkeys(
@@ -85,6 +86,7 @@ def test_one_word_names_a_stage_everywhere() -> None:
     assert stages - STAGES == {
         "audit",
         "commit",
+        "fetch",
         "gate_measures",
         "housekeeping",
         "judged_queries",

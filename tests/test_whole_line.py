@@ -229,7 +229,7 @@ def test_an_asset_that_changes_while_it_is_indexed_stays_dirty(shop: Runtime) ->
     """The old bytes do not become live under the new object; close asks for another refresh."""
     batch = compare.work(shop, "run").batches[0]
     shard = plan.work(shop, batch).shards[0]
-    do(shop, shard, "decode", "describe", "embed_text", "embed_image")
+    do(shop, shard, *INDEX[:-1])
     shop.catalog.put("pictures/p1/1.jpg", picture("black"))
     do(shop, shard, "upsert")
     name = next(

@@ -8,6 +8,7 @@ from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
 from mmsearch_core.adapters.page_text import page_text
+from mmsearch_core.adapters.pdfium_document import open_again
 from mmsearch_core.adapters.pillow_picture import STEEPEST
 from mmsearch_core.errors import BadRecord, MediaTooLarge, UnreadableMedia, UnsupportedMedia
 from mmsearch_core.ports.media import Content
@@ -18,7 +19,7 @@ if TYPE_CHECKING:
     import pymupdf
 
 # what opening a document imports
-MODULES = (__name__, "pymupdf")
+MODULES = (__name__, "pymupdf", "pypdfium2")
 LARGEST = 4.0  # times the size on paper, at 72 pixels an inch, that a small page is drawn at
 MARK, HEAD = b"%PDF-", 1_024  # which a PDF has among so many bytes at its beginning
 
@@ -27,13 +28,18 @@ def open_document(content: Content, settings: Decode) -> list[Decoded]:
     """The opener of documents: one segment a page that shows or says anything.
 
     A page is drawn upright on white, its longest side bounded. Its text is the document's own, a
-    paragraph a line, in the document's order. No script is run, and nothing that is attached or
-    linked is opened. Raises UnsupportedMedia, MediaTooLarge or UnreadableMedia, and MemoryError
-    where the process gets no memory.
+    paragraph a line, in the document's order. PDFium opens what MuPDF finds damaged. No script is
+    run, and nothing that is attached or linked is opened. Raises UnsupportedMedia, MediaTooLarge or
+    UnreadableMedia, and MemoryError where the process gets no memory.
     """
-    with opened_pdf(content, settings) as document:
-        pages = [_page(page, settings) for page in document]
-    shown = [page for page in pages if page]
+    try:
+        with opened_pdf(content, settings) as document:
+            pages = [_page(page, settings) for page in document]
+        shown = [page for page in pages if page]
+    except UnreadableMedia:
+        shown = open_again(content, settings, LARGEST)
+        if not shown:
+            raise
     if not shown:
         raise UnreadableMedia(
             "All pages of the document are blank: look at it and export it again."

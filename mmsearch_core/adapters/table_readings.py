@@ -7,13 +7,14 @@ import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeVar
 
 from mmsearch_core.adapters.page_text import as_typed
 
 if TYPE_CHECKING:
     import pymupdf
 
+T = TypeVar("T")
 Rectangle = tuple[float, float, float, float]  # left, top, right, bottom in points
 Band = tuple[float, float]  # from and to, in points: a row from its top, a column from its left
 NO_CHARACTER = re.compile(r"\(cid:\d+\)")  # what camelot writes where the letter is not known
@@ -61,16 +62,18 @@ def camelot_grids(path: Path, page: int, height: float) -> list[Grid]:
 
 def _grid(table: Any, height: float) -> Grid:
     frame = table.df  # without the rows and columns in which nothing stands
-    rows = [table.rows[row] for row in frame.index]
-    columns = [table.cols[column] for column in frame.columns]
+    rows = [_from_top(table.rows[row], height) for row in frame.index]
+    columns = [tuple(table.cols[column]) for column in frame.columns]
     texts = [tuple(map(_typed, row)) for row in frame.values.tolist()]
     if len(columns) > 2:  # of two columns it is a table of contents, known by its dots
         texts = [tuple(map(_without_leaders, row)) for row in texts]
-    return Grid(
-        rows=tuple((height - top, height - bottom) for top, bottom in rows),
-        columns=tuple((left, right) for left, right in columns),
-        texts=tuple(texts),
-    )
+    return Grid(rows=tuple(rows), columns=tuple(columns), texts=tuple(texts))
+
+
+def _from_top(row: Band, height: float) -> Band:
+    """Of camelot's rows, whose positions are counted from the foot of the page."""
+    top, bottom = row
+    return height - top, height - bottom
 
 
 def _typed(text: object) -> str:
@@ -171,13 +174,17 @@ def _nearest(column: Band, groups: list[Band]) -> int:
 
 
 def _only(grid: Grid, columns: list[int]) -> Grid:
-    texts = [tuple(row[column] for column in columns) for row in grid.texts]
+    texts = [_picked(row, columns) for row in grid.texts]
     kept = [number for number, row in enumerate(texts) if any(row)]
     return Grid(
-        rows=tuple(grid.rows[row] for row in kept),
-        columns=tuple(grid.columns[column] for column in columns),
-        texts=tuple(texts[row] for row in kept),
+        rows=_picked(grid.rows, kept),
+        columns=_picked(grid.columns, columns),
+        texts=_picked(texts, kept),
     )
+
+
+def _picked(all_of_them: Sequence[T], numbers: list[int]) -> tuple[T, ...]:
+    return tuple(all_of_them[number] for number in numbers)
 
 
 def grid_of(cells: list[Placed]) -> Grid | None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
+from itertools import chain
 
 from mmsearch_core.adapters.page_text import as_typed
 from mmsearch_core.adapters.table_look import Word
@@ -49,7 +50,7 @@ def agreed(
     :param readings: PyMuPDF's tables of the page, of which none, one or several may be there.
     :param words: of the page, by PyMuPDF.
     """
-    near = [cell for cells in readings for cell in cells if _is_within(cell.box, grid.box)]
+    near = [cell for cell in chain(*readings) if _is_within(cell.box, grid.box)]
     grid = _without_titles(grid, near)
     rows = _rows(grid, readings)
     drafts = _with_spans(_drafts(grid, rows), near)
@@ -238,10 +239,13 @@ def _header_rows(drafts: list[_Draft], near: Sequence[Placed], rows: int) -> int
 
 
 def _is_header(drafts: list[_Draft], row: int, headers: list[Rectangle]) -> bool:
-    cells = [draft for draft in drafts if draft.row == row]
-    return bool(cells) and all(
-        any(_is_within(cell.box, header) for header in headers) for cell in cells
-    )
+    cells = [draft.box for draft in drafts if draft.row == row]
+    within = [box for box in cells if _is_within_one(box, headers)]
+    return bool(cells) and len(within) == len(cells)
+
+
+def _is_within_one(box: Rectangle, boxes: list[Rectangle]) -> bool:
+    return any(_is_within(box, around) for around in boxes)
 
 
 def _number_of_numbers(drafts: list[_Draft], row: int) -> int:

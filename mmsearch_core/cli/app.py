@@ -21,6 +21,7 @@ COMMANDS = {
     "page": "look",
     "add": "catalog",
     "clips": "moments",
+    "tables": "cells",
     "evaluate": "measure",
     "retire": "index",
     "rollback": "publication",

@@ -34,6 +34,7 @@ from mmsearch_core.settings import load_settings
 
 TOP = 3  # results shown of a query
 SHOWN = 4  # queries shown of a language
+MOMENTS = ("turns around", "转身")  # looked for in films
 INBOX = "catalog_inbox"
 MOST_PRODUCTS = 9000  # the photographs' products are numbered from there
 console = Console(highlight=False)
@@ -60,6 +61,7 @@ def run(state: Path) -> None:
         published = precompute(state, follower)
     summarise(compared, closed, published)
     show_results(state / "sample/queries")
+    show_moments()
     say_what_next(state)
 
 
@@ -144,7 +146,7 @@ def summarise(
             rows += totals.tally.get("rows_written", 0) + totals.tally.get("rows_removed", 0)
     calls = sum(report.model_calls.made for report in closed)
     console.print(
-        f"[bold]Index[/]     {_count(done['decode'], 'picture')} decoded,"
+        f"[bold]Index[/]     {_count(done['decode'], 'file')} opened,"
         f" {done['describe']} described, {done['embed_image']} + {done['embed_text']} embedded:"
         f" {_calls(calls)}, "
         + (f"{_count(rows, 'row')} written or removed in Milvus" if rows else "no write to Milvus"),
@@ -184,6 +186,21 @@ def show_results(folder: Path) -> None:
                     seen[0] if seen else "",
                 )
                 table.add_row(*map(cell, row), end_section=place == min(TOP, len(hits)))
+    console.print(table)
+
+
+def show_moments() -> None:
+    """Where in the films something happens, as `mmsearch search` finds it."""
+    table = Table("query", "product", "moment", "what happens", title="\nMoments of films")
+    for query in MOMENTS:
+        answer = mmsearch("search", query, "--json")
+        hits = answer["hits"] if answer else []
+        moments = [hit for hit in hits if hit["evidence"]["fragment"].startswith("t=")]
+        for hit in moments[:1]:
+            evidence = hit["evidence"]
+            moment = f"{evidence['key']}#{evidence['fragment']}"
+            happens = evidence["text"].splitlines()[0]
+            table.add_row(*map(cell, (query, hit["product_id"], moment, happens)))
     console.print(table)
 
 

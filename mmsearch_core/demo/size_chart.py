@@ -151,8 +151,9 @@ def _write(
 
 def photographed(
     document: pymupdf.Document, rng: np.random.Generator, *, scale: float
-) -> Image.Image:
-    """The page as a scanner sees it: a little askew, not quite white, with grain."""
+) -> tuple[Image.Image, float]:
+    """The page as a scanner sees it, not quite white and with grain; and by how many degrees it
+    lies askew, counterclockwise."""
     import numpy as np
     import pymupdf
     from PIL import Image
@@ -161,14 +162,15 @@ def photographed(
     drawn = document[0].get_pixmap(matrix=pymupdf.Matrix(zoom, zoom), colorspace=pymupdf.csRGB)
     picture = Image.frombytes("RGB", (drawn.width, drawn.height), drawn.samples)
     paper = int(rng.integers(238, 256))
+    askew = float(rng.uniform(-0.7, 0.7))
     picture = picture.rotate(
-        float(rng.uniform(-0.7, 0.7)),
+        askew,
         resample=Image.Resampling.BICUBIC,
         fillcolor=(255, 255, 255),
     )
     pixels = np.asarray(picture, dtype=np.float32) * (paper / 255)
     pixels += rng.normal(0, rng.uniform(0.5, 5), (*pixels.shape[:2], 1))
-    return Image.fromarray(np.clip(pixels, 0, 255).astype(np.uint8))
+    return Image.fromarray(np.clip(pixels, 0, 255).astype(np.uint8)), askew
 
 
 def scanned(document: pymupdf.Document, rng: np.random.Generator) -> bytes:
@@ -176,7 +178,8 @@ def scanned(document: pymupdf.Document, rng: np.random.Generator) -> bytes:
     import pymupdf
 
     out = io.BytesIO()
-    photographed(document, rng, scale=2).save(out, "JPEG", quality=85)
+    picture, _ = photographed(document, rng, scale=2)
+    picture.save(out, "JPEG", quality=85)
     scan = pymupdf.open()
     sheet = scan.new_page(width=document[0].rect.width, height=document[0].rect.height)
     sheet.insert_image(sheet.rect, stream=out.getvalue())

@@ -1,23 +1,40 @@
 """Documents: a segment a page, found by what is seen on it and by its text."""
 
 from collections.abc import Iterator, Mapping
+from itertools import islice
 
 from mmsearch_core.media.kind import Media, of_normalised_pictures
+from mmsearch_core.media.tables import row_texts
 from mmsearch_core.media.words import Words, caption_passage, passage_of
 from mmsearch_core.records.passage import Passage
+from mmsearch_core.records.table import Table
 from mmsearch_core.settings import Decode
 
+MOST_ROWS = 200  # of a page that are found each by itself; the dataset of tables has all of them
 LONGEST_PIECE = 1_000  # characters of a page's text in one passage, about what SBERT reads
 RENDERER = "pymupdf 2"  # another major version may draw and read pages otherwise
 
 
 def passages(words: Words) -> list[Passage]:
-    """The caption, and the page's own text in pieces."""
+    """The caption, the page's own text in pieces, and the rows of its tables."""
     segment = words.segment
     found = [caption_passage(words)]
     for number, piece in enumerate(pieces(segment.text)):
         found.append(passage_of(words, "page_text", number, text=piece, where=segment.where))
+    for number, row in enumerate(islice(_rows(words), MOST_ROWS)):
+        found.append(passage_of(words, "table_row", number, text=row, where=segment.where))
     return found
+
+
+def _rows(words: Words) -> Iterator[str]:
+    """The rows of the page's tables in words: each says its headers, and is found by them."""
+    for table in tables_of(words):
+        yield from (text for _, text, _ in row_texts(table) if text)
+
+
+def tables_of(words: Words) -> tuple[Table, ...]:
+    """The tables of a page: those of its text layer."""
+    return words.tables
 
 
 def pieces(text: str) -> Iterator[str]:
@@ -56,7 +73,8 @@ DOCUMENT = Media(
     decode_settings=decode_settings,
     prompt="describe_page",
     describe_version=1,
-    passages_version=1,
+    passages_version=2,
     passages=passages,
     segments=8,
+    tables_of=tables_of,
 )

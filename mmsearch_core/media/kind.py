@@ -7,6 +7,7 @@ from mmsearch_core.media.words import Words
 from mmsearch_core.records.asset import Kind
 from mmsearch_core.records.passage import Passage
 from mmsearch_core.records.recipe import Recipe
+from mmsearch_core.records.table import Table
 from mmsearch_core.settings import Decode
 
 
@@ -35,6 +36,9 @@ class Media:
     passages: Callable[[Words], Sequence[Passage]]
     # how many segments an asset has, about: what it costs before anything was measured
     segments: int = 1
+    # the tables of a segment, which are read from the asset itself where the segment has a text;
+    # None where a kind has no tables
+    tables_of: Callable[[Words], Sequence[Table]] | None = None
     # whether Qwen3-VL is shown frames with their times instead of one picture
     moving: bool = False
 

@@ -8,6 +8,7 @@ from mmsearch_core.records.asset import Product
 from mmsearch_core.records.description import Description
 from mmsearch_core.records.passage import Passage, passage_id
 from mmsearch_core.records.segment import PassageKind, Segment, Where
+from mmsearch_core.records.table import Table
 
 Said = TypeVar("Said")
 
@@ -15,11 +16,12 @@ Said = TypeVar("Said")
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Words:
     """All that is known of a segment in words; the description is missing where the model's answer
-    was unusable."""
+    was unusable. ``tables`` are those of a page's text layer."""
 
     segment: Segment
     description: Description | None
     product: Product | None
+    tables: tuple[Table, ...] = ()
 
 
 def caption_passage(words: Words) -> Passage:

@@ -25,10 +25,11 @@ class Step:
 
 INDEX = (
     Step(name="decode"),
+    Step(name="read_tables", after=("decode",), remembered_by="pixels", call_seconds=0.1),
     Step(name="describe", after=("decode",), remembered_by="pixels", gpu=True, call_seconds=1.0),
     Step(
         name="embed_text",
-        after=("decode", "describe"),
+        after=("decode", "read_tables", "describe"),
         remembered_by="text",
         gpu=True,
         call_seconds=0.01,
@@ -36,7 +37,7 @@ INDEX = (
     Step(
         name="embed_image", after=("decode",), remembered_by="pixels", gpu=True, call_seconds=0.02
     ),
-    Step(name="upsert", after=("decode", "describe", "embed_text", "embed_image")),
+    Step(name="upsert", after=("decode", "read_tables", "describe", "embed_text", "embed_image")),
 )
 EMBEDDING = ("embed_text", "embed_image")  # the stages whose models a search asks, too
 SEARCH = (
@@ -52,7 +53,8 @@ def names(line: tuple[Step, ...]) -> tuple[str, ...]:
 
 
 def building() -> tuple[str, ...]:
-    """The stages whose recipes decide what a row of the index says."""
+    """The stages whose recipes decide what a row of the index says; those that have no recipe for a
+    kind of asset do nothing for it, and decide nothing of its rows."""
     (last,) = [step for step in INDEX if step.name == "upsert"]
     return last.after
 

@@ -3,6 +3,8 @@
 from dataclasses import dataclass
 from typing import Literal
 
+from mmsearch_core.records.ids import SegmentId
+
 # left, top, right, bottom in thousandths of the page's width and height, as Qwen3-VL gives them
 Box = tuple[int, int, int, int]
 # who read a table: the document's own text was taken, or Qwen3-VL read the page's picture
@@ -34,6 +36,14 @@ class Table:
     cells: tuple[Cell, ...]
     source: TableSource
     confidence: float  # 0 to 1, how far two independent readings agree
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PageTables:
+    """The tables that were read from the text layer of a page; a page without any has no record."""
+
+    segment_id: SegmentId
+    tables: tuple[Table, ...]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -28,11 +28,14 @@ class Target:
 
 
 def kinds_alike(ours: Recipes, theirs: Recipes, stages: Sequence[str]) -> set[str]:
-    """The kinds of assets for which both have the same recipe of each of these stages."""
+    """The kinds of assets for which both have the same recipe of each of these stages, or neither
+    has one."""
     alike = set()
     for kind, recipes in ours.items():
-        others = theirs.get(kind, {})
-        if all(stage in recipes and recipes[stage] == others.get(stage) for stage in stages):
+        others = theirs.get(kind)
+        if others is None:
+            continue
+        if all(recipes.get(stage) == others.get(stage) for stage in stages):
             alike.add(kind)
     return alike
 

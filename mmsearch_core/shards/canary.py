@@ -13,7 +13,7 @@ from importlib.resources import files
 
 from mmsearch_core.answers import sound
 from mmsearch_core.errors import BadRecord, UnusableAnswer
-from mmsearch_core.ports.media import Decoder
+from mmsearch_core.ports.media import Decoder, TableReader
 from mmsearch_core.ports.models import Embedder, VisionLanguageModel
 from mmsearch_core.prompts import load
 from mmsearch_core.records.ids import QueryKey
@@ -34,6 +34,18 @@ def picture() -> bytes:
 def of_decoder(decoder: Decoder) -> BadRecord | None:
     """Why a good picture could not be opened; None if it was."""
     (answer,) = decoder.decode([("picture", picture())])
+    return answer if isinstance(answer, BadRecord) else None
+
+
+@cache
+def document() -> bytes:
+    """A PDF of one page with a table of three rows, drawn for this purpose."""
+    return files(__package__).joinpath("canary.pdf").read_bytes()
+
+
+def of_tables(reader: TableReader) -> BadRecord | None:
+    """Why the page of a good document could not be read; None if it was, whatever was found."""
+    (answer,) = reader.read([(document(), [1])])
     return answer if isinstance(answer, BadRecord) else None
 
 

@@ -24,7 +24,7 @@ from mmsearch_core.errors import (
 from mmsearch_core.layout import file_key, lease_key, report_key
 from mmsearch_core.ports.stores import ObjectStore
 from mmsearch_core.records.plan import Plan
-from mmsearch_core.records.recipe import Fingerprint, Recipe
+from mmsearch_core.records.recipe import Fingerprint
 from mmsearch_core.records.report import Failure, ShardReport
 from mmsearch_core.settings import Shards
 from mmsearch_core.shards.lease import ShardLease
@@ -46,11 +46,13 @@ def run_stage(
     shard = Shard(store, path)
     plan = read_plan(store, shard.batch)
     holds = _what_it_holds(plan, shard.path)
-    recipe = stage.recipes[holds]
-    check_recipe(recipe, plan, holds)
+    run = stage.new_run(holds, plan)
+    # what would run now is not what was planned
+    if stage.recipe_of(holds) != plan.recipes.get(holds, {}).get(stage.name):
+        raise not_as_planned(stage.name, plan)
     inputs = _input_digests(stage, shard)
     index = {"index": f"{plan.collection}@{plan.commit}"}
-    fingerprint = str(Fingerprint(recipe=recipe.recipe_id, inputs={**inputs, **index}))
+    fingerprint = str(Fingerprint(recipe=run.recipe, inputs={**inputs, **index}))
     if there := _done(stage, shard, fingerprint):
         return there, True
     key, seconds = lease_key(shard.path, stage.name), settings.lease_seconds
@@ -58,7 +60,7 @@ def run_stage(
         if there := _done(stage, shard, fingerprint):  # by the process that this one waited for
             return there, True
         report = replace(
-            _do(stage, shard, lease, settings, stage.new_run(holds, plan)),
+            _do(stage, shard, lease, settings, run),
             fingerprint=fingerprint,
             inputs=inputs,
         )
@@ -68,15 +70,6 @@ def run_stage(
         f"{stage.name}.done", shard=path, read=report.read, failed=report.failed, **report.tally
     )
     return report, False
-
-
-def check_recipe(recipe: Recipe, plan: Plan, holds: str) -> None:
-    """ModelMismatch if what would run now is not what was planned.
-
-    :param holds: what the recipe is for: a kind of asset, or queries.
-    """
-    if plan.recipes.get(holds, {}).get(recipe.stage) != recipe.recipe_id:
-        raise not_as_planned(recipe.stage, plan)
 
 
 def not_as_planned(stage: str, plan: Plan) -> ModelMismatch:
@@ -139,7 +132,7 @@ def _do(
 ) -> ShardReport:
     started = time.monotonic()
     tally = run.tally
-    items = stage.items(shard, run.planned)
+    items = stage.items(shard, run.planned) if run.holds in stage.recipes else []
     loaded = time.monotonic()
     made: dict[str, list[Any]] = {name: [] for name in stage.writes}
     failures = []

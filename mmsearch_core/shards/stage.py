@@ -15,6 +15,7 @@ from mmsearch_core.records.recipe import Recipe
 from mmsearch_core.shards.shard import Shard
 
 In = TypeVar("In")
+NOTHING = RecipeId("")  # the recipe of a stage that does nothing for what a shard holds
 Outcome = Sequence[Any] | BadRecord  # the records made of one input, or why there are none
 Tally = Counter[str]  # what a stage wants counted: calls_made, calls_saved, rows_written, …
 
@@ -41,7 +42,8 @@ class Stage(Generic[In]):
     """What a stage is, apart from the loop."""
 
     name: str
-    # what decides its outputs, apart from its inputs, by what a shard holds: a kind, or queries
+    # what decides its outputs, apart from its inputs, by what a shard holds: a kind, or queries;
+    # for what has none here, the stage has nothing to do and makes nothing
     recipes: Mapping[str, Recipe]
     reads: Mapping[str, str]  # the stage that writes it, by input file
     writes: Mapping[str, Any]  # the type of its records, a different one each, by output file
@@ -57,4 +59,9 @@ class Stage(Generic[In]):
 
     def new_run(self, holds: str, plan: Plan | None = None) -> ShardRun:
         """A run of the stage on what is of this kind."""
-        return ShardRun(holds=holds, recipe=self.recipes[holds].recipe_id, plan=plan)
+        return ShardRun(holds=holds, recipe=self.recipe_of(holds) or NOTHING, plan=plan)
+
+    def recipe_of(self, holds: str) -> RecipeId | None:
+        """The recipe for what is of this kind; None where the stage does nothing for it."""
+        recipe = self.recipes.get(holds)
+        return recipe.recipe_id if recipe else None

@@ -74,7 +74,7 @@ class FakeVisionLanguageModel:
 
     def answer(self, questions: Sequence[Question]) -> list[str | BadRecord]:
         self.calls += len(questions)
-        return [self._describe(q) if q.frames else self._standardize(q.text) for q in questions]
+        return [self._answer(question) for question in questions]
 
     def choose(
         self,
@@ -83,6 +83,13 @@ class FakeVisionLanguageModel:
     ) -> list[float | BadRecord]:
         self.calls += len(questions)
         return [self._judge(question.text) for question in questions]
+
+    def _answer(self, question: Question) -> str | BadRecord:
+        if question.frames:
+            return self._describe(question)
+        if "Columns: " in question.text:
+            return _condition(question.text.rpartition("Request: ")[2])
+        return self._standardize(question.text)
 
     def _describe(self, question: Question) -> str | BadRecord:
         try:
@@ -122,6 +129,17 @@ class FakeVisionLanguageModel:
         product, _, query = text.partition("Query:")
         wanted = re.findall(r"(\w+): (\w+)", query)
         return 0.9 if all(f"{name}: {value}" in product for name, value in wanted) else 0.1
+
+
+def _condition(request: str) -> str | BadRecord:
+    """Understands requests like "waist at least 80 cm"."""
+    found = re.search(r"(\w+) at least (\w+) ?(\w*)", request)
+    if found is None:
+        return UnusableAnswer("The model gave up.")
+    header, value, unit = found.groups()
+    return json.dumps(
+        {"conditions": [{"header": header, "op": ">=", "value": value, "unit": unit}]}
+    )
 
 
 def _turning(frames: Sequence[Frame], color: str) -> dict[str, Any]:

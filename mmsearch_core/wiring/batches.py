@@ -13,7 +13,14 @@ from mmsearch_core.records.target import Target
 from mmsearch_core.search.ask import Line
 from mmsearch_core.search.legs import Legs
 from mmsearch_core.shards.stage import Stage
-from mmsearch_core.stages.index import decode, describe, embed_image, embed_text, upsert
+from mmsearch_core.stages.index import (
+    decode,
+    describe,
+    embed_image,
+    embed_text,
+    read_tables,
+    upsert,
+)
 from mmsearch_core.stages.search import judge, retrieve, standardize
 from mmsearch_core.wiring.targets import Targets
 
@@ -66,6 +73,14 @@ class Runtime(Targets):
                     decoder=self.decoder,
                     kinds=self.kinds,
                     settings=self.settings.decode,
+                )
+            case "read_tables":
+                return read_tables.stage(
+                    catalog=self.catalog,
+                    memo=memo,
+                    reader=self.table_reader,
+                    kinds=self.kinds,
+                    most_bytes=self.settings.decode.most_video_bytes,
                 )
             case "describe":
                 return describe.stage(

@@ -17,7 +17,7 @@ from mmsearch_core.settings import Settings
 if TYPE_CHECKING:
     from mmsearch_core.ports.index import VectorIndex
     from mmsearch_core.ports.ledger import Ledger
-    from mmsearch_core.ports.media import Decoder
+    from mmsearch_core.ports.media import Decoder, TableReader
     from mmsearch_core.ports.models import Embedder, VisionLanguageModel
     from mmsearch_core.ports.stores import ChangeFeed, Memo, ObjectStore
 
@@ -36,6 +36,7 @@ class Given(TypedDict, total=False):
     index: VectorIndex
     memo: Memo
     decoder: Decoder
+    table_reader: TableReader
     vlm: VisionLanguageModel
     clip: Embedder
     sbert: Embedder
@@ -118,6 +119,10 @@ class Parts:
         return self._part("decoder", self._make_decoder)
 
     @property
+    def table_reader(self) -> TableReader:
+        return self._part("table_reader", self._make_table_reader)
+
+    @property
     def vlm(self) -> VisionLanguageModel:
         return self._part("vlm", self._make_vlm)
 
@@ -186,6 +191,11 @@ class Parts:
         }
         modules = (*pillow_picture.MODULES, *video.MODULES, *pymupdf_document.MODULES)
         return IsolatedDecoder(self.settings.decode, openers, modules=modules)
+
+    def _make_table_reader(self) -> TableReader:
+        from mmsearch_core.adapters.page_tables import PageTableReader
+
+        return PageTableReader(self.settings.decode)
 
     def _make_vlm(self) -> VisionLanguageModel:
         from mmsearch_core.adapters.transformers_vlm import TransformersVLM

@@ -14,7 +14,14 @@ from mmsearch_core.records.recipe import Recipes, named
 from mmsearch_core.records.target import Target, share_a_recipe
 from mmsearch_core.safe_text import redacted
 from mmsearch_core.shards import targets
-from mmsearch_core.stages.index import decode, describe, embed_image, embed_text, upsert
+from mmsearch_core.stages.index import (
+    decode,
+    describe,
+    embed_image,
+    embed_text,
+    read_tables,
+    upsert,
+)
 from mmsearch_core.stages.search import judge, retrieve, standardize
 from mmsearch_core.wiring.parts import Parts
 
@@ -41,6 +48,7 @@ class Targets(Parts):
         return named(
             [
                 decode.recipes(self.kinds, self.settings.decode),
+                read_tables.recipes(self.kinds, self.table_reader.name),
                 describe.recipes(self.kinds, self.vlm.name),
                 embed_text.recipes(self.kinds, self.sbert.name),
                 embed_image.recipes(self.kinds, self.clip.name),

@@ -3,7 +3,7 @@
 from airflow.sdk import Param
 
 KINDS = ["picture", "video", "document"]
-REMEMBERED = ["describe", "embed_text", "embed_image"]
+REMEMBERED = ["read_tables", "describe", "embed_text", "embed_image"]
 
 BACKFILL_FORM = {
     "prefix": Param(

@@ -30,11 +30,13 @@ def index_line(lane: dict[str, Any]) -> None:
     def index_shard(shard: str) -> None:
         """Everything that happens to one shard."""
         decode = StageOperator(stage="decode", arguments=[shard], **lane)
+        read_tables = StageOperator(stage="read_tables", arguments=[shard], **lane)
         describe = StageOperator(stage="describe", arguments=[shard], **gpu)
         embed_text = StageOperator(stage="embed_text", arguments=[shard], **gpu)
         embed_image = StageOperator(stage="embed_image", arguments=[shard], **gpu)
         upsert = StageOperator(stage="upsert", arguments=[shard], **INDEX, **lane)
         decode >> describe >> embed_text >> upsert
+        decode >> read_tables >> embed_text
         decode >> embed_image >> upsert
 
     index_shard.expand(shard=plan.output) >> close

@@ -8,6 +8,7 @@ from mmsearch_core.serving.results import Results
 from mmsearch_core.wiring.batches import Runtime
 from tests.documents.made import colored, pdf, text
 from tests.line import ask, fake_runtime, feed, index, picture, search
+from tests.stages.test_read_tables import CHART, lines
 
 KEY = "pictures/p1/care.pdf"
 
@@ -89,3 +90,18 @@ def test_a_document_that_cannot_be_opened_is_a_failure_of_its_own(shop: Runtime)
     assert (report.assets["live"], report.assets["failed"]) == (3, 1)
     ((key, failure),) = shop.ledger.failures(shop.target().target_id, limit=5)
     assert (key, failure.kind) == ("pictures/p2/broken.pdf", "UnreadableMedia")
+
+
+def test_a_row_of_a_table_is_found_by_its_words_and_headers(shop: Runtime) -> None:
+    """With the page on which it stands; the row goes with its page."""
+    shop.catalog.put(KEY, pdf(text("Size chart"), lines(*CHART)))
+    index(shop)
+    collection = shop.target().collection
+    rows = [row for row in places(shop) if row[1] == "table_row"]
+    assert rows == [("page:2", "table_row")] * 2
+    (found,) = shop.index.search_text(collection, "en", ["waist M 76"], 5)
+    assert (found[0].kind, found[0].where) == ("table_row", Page(number=2))
+    assert found[0].text == "size M; waist 76 cm"
+    shop.catalog.put(KEY, pdf(text("Size chart")))
+    index(shop, "run-2")
+    assert "table_row" not in dict(map(reversed, places(shop)))  # type: ignore[arg-type]

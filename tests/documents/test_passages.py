@@ -5,13 +5,14 @@ from importlib.metadata import version
 from hypothesis import given
 from hypothesis import strategies as st
 
-from mmsearch_core.media.document import DOCUMENT, LONGEST_PIECE, passages, pieces
+from mmsearch_core.media.document import DOCUMENT, LONGEST_PIECE, MOST_ROWS, passages, pieces
 from mmsearch_core.media.picture import PICTURE
 from mmsearch_core.media.words import Words
 from mmsearch_core.records.asset import Product
 from mmsearch_core.records.ids import AssetId, PixelsId, ProductId, SegmentId
 from mmsearch_core.records.segment import Page, Segment
 from mmsearch_core.settings import Decode
+from mmsearch_core.testing.fake_tables import table_of
 
 
 def test_a_page_is_found_by_its_caption_and_by_its_text() -> None:
@@ -53,3 +54,19 @@ def test_the_recipe_of_pages_names_the_library_that_draws_them() -> None:
     drawn_by = f"pymupdf {version('pymupdf').split('.')[0]}"
     assert DOCUMENT.decode_recipe(Decode()).settings["renderer"] == drawn_by
     assert "renderer" not in PICTURE.decode_recipe(Decode()).settings
+
+
+def test_of_a_page_with_very_many_rows_only_so_many_are_found_each() -> None:
+    page = Segment(
+        segment_id=SegmentId("s"),
+        asset_id=AssetId("a"),
+        product_id=ProductId("p"),
+        where=Page(number=3),
+        pixels=PixelsId("x"),
+        text="sizes",
+    )
+    table = table_of([["size"], *[[str(number)] for number in range(2 * MOST_ROWS)]])
+    found = passages(Words(segment=page, description=None, product=None, tables=(table,)))
+    rows = [each for each in found if each.kind == "table_row"]
+    assert len({each.passage_id for each in rows}) == MOST_ROWS
+    assert (rows[0].text, rows[0].where) == ("size 0", Page(number=3))

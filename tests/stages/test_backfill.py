@@ -80,7 +80,7 @@ def test_a_selection_is_by_prefix_kind_and_day(
 
 def test_an_estimate_counts_what_the_memo_does_not_save_and_touches_nothing(shop: Runtime) -> None:
     new = estimate.work(shop, request(budget_minutes=0))
-    assert new.calls == {"describe": 3, "embed_text": 3, "embed_image": 3}
+    assert new.calls == {"read_tables": 0, "describe": 3, "embed_text": 3, "embed_image": 3}
     assert (new.to_do, new.ask) == (3, True)
     other = estimate.work(shop, request(vlm=OTHER_MODEL))
     assert shop.index.uuid(other.collection) is None
@@ -88,10 +88,10 @@ def test_an_estimate_counts_what_the_memo_does_not_save_and_touches_nothing(shop
     index(shop)
     shop.catalog.put("pictures/p1/2.jpg", picture("black"))
     some = estimate.work(shop, request())
-    assert some.calls == {"describe": 1, "embed_text": 1, "embed_image": 1}
+    assert some.calls == {"read_tables": 0, "describe": 1, "embed_text": 1, "embed_image": 1}
     assert (some.to_do, some.ask) == (1, False)
     again = estimate.work(shop, request(redo=["describe"]))
-    assert again.calls == {"describe": 3, "embed_text": 1, "embed_image": 1}
+    assert again.calls == {"read_tables": 0, "describe": 3, "embed_text": 1, "embed_image": 1}
     assert again.to_do == 3
     assert not estimate.work(shop, request(redo=["describe"], budget_minutes=0, dry_run=True)).ask
 
@@ -166,7 +166,7 @@ def test_another_model_fills_another_target_and_what_is_searched_stays(shop: Run
     assert other.named_target().recipes["picture"]["describe"] != recipes["picture"]["describe"]
     assert shop.target().recipes == recipes
     said = estimate.work(shop, request(vlm=OTHER_MODEL))
-    assert said.calls == {"describe": 3, "embed_text": 3, "embed_image": 0}
+    assert said.calls == {"read_tables": 0, "describe": 3, "embed_text": 3, "embed_image": 0}
     batch = select.work(shop, request(vlm=OTHER_MODEL)).batches[0]
     assert shop.for_batch(batch).settings.models.vlm == OTHER_MODEL
     assert len(plan.work(shop, batch).shards) == 1
@@ -219,7 +219,10 @@ def test_a_dry_run_hands_out_nothing_and_a_batch_is_small(shop: Runtime) -> None
     [
         ("{", "The request is wrong"),
         (request(kinds=["audio"]), "kinds.0 is wrong"),
-        (request(redo=["upsert"]), r"redo is wrong \(it names others than describe, embed_text"),
+        (
+            request(redo=["upsert"]),
+            r"redo is wrong \(it names others than read_tables, describe, embed_text",
+        ),
         (request(first_day="2026-02-30"), "first_day is wrong"),
         (request(first_day=str(date.max), last_day="2026-01-01"), "exchange them"),
         (request(partition="yesterday"), "partition is wrong"),

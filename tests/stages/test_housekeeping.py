@@ -214,8 +214,9 @@ def test_the_answers_in_use_are_not_listed_and_what_goes_goes_in_bulk(shop: Runt
     shop = shop.having(memo=ObjectMemo(shop.work))
     assert expire.work(shop, request()).removed == {"pixels": 60}
     deletions = [name for name, _ in calls if name.startswith("delete")]
+    by_pixels = ("read_tables", "describe", "embed_image")
     # of the pixels, and of what each recipe says of them
-    assert len(deletions) <= 1 + len(shop.target().recipes_of("describe", "embed_image"))
+    assert len(deletions) <= 1 + len(shop.target().recipes_of(*by_pixels))
     assert not [args for name, args in calls if name == "list" and args[0].startswith("memo/")]
 
 

@@ -3,7 +3,7 @@
 import time
 from collections import defaultdict
 
-from mmsearch_core.adapters.page_tables import read_tables
+from mmsearch_core.adapters.document_tables import read_tables
 from mmsearch_core.settings import Decode
 from tests.tables.made import every
 from tests.tables.score import Scores

@@ -1,3 +1,5 @@
+"""What cells and headers measure."""
+
 import pytest
 
 from mmsearch_core.media.quantity import quantity, unit_of_header

@@ -6,8 +6,8 @@ from typing import Any
 
 import pytest
 
-from mmsearch_core.adapters.isolated_table_reader import IsolatedTableReader
-from mmsearch_core.adapters.page_tables import read_tables
+from mmsearch_core.adapters.document_tables import read_tables
+from mmsearch_core.adapters.page_tables import PageTableReader
 from mmsearch_core.adapters.table_look import may_hold_table
 from mmsearch_core.errors import BadRecord
 from mmsearch_core.records.table import Table
@@ -19,7 +19,7 @@ from tests.tables.score import Scores, read_cells, true_cells
 pymupdf = pytest.importorskip("pymupdf")
 pytest.importorskip("camelot")
 
-READER = IsolatedTableReader(Decode(processes=1))
+READER = PageTableReader(Decode(processes=1))
 EVERY = made.every()
 KINDS = sorted({document.kind for document in EVERY})
 CHART = made.one_table("chart", made.size_chart(4, 4, decimals=1), prose=False)
@@ -165,7 +165,7 @@ def test_a_bad_document_costs_itself_only() -> None:
 
 
 def test_a_document_that_takes_too_long_says_so() -> None:
-    hasty = IsolatedTableReader(Decode(processes=1, table_seconds=0.01))
+    hasty = PageTableReader(Decode(processes=1, table_seconds=0.01))
     long = made.document(*[lambda page: made.Sheet(page).table(made.DECIMALS, made.Style())] * 3)
     (answer,) = hasty.read([(long, range(1, 4))])
     assert isinstance(answer, BadRecord)
@@ -196,7 +196,7 @@ def test_a_page_that_camelot_fails_on_is_read_by_pymupdf_alone(
     def fails(*_: Any) -> None:
         raise KeyError("network")
 
-    monkeypatch.setattr("mmsearch_core.adapters.page_tables.camelot_grids", fails)
+    monkeypatch.setattr("mmsearch_core.adapters.document_tables.camelot_grids", fails)
     (table,) = read_tables(CHART.pdf, [1], Decode())[1]
     assert read_cells(table) == true_cells(CHART.tables[1][0])
     assert table.confidence == 0

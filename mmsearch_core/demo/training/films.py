@@ -92,6 +92,23 @@ def answer(reel: Reel, begin: float) -> str:
     return film_answer(reel.film.look, events)
 
 
+BEGINS, ENDS, GOES_ON, STILL = '"}}, {"start": ', ', "end": ', " becomes", "no"
+
+
+def hints(reel: Reel) -> list[str]:
+    """Of every two frames what happens there, as one token each: what the model is to know once it
+    has seen them. It is trained to say so at that place, though nobody asks for it later: without
+    that, it guesses the times for thousands of steps."""
+    numbers = np.array([float(time) for time in clock(np.array(reel.times))])
+    said = [STILL] * len(numbers)
+    for change in reel.film.changes:
+        first = int(np.abs(numbers - change.start).argmin())
+        last = int(np.abs(numbers - change.end).argmin())
+        said[first : last + 1] = [GOES_ON] * (last + 1 - first)
+        said[first], said[last] = BEGINS, ENDS
+    return said
+
+
 def metadata(times: npt.NDArray[np.float64]) -> Any:
     """The times as the processor wants to be told."""
     from transformers.video_utils import VideoMetadata

@@ -226,11 +226,7 @@ def retrieving(models: Models, pictures: list[Picture]) -> list[Figure]:
 def changed_prompts(card: str) -> list[str]:
     """The prompts that are not those the card says its models were trained on."""
     trained = dict(re.findall(r"\| `(\w+)\.yaml` \| `([0-9a-f]{64})` \|", card))
-    return [
-        name
-        for name in PROMPTS
-        if trained.get(name) != load(name).digest
-    ]
+    return [name for name in PROMPTS if trained.get(name) != load(name).digest]
 
 
 def main() -> None:

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import multiprocessing
+from collections.abc import Iterator
 from dataclasses import dataclass, replace
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import numpy.typing as npt
@@ -18,9 +19,14 @@ from mmsearch_core.demo.size_chart import (
     photographed,
     size_chart,
 )
+from mmsearch_core.demo.training.films import STILL
+
+if TYPE_CHECKING:
+    import pymupdf
 
 DRAWN = 1.5  # times as many pixels a side as a model reads; then made smaller, as pages are
 SMALL = 2  # sizes at most of the charts that are learned first
+BLOCK = 32  # pixels a side of what is one token
 READ_PIXELS = 131_072  # of a page, at most, that the model is shown
 
 
@@ -31,6 +37,7 @@ class Scan:
     chart: SizeChart
     heading: bool
     picture: npt.NDArray[np.uint8]
+    hints: tuple[str, ...]  # of each square of BLOCK pixels, row by row, the first letter there
 
 
 def scans(count: int, *, seed: int, small: bool) -> list[Scan]:
@@ -47,10 +54,48 @@ def _scan(job: tuple[int, bool]) -> Scan:
     chart = size_chart(category, rng, sizes=int(rng.integers(1, SMALL + 1)) if small else None)
     if rng.random() < 0.5:
         chart = scrambled(chart, rng)
-    seen = photographed(page(chart, rng, heading=not small), rng, scale=DRAWN)
-    size = (round(seen.width / DRAWN / 32) * 32, round(seen.height / DRAWN / 32) * 32)
-    picture = seen.resize(size, Image.Resampling.BICUBIC)
-    return Scan(chart=chart, heading=not small, picture=np.asarray(picture))
+    document = page(chart, rng, heading=not small)
+    seen, askew = photographed(document, rng, scale=DRAWN)
+    size = (
+        round(seen.width / DRAWN / BLOCK) * BLOCK,
+        round(seen.height / DRAWN / BLOCK) * BLOCK,
+    )
+    return Scan(
+        chart=chart,
+        heading=not small,
+        picture=np.asarray(seen.resize(size, Image.Resampling.BICUBIC)),
+        hints=tuple(_hints(document[0], askew, size)),
+    )
+
+
+def _hints(sheet: pymupdf.Page, askew: float, size: tuple[int, int]) -> Iterator[str]:
+    """What the model is trained to say behind each square of the picture, as films.hints are: the
+    letter furthest to the left whose middle lies in it."""
+    width, height = size
+    first: dict[tuple[int, int], tuple[float, str]] = {}
+    turn = np.deg2rad(askew)
+    for letter, x, y in _letters(sheet):
+        across, down = x / sheet.rect.width - 0.5, y / sheet.rect.height - 0.5
+        across, down = across * width, down * height
+        right = np.cos(turn) * across + np.sin(turn) * down + width / 2
+        below = np.cos(turn) * down - np.sin(turn) * across + height / 2
+        square = (int(below // BLOCK), int(right // BLOCK))
+        if square not in first or right < first[square][0]:
+            first[square] = (float(right), letter)
+    for row in range(height // BLOCK):
+        for column in range(width // BLOCK):
+            yield first[row, column][1] if (row, column) in first else STILL
+
+
+def _letters(sheet: pymupdf.Page) -> Iterator[tuple[str, float, float]]:
+    """Each letter of the page and its middle, in points."""
+    for block in sheet.get_text("rawdict")["blocks"]:
+        for line in block.get("lines", []):
+            for span in line["spans"]:
+                for char in span["chars"]:
+                    left, top, right, bottom = char["bbox"]
+                    if char["c"].strip():
+                        yield char["c"], (left + right) / 2, (top + bottom) / 2
 
 
 def scrambled(chart: SizeChart, rng: np.random.Generator) -> SizeChart:

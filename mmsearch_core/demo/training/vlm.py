@@ -4,7 +4,7 @@ mmsearch_core.demo.training.vlm --help``."""
 from __future__ import annotations
 
 import argparse
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -171,6 +171,8 @@ class Batches:
                 for question, answer in zip(seen["input_ids"], answers, strict=True)
             ]
         )
+        for row, (reel, _) in enumerate(shown):
+            self._hint(inputs, row, "<|vision_end|>", films.hints(reel))
         return inputs | {
             "pixel_values_videos": torch.as_tensor(seen["pixel_values_videos"]),
             "video_grid_thw": torch.as_tensor(seen["video_grid_thw"]),
@@ -192,6 +194,8 @@ class Batches:
                 for scan, number in zip(shown, pads, strict=True)
             ]
         )
+        for row, scan in enumerate(shown):
+            self._hint(inputs, row, "<|image_pad|>", scan.hints)
         return inputs | {
             "pixel_values": seen["pixel_values"],
             "image_grid_thw": seen["image_grid_thw"],
@@ -215,6 +219,17 @@ class Batches:
             "labels": labels,
             "mm_token_type_ids": kinds,
         }
+
+    def _hint(
+        self, inputs: dict[str, torch.Tensor], row: int, behind: str, said: Sequence[str]
+    ) -> None:
+        """Behind each such token of a question the model is to say this. The last one may stand
+        around them all, as transformers writes videos."""
+        known = self._processor.tokenizer.convert_tokens_to_ids
+        (places,) = torch.where(inputs["input_ids"][row] == known(behind))
+        for place, text in zip(places.tolist()[: len(said)], said, strict=True):
+            (token,) = self._ids(text)
+            inputs["labels"][row, place + 1] = token
 
     def _chat(self, pads: int, system: str, text: str) -> str:
         image = f"<|vision_start|>{'<|image_pad|>' * pads}<|vision_end|>" if pads else ""

@@ -41,8 +41,11 @@ def run(*, asked: Selection, target: Target, stores: Stores, settings: Settings)
     calls = count_different(_contents(asked, target, stores, settings, counted), ASKING)
     assets, to_do = counted["assets"], counted["to_do"]
     measured = _seconds_a_call(stores.work, settings.backfill)
-    gpu = sum(calls[stage] * measured[stage] for stage in calls)
-    minutes = (gpu / settings.backfill.gpus + to_do * settings.backfill.other_seconds) / 60
+    seconds = {stage: calls[stage] * measured[stage] for stage in calls}
+    gpu = sum(seconds[step.name] for step in remembering() if step.gpu)
+    other = sum(seconds[step.name] for step in remembering() if not step.gpu)
+    other += to_do * settings.backfill.other_seconds
+    minutes = (gpu / settings.backfill.gpus + other) / 60
     budget = (
         settings.backfill.budget_minutes if asked.budget_minutes is None else asked.budget_minutes
     )
@@ -80,11 +83,15 @@ def _contents(
         counted["assets"] += len(piece)
         for ref in piece:
             to_do = bool(asked.redo) or ref.key not in done["upsert"]
+            of_kind = target.recipes[kind_of(ref.key)]
             counted["to_do"] += to_do
             counted[f"{kind_of(ref.key)}s"] += to_do
             yield (
                 ref.version,
-                [stage in asked.redo or ref.key not in done[stage] for stage in ASKING],
+                [
+                    stage in of_kind and (stage in asked.redo or ref.key not in done[stage])
+                    for stage in ASKING
+                ],
             )
 
 

@@ -11,8 +11,11 @@ from functools import partial
 
 from mmsearch_core.catalog.look import look
 from mmsearch_core.errors import Busy, FailedBefore, SourceChanged
+from mmsearch_core.layout import cells_key
+from mmsearch_core.parquet import dump
 from mmsearch_core.ports.truth import Stores
 from mmsearch_core.records.asset import Asset, Change, ObjectRef, Product, Removal, Withdrawal
+from mmsearch_core.records.cell import TableCell
 from mmsearch_core.records.commit import Made, Writing
 from mmsearch_core.records.ids import (
     AssetId,
@@ -28,6 +31,7 @@ from mmsearch_core.records.row import IndexRow, build_id, content_of
 from mmsearch_core.shards.stage import Outcome, Tally
 from mmsearch_core.shards.writer import Writer
 
+KEEPERS = 8  # that write cells side by side
 LOOKERS = 32  # objects looked at side by side; as many as the store's client has connections
 
 
@@ -40,6 +44,8 @@ class Work:
     rows: Sequence[IndexRow]
     product_text: str
     failure: Failure | None
+    # of the document's tables; None where its kind has none
+    cells: Sequence[TableCell] | None = None
 
 
 class Commit:
@@ -50,6 +56,7 @@ class Commit:
         self, stores: Stores, plan: Plan, writer: Writer, now: Mapping[str, str | None]
     ) -> None:
         self._catalog, self._ledger, self._index = stores.catalog, stores.ledger, stores.index
+        self._work = stores.work
         self._plan, self._writer, self._token = plan, writer, writer.token
         self._now = now
 
@@ -114,6 +121,7 @@ class Commit:
             self._index.upsert(collection, rows, writer=self._token)
         tally["rows_written"] += len(rows)
         good, bad = self._sorted(made, {asset: writings[asset] for asset in accepted})
+        self._keep_cells([made[asset] for asset in good], writings)
         live = self._ledger.commit(target, good, token=self._token) if good else set()
         # all but the rows just written go: older builds, and whatever else lies there under the
         # asset's name
@@ -131,6 +139,20 @@ class Commit:
             self._ledger.fail(target, bad, token=self._token)
         for asset, item in made.items():
             outcomes[asset] = self._outcome(item, settled=asset in live or asset in bad)
+
+    def _keep_cells(self, items: Sequence[Work], writings: Mapping[AssetId, Writing]) -> None:
+        """Write the cells of what is about to become live: nobody reads them before. The ledger
+        knows by now that these builds are being written, so that housekeeping leaves them."""
+
+        def keep(item: Work) -> None:
+            asset = AssetId(item.change.asset_id)
+            key = cells_key(asset, writings[asset].build)
+            # of a build that is made once more, the cells may be others, or none
+            if item.cells or self._work.head(key):
+                self._work.put(key, dump(item.cells or (), TableCell))
+
+        with ThreadPoolExecutor(KEEPERS) as keepers:
+            list(keepers.map(keep, [item for item in items if item.cells is not None]))
 
     def _sorted(
         self, made: Mapping[AssetId, Work], writings: Mapping[AssetId, Writing]
@@ -196,7 +218,8 @@ def _is_back(
 def build_of(asset: Asset, product_text: str, recipes: Recipes) -> Build:
     """The build that this asset, with these words of the feed, has under the recipes of its
     kind."""
-    deciding = {stage: recipes[asset.kind][stage] for stage in building()}
+    of_kind = recipes[asset.kind]
+    deciding = {stage: of_kind[stage] for stage in building() if stage in of_kind}
     return build_id(asset.source.version, product_text, deciding)
 
 

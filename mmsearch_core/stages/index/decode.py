@@ -1,6 +1,5 @@
 """decode: an asset's bytes become segments with normalised pixels."""
 
-import errno
 import hashlib
 from collections.abc import Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
@@ -13,9 +12,6 @@ from more_itertools import constrained_batches
 from mmsearch_core.errors import (
     BadRecord,
     MediaTooLarge,
-    PreconditionFailed,
-    SourceChanged,
-    TryLater,
     UnreadableMedia,
 )
 from mmsearch_core.layout import frames_key, pixels_key
@@ -33,6 +29,7 @@ from mmsearch_core.settings import Decode
 from mmsearch_core.shards import canary
 from mmsearch_core.shards.shard import Shard
 from mmsearch_core.shards.stage import Outcome, ShardRun, Stage
+from mmsearch_core.stages.index.fetch import fetch
 
 log = structlog.get_logger()
 
@@ -131,19 +128,7 @@ class Decoding:
             )
         if asset.source.size == 0:
             return UnreadableMedia(f"{asset.source.key} is empty.")
-        try:
-            self._catalog.download(asset.source, path)
-        except PreconditionFailed:
-            return SourceChanged(
-                f"{asset.source.key} changed after it was planned: the next refresh takes it up."
-            )
-        except OSError as error:
-            if error.errno != errno.ENOSPC:
-                raise
-            raise TryLater(
-                f"{path.parent} is full: free space, or let TMPDIR name another folder."
-            ) from error
-        return None
+        return fetch(self._catalog, asset.source, path)
 
     def _tell(self, asset: Asset, decoded: Sequence[Decoded], run: ShardRun) -> None:
         """Of a video that could be read in part."""

@@ -16,6 +16,7 @@ from mmsearch_core.records.ids import digest
 from mmsearch_core.records.passage import Passage
 from mmsearch_core.records.recipe import Recipe
 from mmsearch_core.records.segment import Segment
+from mmsearch_core.records.table import PageTables
 from mmsearch_core.shards import canary
 from mmsearch_core.shards.memoised import memoised
 from mmsearch_core.shards.shard import Shard
@@ -53,7 +54,12 @@ def stage(*, memo: Memo, embedder: Embedder, kinds: Kinds, batch: int) -> Stage[
     return Stage(
         name="embed_text",
         recipes=recipes(kinds, embedder.name),
-        reads={"segments": "decode", "descriptions": "describe", "products": "plan"},
+        reads={
+            "segments": "decode",
+            "tables": "read_tables",
+            "descriptions": "describe",
+            "products": "plan",
+        },
         writes={"passages": Passage, f"embeddings.{embedder.space}": Embedding},
         items=lambda shard, _: _items(shard),
         id_of=lambda words: words.segment.segment_id,
@@ -71,11 +77,13 @@ def _name(passage: Passage) -> str:
 def _items(shard: Shard) -> list[Words]:
     descriptions = {said.segment_id: said for said in shard.read("descriptions", Description)}
     products = {product.product_id: product for product in shard.read("products", Product)}
+    tables = {read.segment_id: read.tables for read in shard.read("tables", PageTables)}
     return [
         Words(
             segment=segment,
             description=descriptions.get(segment.segment_id),
             product=products.get(segment.product_id),
+            tables=tables.get(segment.segment_id, ()),
         )
         for segment in shard.read("segments", Segment)
     ]

@@ -2,12 +2,15 @@
 
 import uuid
 from collections import defaultdict
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 
 from mmsearch_core.media import Kinds
+from mmsearch_core.media.cells import cells_of
+from mmsearch_core.media.words import Words
 from mmsearch_core.ports.truth import Stores
 from mmsearch_core.records.asset import Asset, Change, Product
+from mmsearch_core.records.description import Description
 from mmsearch_core.records.embedding import Embedding, Vector
 from mmsearch_core.records.ids import (
     AssetId,
@@ -21,6 +24,7 @@ from mmsearch_core.records.recipe import Recipe
 from mmsearch_core.records.report import Failure
 from mmsearch_core.records.row import IndexRow, row_id
 from mmsearch_core.records.segment import Segment
+from mmsearch_core.records.table import PageTables, Table
 from mmsearch_core.shards.shard import Shard
 from mmsearch_core.shards.stage import Outcome, ShardRun, Stage
 from mmsearch_core.shards.targets import of_plan
@@ -79,21 +83,27 @@ def stage(
             "changes": "plan",
             "products": "plan",
             "segments": "decode",
+            "tables": "read_tables",
+            "descriptions": "describe",
             **{f"failures/{name}": name for name in building()},
             "passages": "embed_text",
             f"embeddings.{text_space}": "embed_text",
             f"embeddings.{picture_space}": "embed_image",
         },
         writes={},
-        items=lambda shard, plan: _assemble(shard, plan, picture_space, text_space),
+        items=lambda shard, plan: _assemble(shard, plan, kinds, picture_space, text_space),
         id_of=lambda item: item.change.asset_id,
         work=work_on,
         batch=batch,
     )
 
 
-def _assemble(shard: Shard, plan: Plan, picture_space: str, text_space: str) -> list[Work]:
-    """Every change of the shard, with the rows that its asset will have."""
+def _assemble(
+    shard: Shard, plan: Plan, kinds: Kinds, picture_space: str, text_space: str
+) -> list[Work]:
+    """Every change of the shard, with the rows and the cells that its asset will have."""
+    tables_of = kinds[plan.shard_kinds[shard.path]].tables_of
+    tables = _tables(shard, tables_of) if tables_of else None
     parts = _read_parts(shard, picture_space, text_space)
     products = {product.product_id: product for product in shard.read("products", Product)}
     reasons = _first_failures(shard)
@@ -112,8 +122,28 @@ def _assemble(shard: Shard, plan: Plan, picture_space: str, text_space: str) -> 
             failure = failure or reasons.get(segment.segment_id)
         if not rows:
             failure = failure or _no_rows(change)
-        items.append(Work(change=change, rows=rows, product_text=text, failure=failure))
+        cells = None if tables is None else cells_of(change, build, tables[change.asset_id])
+        work = Work(change=change, rows=rows, product_text=text, failure=failure, cells=cells)
+        items.append(work)
     return items
+
+
+def _tables(
+    shard: Shard, tables_of: Callable[[Words], Sequence[Table]]
+) -> Mapping[AssetId, list[tuple[Segment, Sequence[Table]]]]:
+    """The segments of each asset with their tables."""
+    read = {page.segment_id: page.tables for page in shard.read("tables", PageTables)}
+    said = {one.segment_id: one for one in shard.read("descriptions", Description)}
+    found: dict[AssetId, list[tuple[Segment, Sequence[Table]]]] = defaultdict(list)
+    for segment in shard.read("segments", Segment):
+        words = Words(
+            segment=segment,
+            description=said.get(segment.segment_id),
+            product=None,
+            tables=read.get(segment.segment_id, ()),
+        )
+        found[segment.asset_id].append((segment, tables_of(words)))
+    return found
 
 
 def _read_parts(shard: Shard, picture_space: str, text_space: str) -> Parts:

@@ -1,5 +1,6 @@
 """expire: what nobody will read again goes: old runs, answers of recipes that nothing uses,
-generations that stopped being current, and pixels that no index refers to. Whatever is young stays,
+generations that stopped being current, cells of builds that no index lives by, and pixels that no
+index refers to. Whatever is young stays,
 since something may be about to use it."""
 
 from collections import defaultdict
@@ -12,7 +13,7 @@ from pathlib import Path
 import pyarrow as pa
 import pyarrow.parquet as pq
 import structlog
-from more_itertools import chunked
+from more_itertools import chunked, flatten
 
 from mmsearch_core.layout import (
     CURRENT,
@@ -20,7 +21,9 @@ from mmsearch_core.layout import (
     PIXELS,
     RESULTS,
     RUNS,
+    TABLES,
     batch_path,
+    build_of_cells,
     frames_key,
     generation_key,
     pixels_key,
@@ -28,10 +31,18 @@ from mmsearch_core.layout import (
 )
 from mmsearch_core.own_folder import own_folder
 from mmsearch_core.pages.run.night import latest
+from mmsearch_core.ports.ledger import Ledger
 from mmsearch_core.ports.stores import Memo, ObjectStore
 from mmsearch_core.ports.truth import Stores
 from mmsearch_core.records.asset import ObjectRef
-from mmsearch_core.records.ids import GenerationId, PixelsId, RecipeId, TargetId
+from mmsearch_core.records.ids import (
+    AssetId,
+    Build,
+    GenerationId,
+    PixelsId,
+    RecipeId,
+    TargetId,
+)
 from mmsearch_core.records.line import INDEX, names
 from mmsearch_core.records.report import RemovalReport
 from mmsearch_core.records.target import Target
@@ -45,6 +56,9 @@ log = structlog.get_logger()
 FIRST_DIGITS = "0123456789abcdef"
 LISTERS = 8
 LOOKERS = 16
+NO_INDEX = "No index is live yet: nothing says what it will need."
+WRITING = Build("")  # stands for a build that is not live yet
+AT_ONCE = 100  # cells that are looked at once more and go, before the next ones
 LINES = 10_000  # names held at a time
 MEMORY = "400MB"  # for DuckDB; what does not fit goes to the folder
 NAMES = pa.schema([("name", pa.string())])
@@ -69,6 +83,7 @@ def run(
     _runs(stores.work, settings, removals)
     _memo(stores.work, used, settings, removals)
     _generations(stores.work, settings, removals)
+    _tables(stores, settings, removals)
     _pixels(stores, memo, settings, removals)
     log.info("expire.done", dry_run=asked.dry_run, **removals.counts)
     return removals.report("expire")
@@ -149,6 +164,49 @@ def _stopped(
     return stopped
 
 
+def _tables(stores: Stores, settings: HousekeepingSettings, removals: Removals) -> None:
+    """Cells that are old and of a build by which no asset lives in any index."""
+    before = ago(max(settings.pixels_days, 7))
+    targets = stores.ledger.targets()
+    if not any(target.status == "live" for target in targets):
+        removals.kept("tables", NO_INDEX)
+        return
+
+    def unused(keys: Sequence[str]) -> list[str]:
+        builds = {key: build_of_cells(key) for key in keys}
+        used = _live_builds(stores.ledger, targets, [asset for asset, _ in builds.values()])
+        return [
+            key
+            for key, (asset, build) in builds.items()
+            if not {build, WRITING} & used.get(asset, set())
+        ]
+
+    def remove(keys: Sequence[str]) -> None:
+        # upsert tells the ledger of an asset before it writes its cells, and the ledger is asked
+        # last: what is written after it was seen to be old counts as being written
+        for few in chunked(keys, AT_ONCE):
+            stores.work.delete_many(unused(_still_old(stores.work, few, before)))
+
+    old = (found.key for found in stores.work.list(TABLES) if found.last_modified < before)
+    names = flatten(unused(piece) for piece in chunked(old, LINES))
+    removals.of("tables", names, remove)
+
+
+def _live_builds(
+    ledger: Ledger, targets: Sequence[Target], assets: Sequence[AssetId]
+) -> dict[AssetId, set[Build]]:
+    """The builds that some index has of these assets; ``WRITING`` among them where one is being
+    written."""
+    builds: dict[AssetId, set[Build]] = defaultdict(set)
+    for target in targets:
+        for asset, known in ledger.look_up(target.target_id, list(dict.fromkeys(assets))).items():
+            if known.live_build:
+                builds[asset].add(known.live_build)
+            if known.state == "writing":
+                builds[asset].add(WRITING)
+    return builds
+
+
 def _pixels(stores: Stores, memo: Memo, settings: HousekeepingSettings, removals: Removals) -> None:
     """Pixels that are old and that no row refers to, with the answers that are remembered under
     their names; none while an index is not whole, since it is rebuilt from them."""
@@ -211,7 +269,7 @@ class _Spool:
         """Which pixels the rows of all targets refer to; or why that cannot be said today, for
         people."""
         if not any(target.status == "live" for target in targets):
-            return "No index is live yet: nothing says which pixels it will need."
+            return NO_INDEX
         for target in targets:
             if stores.index.uuid(target.collection) != target.collection_uuid:
                 return (
