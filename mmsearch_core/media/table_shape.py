@@ -11,6 +11,7 @@ LONG = 30  # characters of a cell, of which a line of a column of prose has more
 # a mark before the lines of a list
 MARK = re.compile(r"(\W{1,2}|\(?\d{1,3}[.)]|\(?[a-zA-Z][.)])")
 LEADERS = re.compile(r"(\.\s?){5,}")  # from a chapter's name to its page
+NUMBERS = 0.25  # share of the cells of a table that only one reading found
 FILLED = 0.25  # share of the places of a table where something stands
 DIFFERENT = 0.5  # share of the rows that are not another's twin
 
@@ -38,6 +39,7 @@ def has_shape(table: Table) -> bool:
         and not _is_list(table)
         and not _is_prose(table, columns)
         and not _repeats(table)
+        and not _is_doubtful(table)
     )
 
 
@@ -61,6 +63,14 @@ def _is_prose(table: Table, columns: set[int]) -> bool:
         if sum(len(text) <= LONG for text in texts) * 2 > len(texts) and len(texts) > 1:
             return False
     return True
+
+
+def _is_doubtful(table: Table) -> bool:
+    """Whether only one reading of the document found it, and few cells hold a number: most often
+    these are the lines of a page's head, or a list in columns."""
+    numbers = sum(cell.text[:1].isdigit() for cell in table.cells)
+    unconfirmed = table.source == "text layer" and table.confidence == 0
+    return unconfirmed and numbers < NUMBERS * len(table.cells)
 
 
 def _repeats(table: Table) -> bool:

@@ -49,3 +49,10 @@ def test_the_same_table_twice_is_one() -> None:
     part = table(DECIMALS[:3])
     elsewhere = replace(part, box=(500, 500, 900, 900))
     assert without_surplus([part, chart, elsewhere]) == [chart, elsewhere]
+
+
+def test_what_one_reading_alone_found_needs_numbers() -> None:
+    words = [["Internal medicine", "Oncology"], ["Endocrinology", "Surgery"]]
+    assert has_shape(table(words))
+    assert not has_shape(replace(table(words), confidence=0))
+    assert has_shape(replace(table(DECIMALS), confidence=0))
