@@ -34,7 +34,8 @@ if TYPE_CHECKING:
 # what reading tables imports
 MODULES = (__name__, "pymupdf", "camelot", "pypdfium2")
 READER = "camelot 2 and pymupdf 2"  # other major versions may read tables otherwise
-MOST_DRAWINGS = 20_000  # on a page, beyond which its rules are not looked at
+# on a page, beyond which camelot alone reads it: of 18,000, PyMuPDF's model takes minutes
+MOST_DRAWINGS = 5_000
 # degrees, against the clock, that set upright what is written in a direction
 UPRIGHT = {(1, 0): 0, (0, -1): 270, (0, 1): 90, (-1, 0): 180}
 
@@ -142,8 +143,9 @@ def _read(path: Path, page: pymupdf.Page) -> list[Table]:
         return [agreed(grid, [], page.get_text("words"), (width, height)) for grid in grids]
     if not grids:
         return []
-    placed = pymupdf_tables(page)
-    words, rules = page.get_text("words"), _rules(page)
+    is_plain = len(page.get_bboxlog()) <= MOST_DRAWINGS
+    placed, rules = (pymupdf_tables(page), _rules(page)) if is_plain else ([], [])
+    words = page.get_text("words")
     apart: list[Grid] = []
     for grid in grids:
         apart += split_between_rules(grid, rules)
@@ -152,8 +154,6 @@ def _read(path: Path, page: pymupdf.Page) -> list[Table]:
 
 def _rules(page: pymupdf.Page) -> list[Rectangle]:
     """The horizontal rules of the page."""
-    if len(page.get_bboxlog()) > MOST_DRAWINGS:
-        return []
     rules: list[Rectangle] = []
     for drawing in page.get_cdrawings():
         for kind, *points in drawing["items"]:

@@ -200,3 +200,16 @@ def test_a_page_that_camelot_fails_on_is_read_by_pymupdf_alone(
     (table,) = read_tables(CHART.pdf, [1], Decode())[1]
     assert read_cells(table) == true_cells(CHART.tables[1][0])
     assert table.confidence == 0
+
+
+def test_a_page_full_of_drawings_is_read_by_camelot_alone(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """Of 18,000 lines PyMuPDF's model of layouts had no end."""
+    monkeypatch.setattr("mmsearch_core.adapters.document_tables.MOST_DRAWINGS", 10)
+    (table,) = read_tables(CHART.pdf, [1], Decode())[1]
+    assert true_cells(CHART.tables[1][0]) <= {
+        (cell.row - table.rows + 5, cell.column, cell.rows, cell.columns, cell.text)
+        for cell in table.cells
+    }
+    assert table.confidence == 0
