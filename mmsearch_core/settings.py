@@ -79,6 +79,7 @@ class Decode(Section):
     most_pages: int = Field(default=500, gt=0)  # of a document
     seconds: float = Field(default=30, gt=0)  # a picture
     document_seconds: float = Field(default=300, gt=0)  # a document
+    table_seconds: float = Field(default=600, gt=0)  # all tables of a document
     video_seconds: float = Field(default=1800, gt=0)  # a video
     most_video_bytes: int = Field(default=8_000_000_000, gt=0)
     frames_per_second: float = Field(default=2, gt=0, le=10)  # that are kept of a video

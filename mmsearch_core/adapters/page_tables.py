@@ -1,7 +1,9 @@
-"""A reader of tables that finds none, in the place of one that does."""
+"""Tables of documents, read in child processes."""
 
 from collections.abc import Sequence
 
+from mmsearch_core.adapters.document_tables import MODULES, READER, read_tables
+from mmsearch_core.adapters.isolated_calls import Call, IsolatedCalls
 from mmsearch_core.errors import BadRecord
 from mmsearch_core.ports.media import Content
 from mmsearch_core.records.table import Table
@@ -9,15 +11,25 @@ from mmsearch_core.settings import Decode
 
 
 class PageTableReader:
-    """Finds no table on any page."""
+    """Reads the tables of PDFs whose pages hold text."""
 
-    name = "no tables 1"
+    name = READER
 
     def __init__(self, settings: Decode) -> None:
         self._settings = settings
+        self._calls: IsolatedCalls[dict[int, list[Table]]] = IsolatedCalls(
+            settings, modules=(__name__, *MODULES)
+        )
 
     def read(
         self, documents: Sequence[tuple[Content, Sequence[int]]]
     ) -> list[dict[int, list[Table]] | BadRecord]:
-        """No tables of any document."""
-        return [{} for _ in documents]
+        return self._calls.answers([self._call(*document) for document in documents])
+
+    def _call(self, content: Content, pages: Sequence[int]) -> Call[dict[int, list[Table]]]:
+        return Call(
+            work=read_tables,
+            arguments=(content, tuple(pages), self._settings),
+            kind="document",
+            limit="table_seconds",
+        )

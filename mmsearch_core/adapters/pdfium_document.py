@@ -38,6 +38,26 @@ def open_again(content: Content, settings: Decode, largest: float) -> list[Decod
         document.close()
 
 
+def saved_again(content: Content) -> bytes | None:
+    """The document as PDFium mends it; None where PDFium cannot open it, either."""
+    try:
+        import pypdfium2
+    except ModuleNotFoundError:
+        return None
+    mended = io.BytesIO()
+    try:
+        document = pypdfium2.PdfDocument(content)
+    except pypdfium2.PdfiumError:
+        return None
+    try:
+        document.save(mended)
+    except pypdfium2.PdfiumError:
+        return None
+    finally:
+        document.close()
+    return mended.getvalue()
+
+
 def _pages(document: pypdfium2.PdfDocument, settings: Decode, largest: float) -> Iterator[Decoded]:
     import pypdfium2
 

@@ -4,6 +4,7 @@ whichever process is told to."""
 from __future__ import annotations
 
 from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
 from mmsearch_core.adapters.page_text import page_text
@@ -34,15 +35,9 @@ def open_document(content: Content, settings: Decode) -> list[Decoded]:
     UnreadableMedia, and MemoryError where the process gets no memory.
     """
     try:
-        import pymupdf
-    except ModuleNotFoundError as error:
-        raise UnsupportedMedia(
-            "PDFs need PyMuPDF: install mmsearch with the extra media (mmsearch[media])."
-        ) from error
-    pymupdf.TOOLS.mupdf_display_errors(False)
-    pymupdf.TOOLS.mupdf_display_warnings(False)
-    try:
-        shown = _by_mupdf(content, settings)
+        with opened_pdf(content, settings) as document:
+            pages = [_page(page, settings) for page in document]
+        shown = [page for page in pages if page]
     except UnreadableMedia:
         shown = open_again(content, settings, LARGEST)
         if not shown:
@@ -54,13 +49,22 @@ def open_document(content: Content, settings: Decode) -> list[Decoded]:
     return shown
 
 
-def _by_mupdf(content: Content, settings: Decode) -> list[Decoded]:
-    import pymupdf
-
+@contextmanager
+def opened_pdf(content: Content, settings: Decode) -> Iterator[pymupdf.Document]:
+    """A document that can be read, closed afterwards. What MuPDF raises, also while the document is
+    used, becomes UnsupportedMedia, MediaTooLarge, UnreadableMedia or MemoryError."""
+    try:
+        import pymupdf
+    except ModuleNotFoundError as error:
+        raise UnsupportedMedia(
+            "PDFs need PyMuPDF: install mmsearch with the extra media (mmsearch[media])."
+        ) from error
+    pymupdf.TOOLS.mupdf_display_errors(False)
+    pymupdf.TOOLS.mupdf_display_warnings(False)
     try:
         with _opened(content) as document:
             _check(document, settings)
-            pages = [_page(page, settings) for page in document]
+            yield document
     except (BadRecord, MemoryError):
         raise
     except pymupdf.mupdf.FzErrorSystem as error:  # what MuPDF raises when it gets no memory
@@ -69,7 +73,6 @@ def _by_mupdf(content: Content, settings: Decode) -> list[Decoded]:
         raise UnreadableMedia(
             f"The document is damaged ({type(error).__name__}): export it again."
         ) from error
-    return [page for page in pages if page]
 
 
 def _opened(content: Content) -> pymupdf.Document:

@@ -21,13 +21,17 @@ class Decoder(Protocol):
 
 
 class TableReader(Protocol):
-    """Documents with a text layer to their tables."""
+    """The tables of documents, where the document's own text says what stands in them."""
 
-    name: str  # and version: with another, the tables may be read otherwise
+    name: str  # engines and versions; another name may read other tables
 
     def read(
         self, documents: Sequence[tuple[Content, Sequence[int]]]
     ) -> list[dict[int, list[Table]] | BadRecord]:
-        """For each document, in order, the tables of the pages that are asked for, which are
-        counted from 1; pages without tables are absent. A document that cannot be read comes back
-        as its error."""
+        """One answer per document, in order: the tables of each page that has any.
+
+        :param documents: each with the numbers of the pages to read, the first page is 1. A number
+            that the document does not have is no error.
+
+        A document that cannot be read comes back as its error.
+        """

@@ -69,4 +69,4 @@ def test_of_a_page_with_very_many_rows_only_so_many_are_found_each() -> None:
     found = passages(Words(segment=page, description=None, product=None, tables=(table,)))
     rows = [each for each in found if each.kind == "table_row"]
     assert len({each.passage_id for each in rows}) == MOST_ROWS
-    assert (rows[0].text, rows[0].where) == ("size: 0", Page(number=3))
+    assert (rows[0].text, rows[0].where) == ("size 0", Page(number=3))

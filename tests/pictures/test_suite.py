@@ -138,7 +138,7 @@ def test_what_is_loaded_counts_for_nobody() -> None:
 def pool_of(decoder: IsolatedDecoder) -> list[psutil.Process]:
     """The processes that wait for pictures: they are forked from one that is forked from this
     one."""
-    workers: Any = decoder._pool._pool._pool_manager.worker_manager.workers
+    workers: Any = decoder._calls._pool._pool._pool_manager.worker_manager.workers
     return list(workers.values())
 
 
