@@ -117,7 +117,7 @@ def _tables(seen: Sequence[_SeenTable]) -> list[Table]:
     answer can be used."""
     tables: list[Table] = []
     for one in sorted(seen, key=lambda table: (table.box[1], table.box[0])):
-        rows = [[_span_cell(cell) for cell in row] for row in one.rows]
+        rows = [list(map(_span_cell, row)) for row in one.rows]
         left, right = sorted((one.box[0], one.box[2]))
         top, bottom = sorted((one.box[1], one.box[3]))
         box = (left, top, right, bottom)

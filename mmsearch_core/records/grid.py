@@ -1,5 +1,6 @@
 """A table laid out from rows of cells as a model says them, and how far it can be believed."""
 
+from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
 
@@ -28,10 +29,11 @@ def laid_out(
     :raises ValueError: no table: nothing below the header, too wide, or a model that went round
         in a circle.
     """
-    if is_a_loop([[cell.text for cell in row] for row in rows]):
+    if is_a_loop(list(map(_texts, rows))):
         raise ValueError("the same rows come again and again")
     placed = _in_their_places(rows, box)
-    taken = {place for cell in placed for place in _places(cell)}
+    taken: set[tuple[int, int]] = set()
+    taken.update(*map(_places, placed))
     cells = [cell for cell in placed if cell.text]
     columns = 1 + max((column for _, column in taken), default=0)
     if columns > WIDEST:
@@ -48,6 +50,10 @@ def laid_out(
         source="model",
         confidence=_confidence(cells, taken, header_rows, len(rows), columns),
     )
+
+
+def _texts(row: Sequence[SpanCell]) -> list[str]:
+    return [cell.text for cell in row]
 
 
 def _in_their_places(rows: Sequence[Sequence[SpanCell]], box: Box) -> list[Cell]:
@@ -104,8 +110,8 @@ def _confidence(
     """How regular the table is: the share of its rows that are as wide as it, times the share of
     its values that are numbers where their column has mostly numbers, and words where mostly
     words."""
-    widths = [sum(1 for place in taken if place[0] == row) for row in range(rows)]
-    full = sum(1 for width in widths if width == columns) / rows
+    widths = Counter(row for row, _ in taken)
+    full = sum(1 for width in widths.values() if width == columns) / rows
     usual = total = 0
     for column in range(columns):
         texts = [cell.text for cell in cells if cell.column == column and cell.row >= header_rows]
