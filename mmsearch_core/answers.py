@@ -3,6 +3,7 @@ prompt files."""
 
 import json
 from collections.abc import Sequence
+from contextlib import suppress
 from typing import Annotated, Any, TypeVar
 
 import numpy as np
@@ -12,6 +13,7 @@ from mmsearch_core.codec import from_json_value, to_json_value
 from mmsearch_core.errors import UnusableAnswer
 from mmsearch_core.records.description import Description, Event, SeenText
 from mmsearch_core.records.embedding import Vector
+from mmsearch_core.records.grid import SpanCell, laid_out
 from mmsearch_core.records.ids import SegmentId
 from mmsearch_core.records.query import Constraint, PopularQuery, StandardQuery
 from mmsearch_core.records.table import Table
@@ -38,6 +40,21 @@ class _Event(_Answer):
     text: dict[str, Text]
 
 
+class _SpanCell(_Answer):
+    text: Annotated[str, StringConstraints(max_length=80)]
+    rowspan: Annotated[int, Field(ge=1, le=60)] = 1
+    colspan: Annotated[int, Field(ge=1, le=16)] = 1
+
+
+class _SeenTable(_Answer):
+    box: tuple[Thousandths, Thousandths, Thousandths, Thousandths]
+    header_rows: Annotated[int, Field(ge=0, le=4)]
+    rows: Annotated[
+        tuple[Annotated[tuple[_SpanCell, ...], Field(min_length=1, max_length=16)], ...],
+        Field(min_length=1, max_length=60),
+    ]
+
+
 A = TypeVar("A", bound=_Answer)
 
 
@@ -49,6 +66,7 @@ class DescribeAnswer(_Answer):
     keywords: dict[str, Words]
     seen_text: tuple[_SeenText, ...]
     events: tuple[_Event, ...] = ()
+    tables: Annotated[tuple[_SeenTable, ...], Field(max_length=6)] = ()
 
 
 class _Constraint(_Answer):
@@ -90,7 +108,26 @@ def to_description(answer: bytes | str, segment: SegmentId) -> Description:
         keywords=said.keywords,
         seen_text=tuple(SeenText(text=seen.text, box=seen.box) for seen in said.seen_text),
         events=tuple(events),
+        tables=tuple(_tables(said.tables)),
     )
+
+
+def _tables(seen: Sequence[_SeenTable]) -> list[Table]:
+    """The tables from top to bottom; what is no table after all is left out, since the rest of the
+    answer can be used."""
+    tables: list[Table] = []
+    for one in sorted(seen, key=lambda table: (table.box[1], table.box[0])):
+        rows = [list(map(_span_cell, row)) for row in one.rows]
+        left, right = sorted((one.box[0], one.box[2]))
+        top, bottom = sorted((one.box[1], one.box[3]))
+        box = (left, top, right, bottom)
+        with suppress(ValueError):
+            tables.append(laid_out(rows, number=len(tables), box=box, header_rows=one.header_rows))
+    return tables
+
+
+def _span_cell(said: _SpanCell) -> SpanCell:
+    return SpanCell(text=said.text, rows=said.rowspan, columns=said.colspan)
 
 
 def to_standard_query(answer: bytes | str, query: PopularQuery) -> StandardQuery:

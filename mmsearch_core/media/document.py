@@ -33,8 +33,10 @@ def _rows(words: Words) -> Iterator[str]:
 
 
 def tables_of(words: Words) -> tuple[Table, ...]:
-    """The tables of a page: those of its text layer."""
-    return words.tables
+    """The tables of a page: those of its text layer, or what was seen where it has no text."""
+    if words.segment.text or words.description is None:
+        return words.tables
+    return words.description.tables
 
 
 def pieces(text: str) -> Iterator[str]:
@@ -72,7 +74,8 @@ DOCUMENT = Media(
     decode_version=3,
     decode_settings=decode_settings,
     prompt="describe_page",
-    describe_version=1,
+    prompt_without_text="read_page",
+    describe_version=2,
     passages_version=2,
     passages=passages,
     segments=8,

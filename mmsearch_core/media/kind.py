@@ -7,6 +7,7 @@ from mmsearch_core.media.words import Words
 from mmsearch_core.records.asset import Kind
 from mmsearch_core.records.passage import Passage
 from mmsearch_core.records.recipe import Recipe
+from mmsearch_core.records.segment import Segment
 from mmsearch_core.records.table import Table
 from mmsearch_core.settings import Decode
 
@@ -34,6 +35,8 @@ class Media:
     passages_version: int
     # what can be found of a segment, one passage or more
     passages: Callable[[Words], Sequence[Passage]]
+    # the same for a segment without a text of its own, where that is another
+    prompt_without_text: str = ""
     # how many segments an asset has, about: what it costs before anything was measured
     segments: int = 1
     # the tables of a segment, which are read from the asset itself where the segment has a text;
@@ -41,6 +44,15 @@ class Media:
     tables_of: Callable[[Words], Sequence[Table]] | None = None
     # whether Qwen3-VL is shown frames with their times instead of one picture
     moving: bool = False
+
+    @property
+    def prompts(self) -> tuple[str, ...]:
+        """All that Qwen3-VL may be asked about a segment."""
+        return tuple(filter(None, (self.prompt, self.prompt_without_text)))
+
+    def prompt_of(self, segment: Segment) -> str:
+        """What Qwen3-VL is asked about this segment."""
+        return self.prompt if segment.text else self.prompt_without_text or self.prompt
 
     def decode_recipe(self, settings: Decode) -> Recipe:
         """What decides the pixels of an asset."""

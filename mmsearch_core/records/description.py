@@ -4,6 +4,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 from mmsearch_core.records.ids import SegmentId
+from mmsearch_core.records.table import Table
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -34,6 +35,7 @@ class Description:
     keywords: Mapping[str, tuple[str, ...]]
     seen_text: tuple[SeenText, ...] = ()
     events: tuple[Event, ...] = ()
+    tables: tuple[Table, ...] = ()  # of a page that has no text of its own
 
     @property
     def judged_text(self) -> str:

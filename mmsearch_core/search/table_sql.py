@@ -114,7 +114,7 @@ def _selected(
     database.execute(statements[0], list(parameters))
     columns = tuple(column[0] for column in database.description or ())
     rows = database.fetchmany(limit + 1)
-    shown = [tuple(_plain(value) for value in row) for row in rows[:limit]]
+    shown = [tuple(map(_plain, row)) for row in rows[:limit]]
     return Found(columns=columns, rows=tuple(shown), cut=len(rows) > limit)
 
 

@@ -103,6 +103,8 @@ class FakeVisionLanguageModel:
             "keywords": {"en": [color, "dress"], "zh": [COLORS[color][1], "连衣裙"]},
             "seen_text": [],
         }
+        if question.schema and "tables" in question.schema["properties"]:
+            said["tables"] = []
         if question.is_of_a_video:
             said["events"] = [_turning(question.frames, color)]
         return json.dumps(said, ensure_ascii=False)

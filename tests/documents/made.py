@@ -53,8 +53,8 @@ def page(color: str, words: str) -> Draw:
 
     def draw(on: Any) -> None:
         on.draw_rect(on.rect, color=None, fill=(red / 255, green / 255, blue / 255))
-        if words:
-            on.insert_text((20, 20), words, fontsize=6)
+        for number, line in enumerate(words.splitlines()):  # each a paragraph of its own
+            on.insert_text((20, 20 + 40 * number), line, fontsize=6)
 
     return draw
 

@@ -3,28 +3,37 @@ of the core."""
 
 import json
 import re
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from hashlib import sha256
 from itertools import starmap
 from typing import Any
 
+from mmsearch_core.media.tables import row_texts, values
 from mmsearch_core.ports.ledger import Ledger
 from mmsearch_core.ports.stores import ObjectStore
+from mmsearch_core.records.table import Table
+from mmsearch_core.records.target import Target
+from mmsearch_core.search.cells import current_cells
 from mmsearch_core.testing.fake_models import COLORS
+from mmsearch_core.testing.fake_tables import BETWEEN, table_of
 from mmsearch_core.wiring.batches import Runtime
 from tests.documents.made import page, pdf
 from tests.line import picture
 from tests.videos.made import video
 
 PICTURES = {picture(color, shade=shade): color for color in COLORS for shade in (0, 25)}
+# tables as the fake reader knows them
+CHART, HEAT = "size | waist (cm)\nS | 68\nM | 76", "part | heat (C)\nshell | 30"
 # pages of one color that say something, or nothing
 DOCUMENTS: Mapping[bytes, tuple[tuple[str, str], ...]] = {
     pdf(*starmap(page, pages)): pages
     for pages in (
         (("red", "size chart"),),
-        (("red", "size chart"), ("green", ""), ("black", "tumble dry")),
-        (("blue", "tumble dry"), ("red", "size chart")),
+        (("red", CHART), ("green", ""), ("black", HEAT)),
+        (("blue", HEAT), ("red", "size chart")),
+        (("black", "tumble dry"), ("red", f"{CHART}\nL | 84")),
     )
 }
 # scenes of one color, each of which is a shot of so many seconds
@@ -50,15 +59,21 @@ CONTENTS = {
     ".mp4": (*VIDEOS, *BROKEN),
 }
 NAME = re.compile(rb'\{"product_id": "(p\d)"')
-BUILDING = ("decode", "describe", "embed_image", "embed_text")
+BUILDING = ("decode", "describe", "embed_image", "embed_text", "read_tables")
+
+
+Cell = tuple[int, int, int, str]  # page, row, column, text
+Said = tuple[str, str, str, int]  # place, kind, text, and its number among these
 
 
 @dataclass(frozen=True, kw_only=True)
 class Truth:
-    """``rows``: (primary key, asset, build, text) of all that lies in the index; ``states`` by key,
-    with the source's version; ``products``: price, stock and title by id."""
+    """``rows``: (primary key, asset, build, text) of all that lies in the index; ``cells``: what
+    tables say, of the documents' live builds; ``states`` by key, with the source's version;
+    ``products``: price, stock and title by id."""
 
     rows: frozenset[tuple[str, str, str, str]]
+    cells: frozenset[tuple[str, str, Cell]]
     states: Mapping[str, tuple[str, str]]
     products: Mapping[str, tuple[Any, bool, str]]
 
@@ -97,7 +112,7 @@ def implied(
 ) -> Truth:
     """What has to be there once everything has settled; ``recipes`` by kind and stage, ``feed`` is
     what is sold, by product."""
-    rows, states = set(), {}
+    rows, cells, states = set(), set(), {}
     for found in catalog.list("pictures/"):
         data = catalog.get(found.key) or b""
         product = feed.get(found.key.split("/")[1])
@@ -112,17 +127,35 @@ def implied(
             states[found.key] = ("live", version)
             asset = _name("asset", catalog.bucket, found.key)
             text = _name("text", f"en={product['title']['en']}")
-            made = [f"{stage}={recipes[kind][stage]}" for stage in BUILDING]
+            of_kind = recipes[kind]
+            made = [f"{stage}={of_kind[stage]}" for stage in BUILDING if stage in of_kind]
             build = _name("build", version, text, *made)
             rows |= {_row(asset, build, *passage) for passage in passages}
-    return Truth(rows=frozenset(rows), states=states, products=facts(feed))
+            cells |= {(found.key, build, cell) for cell in cells_of(DOCUMENTS.get(data, ()))}
+    return Truth(rows=frozenset(rows), cells=frozenset(cells), states=states, products=facts(feed))
 
 
-def _passages(kind: str, data: bytes, title: str) -> list[tuple[str, str, str]]:
-    """(place, kind, text) of all that can be found of a file; nothing of one that cannot be
+def cells_of(pages: Sequence[tuple[str, str]]) -> frozenset[Cell]:
+    """What the tables of a document say."""
+    found: list[Cell] = []
+    for number, (_, words) in enumerate(pages, start=1):
+        if BETWEEN in words:
+            said = values(_table(words))
+            found += [(number, value.row, value.column, value.text) for value in said]
+    return frozenset(found)
+
+
+def _table(words: str) -> Table:
+    return table_of([line.split(f" {BETWEEN} ") for line in words.splitlines()])
+
+
+def _passages(kind: str, data: bytes, title: str) -> list[Said]:
+    """(place, kind, text, number) of all that can be found of a file; nothing of one that cannot be
     opened."""
     if kind == "picture":
-        return [("whole", "caption", _caption(PICTURES[data], title))] if data in PICTURES else []
+        if data not in PICTURES:
+            return []
+        return [("whole", "caption", _caption(PICTURES[data], title), 0)]
     if kind == "video":
         return _moments(VIDEOS.get(data, ()), title)
     found = []
@@ -130,10 +163,23 @@ def _passages(kind: str, data: bytes, title: str) -> list[tuple[str, str, str]]:
         found.append((f"page:{number}", "caption", _caption(color, title)))
         if words:
             found.append((f"page:{number}", "page_text", words))
-    return found
+        if BETWEEN in words:
+            rows = row_texts(_table(words))
+            found += [(f"page:{number}", "table_row", text) for _, text, _ in rows]
+    return _numbered(found)
 
 
-def _moments(scenes: Sequence[tuple[str, float]], title: str) -> list[tuple[str, str, str]]:
+def _numbered(found: Sequence[tuple[str, str, str]]) -> list[Said]:
+    """Each with its number among those of its kind at its place."""
+    counted: Counter[tuple[str, str]] = Counter()
+    numbered = []
+    for where, kind, text in found:
+        numbered.append((where, kind, text, counted[where, kind]))
+        counted[where, kind] += 1
+    return numbered
+
+
+def _moments(scenes: Sequence[tuple[str, float]], title: str) -> list[Said]:
     found, start = [], 0.0
     for color, seconds in scenes:
         shot = f"span:{start:.3f}-{start + seconds:.3f}"
@@ -141,7 +187,7 @@ def _moments(scenes: Sequence[tuple[str, float]], title: str) -> list[tuple[str,
         turns = f"the {color} dress turns around\n{COLORS[color][1]}连衣裙转身"
         found.append((shot, "event", turns))
         start += seconds
-    return found
+    return _numbered(found)
 
 
 def _caption(color: str, title: str) -> str:
@@ -176,12 +222,25 @@ def found(runtime: Runtime) -> Truth:
     assert shown == {(it.row.passage_id, it.row.build, it.row.text) for it in stored}
     return Truth(
         rows=frozenset(rows),
+        cells=frozenset(every_cell(runtime, target)),
         states={
             it.key: (it.state, it.source_version if it.state in ("live", "failed") else "")
             for it in known
         },
         products=products(ledger),
     )
+
+
+def every_cell(runtime: Runtime, target: Target) -> list[tuple[str, str, Cell]]:
+    """All cells of the documents' live builds, as whoever asks the tables sees them, by key and
+    build; none of them twice."""
+    seen = []
+    for piece in current_cells(runtime.work, runtime.ledger, target):
+        for row in piece.to_pylist():
+            cell = (row["page"], row["row_number"], row["column_number"], row["text"])
+            seen.append((row["document"], row["build"], cell))
+    assert len(seen) == len(set(seen)), "a cell is seen twice"
+    return seen
 
 
 def every_row(runtime: Runtime, collection: str) -> list[Any]:
@@ -191,9 +250,11 @@ def every_row(runtime: Runtime, collection: str) -> list[Any]:
     return runtime.index.search(collection, "clip", [asked], 500)[0]
 
 
-def _row(asset: str, build: str, where: str, kind: str, text: str) -> tuple[str, str, str, str]:
+def _row(
+    asset: str, build: str, where: str, kind: str, text: str, number: int
+) -> tuple[str, str, str, str]:
     segment = _name("segment", asset, where)
-    row = _name("row", _name("passage", segment, kind, "0"), build)
+    row = _name("row", _name("passage", segment, kind, str(number)), build)
     return row, asset, build, text
 
 

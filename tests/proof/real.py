@@ -7,6 +7,7 @@ from typing import Any
 from mmsearch_core.adapters.s3_store import S3Store
 from mmsearch_core.settings import Settings
 from mmsearch_core.testing.fake_models import FakeDecoder, FakeEmbedder, FakeVisionLanguageModel
+from mmsearch_core.testing.fake_tables import FakeTableReader
 from mmsearch_core.wiring.batches import Runtime
 
 BUCKETS = {"catalog": {"bucket": "proof-catalog"}, "work": {"bucket": "proof-work"}}
@@ -35,6 +36,7 @@ def process(settings: Settings) -> Runtime:
     return Runtime(
         settings,
         decoder=FakeDecoder(),
+        table_reader=FakeTableReader(),
         vlm=FakeVisionLanguageModel(),
         clip=FakeEmbedder("clip"),
         sbert=FakeEmbedder("sbert"),

@@ -2,6 +2,7 @@
 taken up again."""
 
 import json
+from collections import defaultdict
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
@@ -16,11 +17,23 @@ from mmsearch_core.layout import manifest_key
 from mmsearch_core.records.ids import BatchId
 from mmsearch_core.records.message import Message
 from mmsearch_core.records.report import DrainReport
+from mmsearch_core.records.target import Target
 from mmsearch_core.testing.memory_feed import MemoryFeed
 from mmsearch_core.wiring.batches import Runtime
 from tasks import close, compare, drain, plan, redrive
 from tests.line import INDEX, at_another_milvus, do
-from tests.proof.oracle import every_row, facts, found, implied, products, sold_by
+from tests.proof.oracle import (
+    DOCUMENTS,
+    Cell,
+    cells_of,
+    every_cell,
+    every_row,
+    facts,
+    found,
+    implied,
+    products,
+    sold_by,
+)
 
 FEED = "products.jsonl"
 APPROVED = 1000  # removals, by a person who knows what the shop did
@@ -273,6 +286,22 @@ class Shop:
         keys = {key for key, _ in seen}
         assert self.steady <= keys, f"holes: {self.steady - keys}"
         assert len(seen) == len(set(seen)), "a passage is seen in two builds"
+        self._look_at_tables(live[0])
+
+    def _look_at_tables(self, target: Target) -> None:
+        """What a reader sees of the tables is all of one version of a document, and of the steady
+        documents it is the version that is in the bucket."""
+        by_build: dict[tuple[str, str], set[Cell]] = defaultdict(set)
+        for key, build, cell in every_cell(self.runtime, target):
+            by_build[key, build].add(cell)
+        whole = {cells_of(pages) for pages in DOCUMENTS.values()}
+        assert {frozenset(cells) for cells in by_build.values()} <= whole, "a part of a document"
+        assert len({key for key, _ in by_build}) == len(by_build), "a document in two builds"
+        shown = {key: cells for (key, _), cells in by_build.items()}
+        for key in self.steady:
+            data = self.runtime.catalog.get(key) or b""
+            if key.endswith(".pdf"):
+                assert shown.get(key, set()) == cells_of(DOCUMENTS[data]), key
 
     def _take_up(self, batches: Sequence[str]) -> list[Work]:
         new = [Work(batch) for batch in batches]

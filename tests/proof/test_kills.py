@@ -12,7 +12,7 @@ from mmsearch_core.wiring.batches import Runtime
 from tasks import close, compare, mine, plan, publish
 from tests.line import INDEX, SEARCH, ask, do, index, picture, search
 from tests.proof.killing import Killed, Life, World
-from tests.proof.oracle import BROKEN
+from tests.proof.oracle import BROKEN, DOCUMENTS
 from tests.proof.shop import Shop
 
 Step = Callable[[Runtime], Any]
@@ -72,9 +72,37 @@ def test_a_death_at_any_call_of_any_stage() -> None:
     assert min(deaths.values()) >= 10
 
 
+def test_a_death_shows_no_part_of_a_document_in_its_tables() -> None:
+    """One that is replaced by a longer one, and one that goes."""
+    world = World(shards={"size": 100})
+    shop = Shop(world.process())
+    short, long, *_ = DOCUMENTS
+    shop.put("pictures/p1/c.pdf", short)
+    shop.put("pictures/p2/c.pdf", long)
+    shop.settle()
+    shop.put("pictures/p1/c.pdf", long)
+    shop.remove("pictures/p2/c.pdf")
+    (batch,) = compare.work(world.process(), "night").batches
+    (shard,) = plan.work(world.process(), batch).shards
+    do(world.process(), shard, "decode")
+    stages = [name for name in INDEX if name != "decode"]
+
+    def step_of(stage: str) -> Step:
+        return lambda process: do(process, shard, stage)
+
+    night = [(stage, step_of(stage)) for stage in stages]
+    deaths = die_in(world, night, shop)
+    assert set(deaths) == set(stages)
+    shop.settle()
+
+
 def die_everywhere() -> dict[str, int]:
     """How many deaths each stage was retried after."""
-    world, night, shop = a_night()
+    return die_in(*a_night())
+
+
+def die_in(world: World, night: list[tuple[str, Step]], shop: Shop) -> dict[str, int]:
+    """The same of these steps."""
     deaths = {}
     for name, step in night:
         bring_back = world.save()

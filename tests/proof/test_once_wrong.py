@@ -54,7 +54,7 @@ def test_bytes_that_were_away_while_they_were_read_are_not_charged(shop: Shop) -
     shop.put(B, picture("green"))
     _, shard = planned(shop)
     shop.put(A, picture("black"))
-    do(shop.runtime, shard, "decode", "describe", "embed_text", "embed_image")
+    do(shop.runtime, shard, *INDEX[:-1])
     shop.put(A, picture("green"))
     do(shop.runtime, shard, "upsert")
     shop.steady = {B}
@@ -69,7 +69,7 @@ def test_a_shard_that_was_planned_again_is_not_mixed_with_what_was_made_of_the_o
     version."""
     shop.put(A, picture("green"))
     _, path = planned(shop)
-    do(shop.runtime, path, "decode", "describe", "embed_text", "embed_image")
+    do(shop.runtime, path, *INDEX[:-1])
     shop.put(B, picture("black"))
     _, other = planned(shop)
     changes = Shard(shop.runtime.work, other).read("changes", Change)
@@ -149,7 +149,7 @@ def test_rows_left_by_an_upsert_that_died_after_its_commit_go_with_the_next_refr
     """The asset counted as live, and nobody came back for its older rows."""
     shop.put(A, picture("green"))
     _, shard = planned(shop)
-    do(shop.runtime, shard, "decode", "describe", "embed_text", "embed_image")
+    do(shop.runtime, shard, *INDEX[:-1])
     with monkeypatch.context() as patch:
         patch.setattr(shop.runtime.index, "retire", _away)
         with pytest.raises(TryLater):

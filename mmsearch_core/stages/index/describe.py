@@ -39,7 +39,7 @@ def _recipe(media: Media, model: str) -> Recipe:
         stage="describe",
         version=media.describe_version,
         model=model,
-        prompt=load(media.prompt).digest,
+        prompt=" ".join(load(name).digest for name in media.prompts),
         settings={},
     )
 
@@ -54,13 +54,16 @@ def stage(
 
     def work_on(segments: Sequence[Segment], run: ShardRun) -> list[Outcome]:
         media = kinds[run.holds]
-        prompt = load(media.prompt)
+        first: dict[str, Segment] = {}
+        for segment in segments:
+            first.setdefault(segment.pixels, segment)
 
         def ask(pixels: Sequence[str]) -> Mapping[str, bytes | BadRecord]:
             shown = films(work, pixels) if media.moving else stills(work, pixels)
+            prompts = [load(media.prompt_of(first[name])) for name in pixels]
             answers: list[str | BadRecord] = []
             for few in constrained_batches(
-                (question(prompt, frames) for frames in shown),
+                map(question, prompts, shown),
                 MOST_FRAMES,
                 get_len=lambda asked: len(asked.frames),
                 strict=False,
