@@ -71,7 +71,8 @@ class Catalog(Section):
 class Decode(Section):
     """How pictures, videos and documents are opened."""
 
-    longest_side: int = Field(default=768, ge=32)  # pixels
+    longest_side: int = Field(default=768, ge=32)  # pixels of a picture
+    page_side: int = Field(default=1536, ge=32)  # pixels of the longer side of a document's page
     quality: int = Field(default=90, ge=1, le=100)
     most_pixels: int = Field(default=50_000_000, gt=0)
     most_bytes: int = Field(default=50_000_000, gt=0)
@@ -205,6 +206,9 @@ class Models(Section):
     # of vlm; CLIP and SBERT make vectors in float32
     dtype: Literal["float32", "bfloat16", "float16"] = "float32"
     max_new_tokens: int = Field(default=512, gt=0)
+    # of a page without a text layer, at most, that vlm is shown to read it; 1_600_000 suits
+    # Qwen3-VL, the default the small model that travels with mmsearch
+    page_pixels: int = Field(default=131_072, ge=1024)
     batch: int = Field(default=16, gt=0)
 
 

@@ -184,14 +184,14 @@ DECIDING: Mapping[str, tuple[str, ...]] = {
 }
 RECIPES: Mapping[str, Recipe] = {
     "picture/decode": decode.recipes(KINDS, Decode())["picture"],
-    "picture/describe": describe.recipes(KINDS, "model")["picture"],
+    "picture/describe": describe.recipes(KINDS, "model", 1)["picture"],
     "picture/embed_text": embed_text.recipes(KINDS, "model")["picture"],
     "video/decode": decode.recipes(KINDS, Decode())["video"],
-    "video/describe": describe.recipes(KINDS, "model")["video"],
+    "video/describe": describe.recipes(KINDS, "model", 1)["video"],
     "video/embed_text": embed_text.recipes(KINDS, "model")["video"],
     "document/decode": decode.recipes(KINDS, Decode())["document"],
     "document/read_tables": read_tables.recipes(KINDS, "reader")["document"],
-    "document/describe": describe.recipes(KINDS, "model")["document"],
+    "document/describe": describe.recipes(KINDS, "model", 1)["document"],
     "document/embed_text": embed_text.recipes(KINDS, "model")["document"],
     "embed_image": embed_image.recipes(KINDS, "model")["picture"],
     "upsert": upsert.recipes(KINDS)["picture"],

@@ -80,7 +80,7 @@ def _page(page: pypdfium2.PdfPage, number: int, settings: Decode, largest: float
     longer, shorter = max(page.get_size()), min(page.get_size())
     if shorter <= 0 or longer > STEEPEST * shorter:
         return None
-    scale = min(settings.longest_side / longer, largest)
+    scale = min(settings.page_side / longer, largest)
     picture = page.render(scale=scale).to_pil().convert("RGB")
     text = page_text(page.get_textpage().get_text_bounded().splitlines())
     if not text and all(low == high for low, high in picture.getextrema()):

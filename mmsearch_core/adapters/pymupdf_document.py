@@ -126,7 +126,7 @@ def _page(page: pymupdf.Page, settings: Decode) -> Decoded | None:
     longer, shorter = max(width, height), min(width, height)
     if shorter <= 0 or longer > STEEPEST * shorter:
         return None
-    scale = min(settings.longest_side / longer, LARGEST)
+    scale = min(settings.page_side / longer, LARGEST)
     drawn = page.get_pixmap(
         matrix=pymupdf.Matrix(scale, scale), colorspace=pymupdf.csRGB, alpha=False
     )

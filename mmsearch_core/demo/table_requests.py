@@ -14,13 +14,13 @@ from mmsearch_core.demo.size_chart import (
     number,
     size_chart,
 )
-from mmsearch_core.records.table_filter import Condition
+from mmsearch_core.records.table_filter import Condition, Operator
 
 if TYPE_CHECKING:
     import numpy as np
 
 # how each comparison is said: %s is the number with its unit
-SAID = {
+SAID: dict[Operator, tuple[tuple[str, ...], tuple[str, ...]]] = {
     ">=": (("at least %s", "from %s", "%s or more"), ("至少%s", "不小于%s")),
     "<=": (("at most %s", "up to %s", "no more than %s"), ("最多%s", "不超过%s")),
     ">": (("over %s", "more than %s"), ("大于%s", "超过%s")),
@@ -56,7 +56,7 @@ def _condition(
     if not named.endswith(" cm"):
         label = str(rng.choice([row[place] for row in chart.rows[1:]]))
         return f"{spoken} {label}", Condition(header=named, op="=", value=label, unit="")
-    op = str(rng.choice(list(SAID), p=[0.35, 0.2, 0.15, 0.15, 0.15]))
+    op = list(SAID)[int(rng.choice(len(SAID), p=[0.35, 0.2, 0.15, 0.15, 0.15]))]
     value = number(int(rng.integers(8, 300)) * 0.5)
     with_unit = bool(rng.random() < 0.75)
     measure = value + (CENTIMETRES[chinese] if with_unit else "")

@@ -3,7 +3,7 @@
 from collections.abc import Iterator, Mapping
 from itertools import islice
 
-from mmsearch_core.media.kind import Media, of_normalised_pictures
+from mmsearch_core.media.kind import Media
 from mmsearch_core.media.tables import row_texts
 from mmsearch_core.media.words import Words, caption_passage, passage_of
 from mmsearch_core.records.passage import Passage
@@ -65,7 +65,11 @@ def _parts(line: str) -> Iterator[str]:
 
 def decode_settings(settings: Decode) -> Mapping[str, str]:
     """What decides how a page looks and what it says."""
-    return {**of_normalised_pictures(settings), "renderer": RENDERER}
+    return {
+        "page_side": str(settings.page_side),
+        "quality": str(settings.quality),
+        "renderer": RENDERER,
+    }
 
 
 DOCUMENT = Media(

@@ -39,6 +39,7 @@ class Prompt:
     user: str
     answer: Mapping[str, Any] | None
     labels: tuple[str, str] | None
+    most_tokens: int | None  # of an answer; None: as the model's settings say
     digest: str
 
     def text(self, **values: str) -> str:
@@ -79,6 +80,7 @@ def parsed(name: str, data: bytes) -> Prompt:
         user=fields["user"],
         answer=fields.get("answer"),
         labels=(labels[0], labels[1]) if labels else None,
+        most_tokens=fields.get("most_tokens"),
         digest=sha256(said.encode()).hexdigest(),
     )
 

@@ -84,7 +84,12 @@ class Runtime(Targets):
                 )
             case "describe":
                 return describe.stage(
-                    work=self.work, memo=memo, model=self.vlm, kinds=self.kinds, batch=batch
+                    work=self.work,
+                    memo=memo,
+                    model=self.vlm,
+                    kinds=self.kinds,
+                    page_pixels=self.settings.models.page_pixels,
+                    batch=batch,
                 )
             case "embed_text":
                 return embed_text.stage(

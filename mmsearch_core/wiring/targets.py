@@ -49,7 +49,7 @@ class Targets(Parts):
             [
                 decode.recipes(self.kinds, self.settings.decode),
                 read_tables.recipes(self.kinds, self.table_reader.name),
-                describe.recipes(self.kinds, self.vlm.name),
+                describe.recipes(self.kinds, self.vlm.name, self.settings.models.page_pixels),
                 embed_text.recipes(self.kinds, self.sbert.name),
                 embed_image.recipes(self.kinds, self.clip.name),
                 upsert.recipes(self.kinds),

@@ -74,7 +74,7 @@ def pdf_pages() -> list[Row]:
     def reference() -> None:
         with pymupdf.open(stream=data, filetype="pdf") as document:
             for page in document:
-                scale = settings.longest_side / max(page.rect.width, page.rect.height)
+                scale = settings.page_side / max(page.rect.width, page.rect.height)
                 drawn = page.get_pixmap(matrix=pymupdf.Matrix(scale, scale), alpha=False)
                 drawn.tobytes("jpeg", jpg_quality=settings.quality)
                 page.get_text("blocks")

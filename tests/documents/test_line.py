@@ -100,8 +100,8 @@ def test_a_row_of_a_table_is_found_by_its_words_and_headers(shop: Runtime) -> No
     rows = [row for row in places(shop) if row[1] == "table_row"]
     assert rows == [("page:2", "table_row")] * 2
     (found,) = shop.index.search_text(collection, "en", ["waist M 76"], 5)
-    assert (found[0].kind, found[0].where) == ("table_row", Page(number=2))
-    assert found[0].text == "size M; waist 76 cm"
+    row = next(match for match in found if match.kind == "table_row")
+    assert (row.text, row.where) == ("size M; waist 76 cm", Page(number=2))
     shop.catalog.put(KEY, pdf(text("Size chart")))
     index(shop, "run-2")
     assert "table_row" not in dict(map(reversed, places(shop)))  # type: ignore[arg-type]

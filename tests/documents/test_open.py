@@ -33,7 +33,7 @@ def test_every_page_is_a_segment_with_its_text() -> None:
     first, second = open_document(pdf(text("Size chart"), text("Wash at 30 °C")), SETTINGS)
     assert (first.where, first.text) == (Page(number=1), "Size chart")
     assert (second.where, second.text) == (Page(number=2), "Wash at 30 °C")
-    assert max(seen(first).size) == SETTINGS.longest_side
+    assert max(seen(first).size) == SETTINGS.page_side
     assert seen(first).format == "JPEG"
 
 
@@ -90,7 +90,7 @@ def test_what_is_transparent_lies_on_white() -> None:
 
 def test_a_giant_page_is_drawn_no_larger_than_others_and_a_stamp_not_blown_up() -> None:
     (giant,) = open_document(pdf(text("Poster", y=7000), size=(14_400, 14_400)), SETTINGS)
-    assert max(seen(giant).size) == SETTINGS.longest_side
+    assert max(seen(giant).size) == SETTINGS.page_side
     (stamp,) = open_document(pdf(text("x", x=2, y=10), size=(20, 20)), SETTINGS)
     assert max(seen(stamp).size) == 80
 

@@ -48,7 +48,7 @@ def test_a_scan_is_read_and_a_page_with_text_described() -> None:
     assert {each["source"] for each in found} == {"model"}
     rows = runtime.index.rows_between(runtime.target().collection, "0", "g")
     said = {stored.row.text for stored in rows if stored.row.kind == "table_row"}
-    assert said == {"Size: S; Waist: 68", "Size: M; Waist: 76"}
+    assert said == {"Size S; Waist 68", "Size M; Waist 76"}
 
 
 def test_both_prompts_decide_descriptions_of_documents_alone() -> None:

@@ -20,8 +20,8 @@ from tests.documents.cases import broken, structures
 from tests.documents.suite import BOMBS, HOSTILE, SOUND, Maker, every_case, made
 
 pytestmark = pytest.mark.integration
-PATIENT = Decode(processes=1, document_seconds=60, memory_mb=768)
-HASTY = Decode(processes=1, document_seconds=3, memory_mb=768)
+PATIENT = Decode(processes=1, document_seconds=60, memory_mb=768, page_side=768)
+HASTY = Decode(processes=1, document_seconds=3, memory_mb=768, page_side=768)
 NAMES = ("尺码表.pdf", "a b%20#?&.PDF", "-rf.pdf", "x" * 200 + ".pdf", "without-an-ending")
 ROUNDED = 1  # pixel that a side is off by
 MANY = 40  # complaints are enough

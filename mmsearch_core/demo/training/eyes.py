@@ -18,7 +18,7 @@ from torch import Tensor, nn
 
 from mmsearch_core.demo.training.loop import arguments, begin, fit, with_pictures
 from mmsearch_core.demo.training.pictures import Pool, pool
-from mmsearch_core.demo.training.vlm import corpus
+from mmsearch_core.demo.training.samples import corpus
 from mmsearch_core.demo.training.vlm_parts import SIDE, make_model, make_processor, train_tokenizer
 from mmsearch_core.demo.vocabulary import ATTRIBUTES, TERMS
 

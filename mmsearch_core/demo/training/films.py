@@ -11,7 +11,7 @@ import numpy as np
 import numpy.typing as npt
 from PIL import Image
 
-from mmsearch_core.demo.film import Film, film_of, happens, shown
+from mmsearch_core.demo.film import Change, Film, film_of, happens, shown
 from mmsearch_core.demo.language import film_answer
 from mmsearch_core.demo.training.pictures import photographs
 from mmsearch_core.demo.vocabulary import CATEGORIES, COLORS, PATTERNS, Look
@@ -19,6 +19,7 @@ from mmsearch_core.records.description import Event
 
 DRAWN = 200  # pixels a side; then made smaller, as frames are
 RATE = 4.0  # frames a second that are shown to the model
+UNSEEN = 0.15  # of a change, at its beginning and at its end, that nobody sees
 MOST_CHANGES = 3
 LATEST = 45.0  # seconds into a video at which a shot begins
 
@@ -79,17 +80,21 @@ def clock(times: npt.NDArray[np.float64]) -> list[str]:
 def answer(reel: Reel, begin: float) -> str:
     """What is said of the film where it begins at this second of the video. Times are those of the
     model's clock that are nearest, which it can copy."""
-    told = clock(np.array(reel.times) + begin)
-    numbers = np.array([float(time) for time in told])
-    events = [
-        Event(
-            start=numbers[np.abs(numbers - change.start - begin).argmin()],
-            end=numbers[np.abs(numbers - change.end - begin).argmin()],
-            text=happens(reel.film, change),
-        )
-        for change in reel.film.changes
-    ]
+    told = [float(time) for time in clock(np.array(reel.times) + begin)]
+    events = []
+    for change in reel.film.changes:
+        first, last = _seen(change, reel)
+        events.append(Event(start=told[first], end=told[last], text=happens(reel.film, change)))
     return film_answer(reel.film.look, events)
+
+
+def _seen(change: Change, reel: Reel) -> tuple[int, int]:
+    """The first and the last time of the clock at which the change can be seen to go on."""
+    told = np.array([float(time) for time in clock(np.array(reel.times))])
+    unseen = UNSEEN * (change.end - change.start)
+    first = np.abs(told - change.start - unseen).argmin()
+    last = np.abs(told - change.end + unseen).argmin()
+    return int(first), int(last)
 
 
 BEGINS, ENDS, GOES_ON, STILL = '"}}, {"start": ', ', "end": ', " becomes", "no"
@@ -99,11 +104,9 @@ def hints(reel: Reel) -> list[str]:
     """Of every two frames what happens there, as one token each: what the model is to know once it
     has seen them. It is trained to say so at that place, though nobody asks for it later: without
     that, it guesses the times for thousands of steps."""
-    numbers = np.array([float(time) for time in clock(np.array(reel.times))])
-    said = [STILL] * len(numbers)
+    said = [STILL] * len(clock(np.array(reel.times)))
     for change in reel.film.changes:
-        first = int(np.abs(numbers - change.start).argmin())
-        last = int(np.abs(numbers - change.end).argmin())
+        first, last = _seen(change, reel)
         said[first : last + 1] = [GOES_ON] * (last + 1 - first)
         said[first], said[last] = BEGINS, ENDS
     return said

@@ -21,8 +21,8 @@ from mmsearch_core.answers import to_description, to_standard_query
 from mmsearch_core.demo.language import caption, standardize, typed, wish_for
 from mmsearch_core.demo.picture import draw, garments
 from mmsearch_core.demo.training.films_quality import watching
+from mmsearch_core.demo.training.samples import wish_that
 from mmsearch_core.demo.training.scans_quality import reading
-from mmsearch_core.demo.training.vlm import wish_that
 from mmsearch_core.demo.training.vlm_parts import PROMPTS
 from mmsearch_core.demo.vocabulary import ATTRIBUTES, CATEGORIES, Look, every_look
 from mmsearch_core.errors import BadRecord

@@ -69,7 +69,7 @@ def reading(vlm: TransformersVLM, seed: int) -> list[Read]:
                 frames=(Frame(jpeg=shown.jpeg),),
                 schema=prompt.answer,
                 most_pixels=Models().page_pixels,
-                most_tokens=Models().page_tokens,
+                most_tokens=prompt.most_tokens,
             )
         )
     answers = [answer for some in chunked(asked, BATCH) for answer in vlm.answer(some)]

@@ -29,25 +29,34 @@ from mmsearch_core.stages.index.embed_image import READERS, pictures, read_decod
 MOST_FRAMES = 128
 
 
-def recipes(kinds: Kinds, model: str) -> dict[str, Recipe]:
+def recipes(kinds: Kinds, model: str, page_pixels: int) -> dict[str, Recipe]:
     """What decides a description, by kind of asset."""
-    return {kind: _recipe(media, model) for kind, media in kinds.items()}
+    return {kind: _recipe(media, model, page_pixels) for kind, media in kinds.items()}
 
 
-def _recipe(media: Media, model: str) -> Recipe:
+def _recipe(media: Media, model: str, page_pixels: int) -> Recipe:
     return Recipe(
         stage="describe",
         version=media.describe_version,
         model=model,
         prompt=" ".join(load(name).digest for name in media.prompts),
-        settings={},
+        settings={"page_pixels": str(page_pixels)} if media.prompt_without_text else {},
     )
 
 
 def stage(
-    *, work: ObjectStore, memo: Memo, model: VisionLanguageModel, kinds: Kinds, batch: int
+    *,
+    work: ObjectStore,
+    memo: Memo,
+    model: VisionLanguageModel,
+    kinds: Kinds,
+    page_pixels: int,
+    batch: int,
 ) -> Stage[Segment]:
-    """Describe each distinct picture once; equal pixels share their description."""
+    """Describe each distinct picture once; equal pixels share their description.
+
+    :param page_pixels: of a page without a text layer, at most, that the model is shown to read it.
+    """
 
     def read(key: str, answer: bytes) -> Description:  # noqa: ARG001 of the protocol
         return to_description(answer, SegmentId(""))
@@ -58,12 +67,17 @@ def stage(
         for segment in segments:
             first.setdefault(segment.pixels, segment)
 
+        def question_of(name: str, frames: tuple[Frame, ...]) -> Question:
+            prompt = load(media.prompt_of(first[name]))
+            asked = question(prompt, frames)
+            is_read = prompt.name == media.prompt_without_text
+            return replace(asked, most_pixels=page_pixels) if is_read else asked
+
         def ask(pixels: Sequence[str]) -> Mapping[str, bytes | BadRecord]:
             shown = films(work, pixels) if media.moving else stills(work, pixels)
-            prompts = [load(media.prompt_of(first[name])) for name in pixels]
             answers: list[str | BadRecord] = []
             for few in constrained_batches(
-                map(question, prompts, shown),
+                map(question_of, pixels, shown),
                 MOST_FRAMES,
                 get_len=lambda asked: len(asked.frames),
                 strict=False,
@@ -77,7 +91,7 @@ def stage(
 
     return Stage(
         name="describe",
-        recipes=recipes(kinds, model.name),
+        recipes=recipes(kinds, model.name, page_pixels),
         reads={"segments": "decode"},
         writes={"descriptions": Description},
         items=lambda shard, _: shard.read("segments", Segment),
@@ -112,7 +126,13 @@ def _frames(work: ObjectStore, pixels: PixelsId) -> tuple[Frame, ...]:
 
 def question(prompt: Prompt, frames: tuple[Frame, ...]) -> Question:
     """What Qwen3-VL is asked about what is shown of a segment."""
-    return Question(system=prompt.system, text=prompt.text(), frames=frames, schema=prompt.answer)
+    return Question(
+        system=prompt.system,
+        text=prompt.text(),
+        frames=frames,
+        schema=prompt.answer,
+        most_tokens=prompt.most_tokens,
+    )
 
 
 def _outcome(said: Description | BadRecord, segment: Segment) -> Outcome:

@@ -43,4 +43,7 @@ def strange() -> Iterator[Case]:
     }
     for name, changed in kinds.items():
         assert changed != data
-        yield Case(name=f"strange/{name}", data=changed, fails=OTHER | DAMAGED)
+        if name == "unknown-version":  # PDFium tries the one before, and can read it
+            yield Case(name=f"strange/{name}", data=changed, sheets=(Sheet(text="Manual"),))
+        else:
+            yield Case(name=f"strange/{name}", data=changed, fails=OTHER | DAMAGED)

@@ -1,0 +1,157 @@
+"""Batches of samples as the model takes them."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+import torch
+
+from mmsearch_core.demo.language import page_answer, scan_answer
+from mmsearch_core.demo.training import films, scans
+from mmsearch_core.demo.training.films import Reel
+from mmsearch_core.demo.training.pictures import Pool
+from mmsearch_core.demo.training.samples import PAGE, SCAN, Sample
+from mmsearch_core.demo.training.scans import Scan
+from mmsearch_core.prompts import load
+
+END = "<|im_end|>"
+
+
+class Batches:
+    """Turns samples into model inputs through the real processor's own pieces."""
+
+    def __init__(self, processor: Any, data: Pool) -> None:
+        self._processor, self._data = processor, data
+        self._pad = processor.tokenizer.pad_token_id
+        image = processor.image_processor(images=[data.pictures[0]], return_tensors="pt")
+        self._pads = int(image["image_grid_thw"].prod()) // 4
+
+    def make(self, samples: list[Sample]) -> dict[str, torch.Tensor]:
+        """Questions about a picture, or about none."""
+        inputs = self._padded(
+            [
+                (
+                    self._ids(self._chat(0 if place is None else self._pads, system, text)),
+                    self._ids(answer + END),
+                )
+                for place, system, text, answer in samples
+            ]
+        )
+        places = [place for place, *_ in samples if place is not None]
+        if places:
+            seen = self._processor.image_processor(
+                images=[self._data.pictures[p] for p in places], return_tensors="pt"
+            )
+            inputs |= {
+                "pixel_values": seen["pixel_values"],
+                "image_grid_thw": seen["image_grid_thw"],
+            }
+        return inputs
+
+    def make_films(self, shown: list[tuple[Reel, float]]) -> dict[str, torch.Tensor]:
+        """Questions about films that begin at these seconds of their videos."""
+        prompt = load("describe_video")
+        times = [np.array(reel.times) + begin for reel, begin in shown]
+        seen = self._processor(
+            text=[
+                f"<|im_start|>system\n{prompt.system}{END}\n<|im_start|>user\n<|vision_start|>"
+                f"<|video_pad|><|vision_end|>{prompt.text()}{END}\n<|im_start|>assistant\n"
+            ]
+            * len(shown),
+            videos=[torch.from_numpy(reel.frames).permute(0, 3, 1, 2) for reel, _ in shown],
+            video_metadata=[films.metadata(of_reel) for of_reel in times],
+            do_sample_frames=False,
+            cap_pixels_per_frame=True,
+        )
+        answers = [films.answer(reel, begin) for reel, begin in shown]
+        inputs = self._padded(
+            [
+                (question, self._ids(answer + END))
+                for question, answer in zip(seen["input_ids"], answers, strict=True)
+            ]
+        )
+        for row, (reel, _) in enumerate(shown):
+            self._hint(inputs, row, "<|vision_end|>", films.hints(reel))
+        return inputs | {
+            "pixel_values_videos": torch.as_tensor(seen["pixel_values_videos"]),
+            "video_grid_thw": torch.as_tensor(seen["video_grid_thw"]),
+        }
+
+    def make_pages(self, shown: list[Scan]) -> dict[str, torch.Tensor]:
+        """Pages with text of their own, to say what they are about."""
+        answer = page_answer()
+        return self._of_pages(PAGE, shown, [answer] * len(shown), size=None)
+
+    def make_scans(self, shown: list[Scan]) -> dict[str, torch.Tensor]:
+        """Scanned pages to read; of one batch all are of one size."""
+        answers = [scan_answer(scan.chart, heading=scan.heading) for scan in shown]
+        inputs = self._of_pages(SCAN, shown, answers, size=scans.sizes())
+        for row, scan in enumerate(shown):
+            self._hint(inputs, row, "<|image_pad|>", scan.hints)
+        return inputs
+
+    def _of_pages(
+        self, name: str, shown: list[Scan], answers: list[str], size: dict[str, int] | None
+    ) -> dict[str, torch.Tensor]:
+        prompt = load(name)
+        bounds = {"size": size} if size else {}
+        seen = self._processor.image_processor(
+            images=[scan.picture for scan in shown], return_tensors="pt", **bounds
+        )
+        pads = [int(grid.prod()) // 4 for grid in seen["image_grid_thw"]]
+        inputs = self._padded(
+            [
+                (
+                    self._ids(self._chat(number, prompt.system, prompt.text())),
+                    self._ids(answer + END),
+                )
+                for answer, number in zip(answers, pads, strict=True)
+            ]
+        )
+        return inputs | {
+            "pixel_values": seen["pixel_values"],
+            "image_grid_thw": seen["image_grid_thw"],
+        }
+
+    def _padded(self, rows: list[tuple[list[int], list[int]]]) -> dict[str, torch.Tensor]:
+        """Right-padded, the question masked out of the labels."""
+        width = max(len(question) + len(answer) for question, answer in rows)
+        ids = torch.full((len(rows), width), self._pad)
+        labels, mask = torch.full_like(ids, -100), torch.zeros_like(ids)
+        for row, (question, answer) in enumerate(rows):
+            length = len(question) + len(answer)
+            ids[row, :length] = torch.tensor(question + answer)
+            labels[row, len(question) : length] = torch.tensor(answer)
+            mask[row, :length] = 1
+        known = self._processor.tokenizer.convert_tokens_to_ids
+        kinds = (ids == known("<|image_pad|>")).int() + 2 * (ids == known("<|video_pad|>")).int()
+        return {
+            "input_ids": ids,
+            "attention_mask": mask,
+            "labels": labels,
+            "mm_token_type_ids": kinds,
+        }
+
+    def _hint(
+        self, inputs: dict[str, torch.Tensor], row: int, behind: str, said: Sequence[str]
+    ) -> None:
+        """Behind each such token of a question the model is to say this. The last one may stand
+        around them all, as transformers writes videos."""
+        known = self._processor.tokenizer.convert_tokens_to_ids
+        (places,) = torch.where(inputs["input_ids"][row] == known(behind))
+        for place, text in zip(places.tolist()[: len(said)], said, strict=True):
+            (token,) = self._ids(text)
+            inputs["labels"][row, place + 1] = token
+
+    def _chat(self, pads: int, system: str, text: str) -> str:
+        image = f"<|vision_start|>{'<|image_pad|>' * pads}<|vision_end|>" if pads else ""
+        return (
+            f"<|im_start|>system\n{system}{END}\n<|im_start|>user\n{image}{text}{END}\n"
+            "<|im_start|>assistant\n"
+        )
+
+    def _ids(self, text: str) -> list[int]:
+        ids: list[int] = self._processor.tokenizer.encode(text, add_special_tokens=False)
+        return ids
