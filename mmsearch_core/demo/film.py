@@ -76,15 +76,15 @@ def _other(value: str, values: Sequence[str], rng: np.random.Generator) -> str:
     return str(rng.choice([other for other in values if other != value]))
 
 
-def happens(film: Film, change: Change) -> dict[str, str]:
-    """What is said of a change, in English and Chinese."""
-    garment, chinese = film.look.category, TERMS["category"][film.look.category].zh
+def happens(change: Change) -> dict[str, str]:
+    """What is said of a change, in English and Chinese. It does not name the garment, which the
+    caption does: a small model takes a shirt for a pullover, and sees well that it turns blue."""
     if change.what == "turn":
-        return {"en": f"the {garment} turns around", "zh": f"{chinese}转身"}
+        return {"en": "it turns around", "zh": "转身"}
     if change.what == "nearer":
-        return {"en": f"the {garment} comes nearer", "zh": f"{chinese}靠近"}
+        return {"en": "it comes nearer", "zh": "靠近"}
     becomes = TERMS[change.what][change.value].zh
-    return {"en": f"the {garment} becomes {change.value}", "zh": f"{chinese}变成{becomes}"}
+    return {"en": f"it becomes {change.value}", "zh": f"变成{becomes}"}
 
 
 def shown(

@@ -34,7 +34,11 @@ from mmsearch_core.settings import load_settings
 
 TOP = 3  # results shown of a query
 SHOWN = 4  # queries shown of a language
-MOMENTS = ("turns around", "转身")  # looked for in films
+# asked of the tables: who sells what for a waist of 80 cm or more
+SIZES = (
+    "SELECT product, document, page, label, number FROM cells"
+    " WHERE list_contains(header, 'Waist cm') AND number >= 80 ORDER BY number, product LIMIT 5"
+)
 INBOX = "catalog_inbox"
 MOST_PRODUCTS = 9000  # the photographs' products are numbered from there
 console = Console(highlight=False)
@@ -61,7 +65,7 @@ def run(state: Path) -> None:
         published = precompute(state, follower)
     summarise(compared, closed, published)
     show_results(state / "sample/queries")
-    show_moments()
+    show_tables()
     say_what_next(state)
 
 
@@ -189,18 +193,12 @@ def show_results(folder: Path) -> None:
     console.print(table)
 
 
-def show_moments() -> None:
-    """Where in the films something happens, as `mmsearch search` finds it."""
-    table = Table("query", "product", "moment", "what happens", title="\nMoments of films")
-    for query in MOMENTS:
-        answer = mmsearch("search", query, "--json")
-        hits = answer["hits"] if answer else []
-        moments = [hit for hit in hits if hit["evidence"]["fragment"].startswith("t=")]
-        for hit in moments[:1]:
-            evidence = hit["evidence"]
-            moment = f"{evidence['key']}#{evidence['fragment']}"
-            happens = evidence["text"].splitlines()[0]
-            table.add_row(*map(cell, (query, hit["product_id"], moment, happens)))
+def show_tables() -> None:
+    """A question that the tables of the size charts answer."""
+    answer = mmsearch("tables", SIZES, "--json")
+    table = Table("product", "document", "page", "size", "centimetres", title=f"\n{SIZES}")
+    for row in answer["rows"] if answer else []:
+        table.add_row(*map(cell, map(str, row)))
     console.print(table)
 
 

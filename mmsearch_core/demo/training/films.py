@@ -84,7 +84,7 @@ def answer(reel: Reel, begin: float) -> str:
     events = []
     for change in reel.film.changes:
         first, last = _seen(change, reel)
-        events.append(Event(start=told[first], end=told[last], text=happens(reel.film, change)))
+        events.append(Event(start=told[first], end=told[last], text=happens(change)))
     return film_answer(reel.film.look, events)
 
 

@@ -57,7 +57,7 @@ class Watched:
 
     def _is_of(self, event: Event, change: Change) -> bool:
         return (
-            dict(event.text) == happens(self.film, change)
+            dict(event.text) == happens(change)
             and abs(event.start - change.start) <= NEAR
             and abs(event.end - change.end) <= NEAR
         )

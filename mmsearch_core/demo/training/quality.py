@@ -8,7 +8,7 @@ import io
 import json
 import re
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Collection, Iterator
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
@@ -171,17 +171,16 @@ def embedded(embedder: OpenClipEmbedder | SbertEmbedder, items: list[str | bytes
     return np.stack(vectors)
 
 
-def speaking(models: Models, pictures: list[Picture], seed: int) -> list[Figure]:
-    """The figures of the vision-language model."""
+def speaking(
+    models: Models, pictures: list[Picture], seed: int, prompts: Collection[str]
+) -> list[Figure]:
+    """The figures of the vision-language model at what it was taught."""
     vlm = TransformersVLM(models)
     figures, said = describing(vlm, pictures)
-    return [
-        *figures,
-        *standardizing(vlm, seed),
-        judging(vlm, pictures, said, seed),
-        *filming(vlm, seed),
-        *scanning(vlm, seed),
-    ]
+    figures += [*standardizing(vlm, seed), judging(vlm, pictures, said, seed)]
+    figures += filming(vlm, seed) if "describe_video" in prompts else []
+    figures += scanning(vlm, seed) if "read_page" in prompts else []
+    return figures
 
 
 def filming(vlm: TransformersVLM, seed: int) -> Iterator[Figure]:
@@ -223,10 +222,14 @@ def retrieving(models: Models, pictures: list[Picture]) -> list[Figure]:
     ]
 
 
+def taught(card: str) -> dict[str, str]:
+    """The prompts that the card says its models were trained on, with their digests."""
+    return dict(re.findall(r"\| `(\w+)\.yaml` \| `([0-9a-f]{64})` \|", card))
+
+
 def changed_prompts(card: str) -> list[str]:
-    """The prompts that are not those the card says its models were trained on."""
-    trained = dict(re.findall(r"\| `(\w+)\.yaml` \| `([0-9a-f]{64})` \|", card))
-    return [name for name in PROMPTS if trained.get(name) != load(name).digest]
+    """Those of them that are other prompts by now."""
+    return [name for name, digest in taught(card).items() if load(name).digest != digest]
 
 
 def main() -> None:
@@ -238,7 +241,9 @@ def main() -> None:
     parser.add_argument("--only", choices=["vlm", "embedders"])
     parser.add_argument("--seed", type=int, default=11)
     args = parser.parse_args()
-    if args.models == MODELS and (changed := changed_prompts((MODELS / "README.md").read_text())):
+    card = (MODELS / "README.md").read_text()
+    prompts = taught(card) if args.models == MODELS else PROMPTS
+    if args.models == MODELS and (changed := changed_prompts(card)):
         sys.exit(
             f"The prompts {', '.join(changed)} are not those that the models were trained on: train"
             " them again."
@@ -249,7 +254,7 @@ def main() -> None:
         clip=f"local-dir:{folder / 'clip'}",
         sbert=str(folder / "sbert"),
     )
-    figures = [] if args.only == "embedders" else speaking(models, pictures, args.seed)
+    figures = [] if args.only == "embedders" else speaking(models, pictures, args.seed, prompts)
     figures += [] if args.only == "vlm" else retrieving(models, pictures)
     for figure in figures:
         print(

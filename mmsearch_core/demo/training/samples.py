@@ -129,8 +129,7 @@ def film_texts(look: Look, rng: np.random.Generator) -> list[str]:
     prompt = load("describe_video")
     film = film_of(look, rng, changes=3)
     events = [
-        Event(start=change.start, end=change.end, text=happens(film, change))
-        for change in film.changes
+        Event(start=change.start, end=change.end, text=happens(change)) for change in film.changes
     ]
     return [prompt.system, prompt.text(), "<1.2 seconds>", film_answer(look, events)]
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from tests.documents.case import DAMAGED, OTHER, Case, texts
+from tests.documents.case import DAMAGED, OTHER, Case, Sheet, texts
 from tests.documents.made import pdf, text
 
 METHODS = {"rc4-40": 2, "rc4-128": 3, "aes-128": 4, "aes-256": 5}
