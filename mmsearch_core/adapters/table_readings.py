@@ -86,8 +86,9 @@ def _without_leaders(text: str) -> str:
 
 def pymupdf_tables(page: pymupdf.Page) -> list[list[Placed]]:
     """The cells of each table of the page. Their text is not ``Table.extract``'s, which in PyMuPDF
-    2.0 takes a decimal point for the next line: "60.0" becomes "600", then "."."""
-    found = page.find_tables(refine=True)  # None where it failed
+    2.0 takes a decimal point for the next line: "60.0" becomes "600", then ".". It is asked once
+    more where it failed, of which None is all that it says: a busy machine may be why."""
+    found = page.find_tables(refine=True) or page.find_tables(refine=True)
     tables = found.tables if found else []
     return [_cells(table) for table in tables if table.placements]
 

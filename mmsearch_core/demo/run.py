@@ -198,7 +198,7 @@ def show_tables() -> None:
     answer = mmsearch("tables", SIZES, "--json")
     table = Table("product", "document", "page", "size", "centimetres", title=f"\n{SIZES}")
     for row in answer["rows"] if answer else []:
-        table.add_row(*map(cell, map(str, row)))
+        table.add_row(*[cell(str(value)) for value in row.values()])
     console.print(table)
 
 

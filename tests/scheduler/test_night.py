@@ -54,7 +54,8 @@ def shop(running: Any, tmp_path_factory: pytest.TempPathFactory) -> Any:
 def test_a_night_the_next_night_and_one_that_a_person_has_to_approve(
     shop: Any, tmp_path: Path
 ) -> None:
-    pictures = 16 + 3 + 1  # every fifth product has two, and one picture is there twice
+    # every fifth product has two pictures, one picture is there twice, and two have a size chart
+    files = 16 + 3 + 1 + 2
     refreshed, (indexed,) = shop.refresh()
     assert shop.tries(refreshed) == {
         ("compare", -1): ("success", 1),
@@ -63,22 +64,19 @@ def test_a_night_the_next_night_and_one_that_a_person_has_to_approve(
     compared = shop.airflow.report("catalog_refresh", refreshed["dag_run_id"], "compare")
     added = compared["counts"]["added"]
     # a few are there from another test
-    assert added == pictures - compared["counts"].get("unchanged", 0) > 12
+    assert added == files - compared["counts"].get("unchanged", 0) > 12
     assert compared["batches"] == [indexed["partition_key"]]
     tries = shop.tries(indexed)
     assert {task for task, _ in tries} == set(INDEX_STAGES)
-    # 12 in the first, the rest in the second
-    assert {shard for task, shard in tries if task == "decode"} == {
-        0,
-        1,
-    }
+    # 12 pictures in the first, the rest in the second, the size charts in the third
+    assert {shard for task, shard in tries if task == "decode"} == {0, 1, 2}
     assert set(tries.values()) == {("success", 1)}
     closed = shop.airflow.report("index_catalog", indexed["dag_run_id"], "close")
     assert closed["assets"] == {"live": added, "failed": 0, "removed": 0, "unsettled": 0}
     (target,) = mmsearch("status")["index"]["targets"]
     assert (target["status"], target["assets"]["live"], target["failures"]) == (
         "live",
-        pictures,
+        files,
         [],
     )
 
@@ -99,7 +97,7 @@ def test_a_night_the_next_night_and_one_that_a_person_has_to_approve(
     refreshed, indexed_again = shop.refresh()
     assert set(shop.tries(refreshed).values()) == {("skipped", 1)}  # done, and nothing to emit
     compared = shop.airflow.report("catalog_refresh", refreshed["dag_run_id"], "compare")
-    assert (compared["batches"], compared["counts"]["unchanged"]) == ([], pictures)
+    assert (compared["batches"], compared["counts"]["unchanged"]) == ([], files)
     assert indexed_again == []
 
     lose_the_log()
