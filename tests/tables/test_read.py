@@ -4,11 +4,15 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
+from more_itertools import flatten
 
 from mmsearch_core.adapters.document_tables import read_tables
 from mmsearch_core.adapters.page_tables import PageTableReader
 from mmsearch_core.adapters.table_look import may_hold_table
+from mmsearch_core.demo.size_chart import page as chart_page
+from mmsearch_core.demo.size_chart import size_chart, written
 from mmsearch_core.errors import BadRecord
 from mmsearch_core.records.table import Table
 from mmsearch_core.settings import Decode
@@ -189,6 +193,15 @@ def test_a_huge_page_and_a_tiny_one_end_well() -> None:
             lambda page: made.Sheet(page).table(made.DECIMALS, made.Style()), size=size
         )
         assert tables_of(sheet) is not None
+
+
+@pytest.mark.parametrize("seed", range(8))
+def test_a_heading_right_above_a_table_is_none_of_its_rows(seed: int) -> None:
+    rng = np.random.default_rng(seed)
+    chart = size_chart(["dress", "trousers", "sneaker", "bag"][seed % 4], rng)
+    (table,) = tables_of(written(chart_page(chart, rng)))[1]
+    assert table.header_rows == 1
+    assert [cell.text for cell in table.cells] == list(flatten(chart.rows))
 
 
 def test_prose_is_not_even_looked_at() -> None:
