@@ -92,7 +92,7 @@ class _Condition(_Answer):
 
 
 class FilterAnswer(_Answer):
-    """The answer to ``table_filter.yaml``."""
+    """What a row of a table has to say in which columns: the answer to ``table_filter.yaml``."""
 
     conditions: Annotated[tuple[_Condition, ...], Field(min_length=1, max_length=6)]
 

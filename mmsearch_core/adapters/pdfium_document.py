@@ -58,13 +58,16 @@ def saved_again(content: Content) -> bytes | None:
     return mended.getvalue()
 
 
+def check_pages(count: int, settings: Decode) -> None:
+    """MediaTooLarge where a document has more pages than are opened."""
+    if count > settings.most_pages:
+        raise MediaTooLarge(f"{count} pages are over decode.most_pages ({settings.most_pages}).")
+
+
 def _pages(document: pypdfium2.PdfDocument, settings: Decode, largest: float) -> Iterator[Decoded]:
     import pypdfium2
 
-    if len(document) > settings.most_pages:
-        raise MediaTooLarge(
-            f"{len(document)} pages are over decode.most_pages ({settings.most_pages})."
-        )
+    check_pages(len(document), settings)
     document.init_forms()
     for number in range(len(document)):
         try:

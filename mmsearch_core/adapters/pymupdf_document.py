@@ -8,9 +8,9 @@ from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
 from mmsearch_core.adapters.page_text import page_text
-from mmsearch_core.adapters.pdfium_document import open_again
+from mmsearch_core.adapters.pdfium_document import check_pages, open_again
 from mmsearch_core.adapters.pillow_picture import STEEPEST
-from mmsearch_core.errors import BadRecord, MediaTooLarge, UnreadableMedia, UnsupportedMedia
+from mmsearch_core.errors import BadRecord, UnreadableMedia, UnsupportedMedia
 from mmsearch_core.ports.media import Content
 from mmsearch_core.records.segment import Decoded, Page
 from mmsearch_core.settings import Decode
@@ -104,10 +104,7 @@ def _check(document: pymupdf.Document, settings: Decode) -> None:
         _look_for_objects(document)
     if document.page_count == 0:
         raise UnreadableMedia("The document has no page: export it again.")
-    if document.page_count > settings.most_pages:
-        raise MediaTooLarge(
-            f"{document.page_count} pages are over decode.most_pages ({settings.most_pages})."
-        )
+    check_pages(document.page_count, settings)
 
 
 def _look_for_objects(document: pymupdf.Document) -> None:

@@ -6,7 +6,6 @@ from __future__ import annotations
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass
-from itertools import pairwise
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
 
@@ -68,19 +67,7 @@ def _grid(table: Any, height: float) -> Grid:
     texts = [tuple(map(_typed, row)) for row in frame.values.tolist()]
     if len(columns) > 2:  # of two columns it is a table of contents, known by its dots
         texts = [tuple(map(_without_leaders, row)) for row in texts]
-    first = _first_row(texts)
-    return Grid(rows=tuple(rows[first:]), columns=tuple(columns), texts=tuple(texts[first:]))
-
-
-def _first_row(texts: Sequence[tuple[str, ...]]) -> int:
-    """The row with which a table begins: camelot takes a heading that stands above its first column
-    for a row. The head of that column stands in the row below, which a header over two rows would
-    leave empty."""
-    for number, (row, below) in enumerate(pairwise(texts)):
-        is_heading = bool(row[0]) and not any(row[1:])
-        if not (is_heading and len(row) > 1 and below[0]):
-            return number
-    return 0
+    return Grid(rows=tuple(rows), columns=tuple(columns), texts=tuple(texts))
 
 
 def _from_top(row: Band, height: float) -> Band:

@@ -5,7 +5,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
-from itertools import chain
+from itertools import chain, pairwise
 
 from mmsearch_core.adapters.page_text import as_typed
 from mmsearch_core.adapters.table_look import Word
@@ -51,7 +51,7 @@ def agreed(
     :param words: of the page, by PyMuPDF.
     """
     near = [cell for cell in chain(*readings) if _is_within(cell.box, grid.box)]
-    grid = _without_titles(grid, near)
+    grid = _without_titles(_without_headings(grid), near)
     rows = _rows(grid, readings)
     drafts = _with_spans(_drafts(grid, rows), near)
     texts = [_in_order(draft, words) for draft in drafts]
@@ -76,6 +76,16 @@ def agreed(
         source="text layer",
         confidence=_agreement(grid, drafts, near),
     )
+
+
+def _without_headings(grid: Grid) -> Grid:
+    """The grid without what stands alone right above the head of its first column, which camelot
+    takes for rows. A header over two rows leaves the place below empty."""
+    for start, (row, below) in enumerate(pairwise(grid.texts)):
+        is_heading = bool(row[0]) and not any(row[1:])
+        if not (is_heading and row[1:] and below[0]):
+            return replace(grid, rows=grid.rows[start:], texts=grid.texts[start:])
+    return grid
 
 
 def _without_titles(grid: Grid, near: Sequence[Placed]) -> Grid:

@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from mmsearch_core.demo.judged import write_judged
-from mmsearch_core.demo.picture import draw, garments
+from mmsearch_core.demo.picture import draw, garments, photographs_of
 from mmsearch_core.demo.queries import write_queries
 from mmsearch_core.demo.size_chart import SizeChart, page, size_chart, written
 from mmsearch_core.demo.vocabulary import CATEGORIES, POPULAR_LOOKS, Look, sold_looks
@@ -20,7 +20,6 @@ from mmsearch_core.demo.vocabulary import CATEGORIES, POPULAR_LOOKS, Look, sold_
 if TYPE_CHECKING:
     import numpy as np
     import pymupdf
-    from numpy.typing import NDArray
 
 OUTFITS = 16  # every so many products, one is an outfit of two garments
 LARGE_OUTFITS = 48  # of three
@@ -97,7 +96,7 @@ def pictures_of(product: SampleProduct, seed: int) -> Iterator[bytes]:
     for number in range(product.pictures):
         rng = np.random.default_rng((seed, number_of(product), number))
         parts = [
-            draw(_photograph(look, photo), look, rng)
+            draw(photographs_of(look.category)[photo], look, rng)
             for look, photo in zip(product.looks, product.photos, strict=True)
         ]
         picture = Image.new("RGB", (parts[0].width * len(parts), parts[0].height))
@@ -120,12 +119,6 @@ def chart_of_product(product: SampleProduct, seed: int) -> tuple[SizeChart, pymu
 def number_of(product: SampleProduct) -> int:
     """The product's number in the sample."""
     return int(product.product_id.removeprefix("p"))
-
-
-def _photograph(look: Look, photo: int) -> NDArray[np.uint8]:
-    bands = [category.en for category in CATEGORIES]
-    chosen: NDArray[np.uint8] = garments()[bands.index(look.category), photo]
-    return chosen
 
 
 def photographs() -> dict[str, bytes]:

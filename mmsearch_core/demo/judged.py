@@ -15,8 +15,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from mmsearch_core.demo.language import Wish, typed, wish_for
-from mmsearch_core.demo.picture import draw, garments
-from mmsearch_core.demo.vocabulary import ATTRIBUTES, CATEGORIES, TERMS, Look, every_look
+from mmsearch_core.demo.picture import draw, photographs_of
+from mmsearch_core.demo.vocabulary import ATTRIBUTES, TERMS, Look, every_look
 from mmsearch_core.records.query import Constraint
 
 if TYPE_CHECKING:
@@ -151,9 +151,9 @@ def _line(folder: Path, query_id: str, sample: Sample, rng: np.random.Generator)
     if sample.text:
         line["text"] = sample.text
     if sample.shown:
-        band = [category.en for category in CATEGORIES].index(sample.shown.category)
+        photos = photographs_of(sample.shown.category)
         out = io.BytesIO()
-        photo = garments()[band, int(rng.integers(garments().shape[1]))]
+        photo = photos[int(rng.integers(len(photos)))]
         draw(photo, sample.shown, rng, size=160).save(out, "JPEG", quality=90)
         line["picture"] = f"pictures/{query_id}.jpg"
         (folder / line["picture"]).write_bytes(out.getvalue())

@@ -43,6 +43,13 @@ def garments() -> NDArray[np.uint8]:
     return sprite.reshape(len(CATEGORIES), SIDE, -1, SIDE).transpose(0, 2, 1, 3)
 
 
+def photographs_of(category: str) -> NDArray[np.uint8]:
+    """The photographs of the sprite that show this category: (60, 28, 28)."""
+    band = [known.en for known in CATEGORIES].index(category)
+    photographs: NDArray[np.uint8] = garments()[band]
+    return photographs
+
+
 def draw(
     photo: NDArray[np.uint8], look: Look, rng: np.random.Generator, *, size: int = 320
 ) -> Image.Image:

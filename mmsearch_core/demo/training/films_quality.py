@@ -15,8 +15,9 @@ from mmsearch_core.adapters.transformers_vlm import TransformersVLM
 from mmsearch_core.adapters.video.opener import open_video
 from mmsearch_core.answers import to_description
 from mmsearch_core.demo.film import Change, Film, encoded, film_of, happens
-from mmsearch_core.demo.picture import garments
-from mmsearch_core.demo.vocabulary import CATEGORIES, every_look
+from mmsearch_core.demo.picture import photographs_of
+from mmsearch_core.demo.training.films import RATE
+from mmsearch_core.demo.vocabulary import every_look
 from mmsearch_core.errors import BadRecord
 from mmsearch_core.media.video import events
 from mmsearch_core.media.words import Words
@@ -29,7 +30,6 @@ from mmsearch_core.settings import Decode
 from mmsearch_core.stages.index.describe import question
 
 FILMS = 100
-FRAMES_PER_SECOND = 4.0  # that the model was trained with
 NEAR = 0.5  # seconds that a start and an end may be off
 BATCH = 8
 
@@ -66,11 +66,10 @@ class Watched:
 def held_out_films(seed: int) -> Iterator[tuple[Film, bytes]]:
     """Films of 0 to 3 changes, with their MP4, made of photographs of the test split."""
     rng, looks = np.random.default_rng((seed, 3)), every_look()
-    bands = [category.en for category in CATEGORIES]
     for number in range(FILMS):
         look = looks[int(rng.integers(len(looks)))]
         film = film_of(look, rng, changes=number % 4)
-        photos = garments()[bands.index(look.category)]
+        photos = photographs_of(look.category)
         yield film, encoded(film, photos[int(rng.integers(len(photos)))])
 
 
@@ -92,7 +91,7 @@ def _opened(data: bytes) -> Decoded:
     with tempfile.TemporaryDirectory() as folder:
         path = Path(folder) / "film.mp4"
         path.write_bytes(data)
-        (shot,) = open_video(path, Decode(frames_per_second=FRAMES_PER_SECOND))
+        (shot,) = open_video(path, Decode(frames_per_second=RATE))
     return shot
 
 

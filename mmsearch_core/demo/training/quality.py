@@ -19,12 +19,12 @@ from mmsearch_core.adapters.sbert_embedder import SbertEmbedder
 from mmsearch_core.adapters.transformers_vlm import TransformersVLM
 from mmsearch_core.answers import to_description, to_standard_query
 from mmsearch_core.demo.language import caption, standardize, typed, wish_for
-from mmsearch_core.demo.picture import draw, garments
+from mmsearch_core.demo.picture import draw, photographs_of
 from mmsearch_core.demo.training.films_quality import watching
 from mmsearch_core.demo.training.samples import wish_that
 from mmsearch_core.demo.training.scans_quality import reading
 from mmsearch_core.demo.training.vlm_parts import PROMPTS
-from mmsearch_core.demo.vocabulary import ATTRIBUTES, CATEGORIES, Look, every_look
+from mmsearch_core.demo.vocabulary import ATTRIBUTES, Look, every_look
 from mmsearch_core.errors import BadRecord
 from mmsearch_core.prompts import load
 from mmsearch_core.records.description import Description
@@ -53,11 +53,9 @@ def held_out(seed: int) -> list[Picture]:
     """One picture of each of the 400 looks, drawn from photographs that no model was trained on."""
     rng, made = np.random.default_rng(seed), []
     for look in every_look():
-        band = [category.en for category in CATEGORIES].index(look.category)
+        photos = photographs_of(look.category)
         out = io.BytesIO()
-        draw(garments()[band, rng.integers(garments().shape[1])], look, rng).save(
-            out, "JPEG", quality=90
-        )
+        draw(photos[rng.integers(len(photos))], look, rng).save(out, "JPEG", quality=90)
         made.append((out.getvalue(), look))
     return made
 

@@ -110,16 +110,10 @@ def pieces() -> str:
 def train_tokenizer(texts: Iterable[str], size: int = 3000) -> Any:
     """A byte-level BPE whose merges stay inside a fixed text, a word, a Chinese character, or a run
     of punctuation."""
-    from tokenizers import Regex, Tokenizer, decoders, models, pre_tokenizers, trainers
-    from transformers import PreTrainedTokenizerFast
+    from tokenizers import Tokenizer, decoders, models, pre_tokenizers, trainers
 
     tokenizer = Tokenizer(models.BPE())
-    tokenizer.pre_tokenizer = pre_tokenizers.Sequence(
-        [
-            pre_tokenizers.Split(Regex(pieces()), behavior="isolated"),
-            pre_tokenizers.ByteLevel(add_prefix_space=False, use_regex=False),
-        ]
-    )
+    tokenizer.pre_tokenizer = _cutter()
     tokenizer.decoder = decoders.ByteLevel()
     trainer = trainers.BpeTrainer(
         vocab_size=size,
@@ -128,28 +122,15 @@ def train_tokenizer(texts: Iterable[str], size: int = 3000) -> Any:
         show_progress=False,
     )
     tokenizer.train_from_iterator(texts, trainer)
-    return PreTrainedTokenizerFast(
-        tokenizer_object=tokenizer,
-        eos_token="<|im_end|>",
-        pad_token="<|endoftext|>",
-        additional_special_tokens=list(SPECIAL[1:]),
-        model_max_length=4096,
-        clean_up_tokenization_spaces=False,
-    )
+    return _of_transformers(tokenizer)
 
 
 def extended(tokenizer: Any, texts: Iterable[str]) -> Any:
     """A tokenizer that also has one token for each piece of these texts. All other texts are cut
     as before, and known tokens keep their numbers."""
-    from tokenizers import Regex, Tokenizer, pre_tokenizers
-    from transformers import PreTrainedTokenizerFast
+    from tokenizers import Tokenizer
 
-    cut = pre_tokenizers.Sequence(
-        [
-            pre_tokenizers.Split(Regex(pieces()), behavior="isolated"),
-            pre_tokenizers.ByteLevel(add_prefix_space=False, use_regex=False),
-        ]
-    )
+    cut = _cutter()
     parts = json.loads(tokenizer.backend_tokenizer.to_str())
     vocabulary = parts["model"]["vocab"]
     free = count(len(tokenizer))
@@ -160,8 +141,27 @@ def extended(tokenizer: Any, texts: Iterable[str]) -> Any:
     parts["model"]["ignore_merges"] = True  # a piece that is a token is that token
     made = Tokenizer.from_str(json.dumps(parts))
     made.pre_tokenizer = cut
+    return _of_transformers(made)
+
+
+def _cutter() -> Any:
+    """Cuts a text into its pieces, each written in the letters that stand for bytes."""
+    from tokenizers import Regex, pre_tokenizers
+
+    return pre_tokenizers.Sequence(
+        [
+            pre_tokenizers.Split(Regex(pieces()), behavior="isolated"),
+            pre_tokenizers.ByteLevel(add_prefix_space=False, use_regex=False),
+        ]
+    )
+
+
+def _of_transformers(tokenizer: Any) -> Any:
+    """The tokenizer as transformers loads and saves it, with Qwen's special tokens."""
+    from transformers import PreTrainedTokenizerFast
+
     return PreTrainedTokenizerFast(
-        tokenizer_object=made,
+        tokenizer_object=tokenizer,
         eos_token="<|im_end|>",
         pad_token="<|endoftext|>",
         additional_special_tokens=list(SPECIAL[1:]),

@@ -1,7 +1,6 @@
 """expire: what nobody will read again goes: old runs, answers of recipes that nothing uses,
 generations that stopped being current, cells of builds that no index lives by, and pixels that no
-index refers to. Whatever is young stays,
-since something may be about to use it."""
+index refers to. Whatever is young stays, since something may be about to use it."""
 
 from collections import defaultdict
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
