@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from PIL import Image
 
 What = Literal["color", "pattern", "turn", "nearer"]
-LASTS = (0.6, 1.2)  # seconds that a change takes, at least and at most
+LASTS = (0.8, 1.4)  # seconds that a change takes, at least and at most
 STILL = 0.6  # seconds between two changes, and before the first, at least
 RATE, SIDE = 24, 320  # frames a second, and pixels a side, of a film in the shop
 NEARER = 1.35  # times as large as before

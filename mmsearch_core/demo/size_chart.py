@@ -87,6 +87,12 @@ def size_chart(
     return SizeChart(heading=HEADING[chinese], rows=(names, *zip(*columns, strict=True)))
 
 
+def letters() -> str:
+    """Every letter that a chart may hold, the space first."""
+    words = [word for pair in (*WORDS.values(), HEADING) for word in pair]
+    return " " + "".join(sorted({*"".join([*words, *SIZES, "EUK cm0123456789."])} - {" "}))
+
+
 def header(name: str, chinese: bool) -> str:
     """What stands over a column: all but the sizes are measured in centimetres."""
     word = WORDS[name][chinese]

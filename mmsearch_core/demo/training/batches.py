@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from typing import Any
 
 import numpy as np
@@ -16,7 +16,7 @@ from mmsearch_core.demo.training.samples import PAGE, SCAN, Sample
 from mmsearch_core.demo.training.scans import Scan
 from mmsearch_core.prompts import load
 
-END = "<|im_end|>"
+END, IMAGE = "<|im_end|>", "<|image_pad|>"
 
 
 class Batches:
@@ -33,7 +33,7 @@ class Batches:
         inputs = self._padded(
             [
                 (
-                    self._ids(self._chat(0 if place is None else self._pads, system, text)),
+                    self._ids(_chat(IMAGE * (0 if place is None else self._pads), system, text)),
                     self._ids(answer + END),
                 )
                 for place, system, text, answer in samples
@@ -55,11 +55,7 @@ class Batches:
         prompt = load("describe_video")
         times = [np.array(reel.times) + begin for reel, begin in shown]
         seen = self._processor(
-            text=[
-                f"<|im_start|>system\n{prompt.system}{END}\n<|im_start|>user\n<|vision_start|>"
-                f"<|video_pad|><|vision_end|>{prompt.text()}{END}\n<|im_start|>assistant\n"
-            ]
-            * len(shown),
+            text=[_chat("<|video_pad|>", prompt.system, prompt.text())] * len(shown),
             videos=[torch.from_numpy(reel.frames).permute(0, 3, 1, 2) for reel, _ in shown],
             video_metadata=[films.metadata(of_reel) for of_reel in times],
             do_sample_frames=False,
@@ -72,8 +68,8 @@ class Batches:
                 for question, answer in zip(seen["input_ids"], answers, strict=True)
             ]
         )
-        for row, (reel, _) in enumerate(shown):
-            self._hint(inputs, row, "<|vision_end|>", films.hints(reel))
+        for row, (reel, begin) in enumerate(shown):
+            self._hint(inputs, row, "<|vision_end|>", films.hints(reel, begin))
         return inputs | {
             "pixel_values_videos": torch.as_tensor(seen["pixel_values_videos"]),
             "video_grid_thw": torch.as_tensor(seen["video_grid_thw"]),
@@ -89,7 +85,7 @@ class Batches:
         answers = [scan_answer(scan.chart, heading=scan.heading) for scan in shown]
         inputs = self._of_pages(SCAN, shown, answers, size=scans.sizes())
         for row, scan in enumerate(shown):
-            self._hint(inputs, row, "<|image_pad|>", scan.hints)
+            self._hint(inputs, row, IMAGE, ([letter] for letter in scan.hints))
         return inputs
 
     def _of_pages(
@@ -104,7 +100,7 @@ class Batches:
         inputs = self._padded(
             [
                 (
-                    self._ids(self._chat(number, prompt.system, prompt.text())),
+                    self._ids(_chat(IMAGE * number, prompt.system, prompt.text())),
                     self._ids(answer + END),
                 )
                 for answer, number in zip(answers, pads, strict=True)
@@ -120,38 +116,47 @@ class Batches:
         width = max(len(question) + len(answer) for question, answer in rows)
         ids = torch.full((len(rows), width), self._pad)
         labels, mask = torch.full_like(ids, -100), torch.zeros_like(ids)
+        hints = torch.full_like(ids, -100)
         for row, (question, answer) in enumerate(rows):
             length = len(question) + len(answer)
             ids[row, :length] = torch.tensor(question + answer)
             labels[row, len(question) : length] = torch.tensor(answer)
             mask[row, :length] = 1
         known = self._processor.tokenizer.convert_tokens_to_ids
-        kinds = (ids == known("<|image_pad|>")).int() + 2 * (ids == known("<|video_pad|>")).int()
+        kinds = (ids == known(IMAGE)).int() + 2 * (ids == known("<|video_pad|>")).int()
         return {
             "input_ids": ids,
             "attention_mask": mask,
             "labels": labels,
+            "hints": hints,
             "mm_token_type_ids": kinds,
         }
 
     def _hint(
-        self, inputs: dict[str, torch.Tensor], row: int, behind: str, said: Sequence[str]
+        self,
+        inputs: dict[str, torch.Tensor],
+        row: int,
+        token: str,
+        said: Iterable[Sequence[str]],
     ) -> None:
-        """Behind each such token of a question the model is to say this. The last one may stand
-        around them all, as transformers writes videos."""
+        """At each such token of a question, and at those before it, the model is to say these. The
+        last one may stand around them all, as transformers writes videos."""
         known = self._processor.tokenizer.convert_tokens_to_ids
-        (places,) = torch.where(inputs["input_ids"][row] == known(behind))
-        for place, text in zip(places.tolist()[: len(said)], said, strict=True):
-            (token,) = self._ids(text)
-            inputs["labels"][row, place + 1] = token
-
-    def _chat(self, pads: int, system: str, text: str) -> str:
-        image = f"<|vision_start|>{'<|image_pad|>' * pads}<|vision_end|>" if pads else ""
-        return (
-            f"<|im_start|>system\n{system}{END}\n<|im_start|>user\n{image}{text}{END}\n"
-            "<|im_start|>assistant\n"
-        )
+        (places,) = torch.where(inputs["input_ids"][row] == known(token))
+        for place, texts in zip(places.tolist(), said, strict=False):
+            tokens = [token for text in texts for token in self._ids(text)]
+            end = place + 2  # what is said at a place is the label of the next one
+            inputs["hints"][row, end - len(texts) : end] = torch.tensor(tokens)
 
     def _ids(self, text: str) -> list[int]:
         ids: list[int] = self._processor.tokenizer.encode(text, add_special_tokens=False)
         return ids
+
+
+def _chat(pads: str, system: str, text: str) -> str:
+    """The question as the chat template writes it, with these places for a picture or a film."""
+    shown = f"<|vision_start|>{pads}<|vision_end|>" if pads else ""
+    return (
+        f"<|im_start|>system\n{system}{END}\n<|im_start|>user\n{shown}{text}{END}\n"
+        "<|im_start|>assistant\n"
+    )

@@ -1,9 +1,9 @@
-"""Teaches the vision tower of the tiny Qwen3-VL to tell looks apart before it learns to speak of
-them.
+"""Teaches the vision tower of the tiny Qwen3-VL to tell looks apart, to see what happens in films
+and to read letters before it learns to speak of them.
 
 A vision tower alone sees ten pictures in the time that the whole model needs for one. Linear heads
-on what the text tower will read (the merged patches, and those of each deepstack level) name the
-attributes and are thrown away. ``python -m mmsearch_core.demo.training.eyes --help``
+on what the text tower will read (the merged patches, and those of each deepstack level) name what
+is seen and are thrown away. ``python -m mmsearch_core.demo.training.eyes --help``
 """
 
 from __future__ import annotations
@@ -16,118 +16,178 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
+from mmsearch_core.demo.training.films import reels
 from mmsearch_core.demo.training.loop import arguments, begin, fit, with_pictures
-from mmsearch_core.demo.training.pictures import Pool, pool
+from mmsearch_core.demo.training.pictures import pool
 from mmsearch_core.demo.training.samples import corpus
-from mmsearch_core.demo.training.vlm_parts import SIDE, make_model, make_processor, train_tokenizer
-from mmsearch_core.demo.vocabulary import ATTRIBUTES, TERMS
+from mmsearch_core.demo.training.scans import BLOCK, scans
+from mmsearch_core.demo.training.sights import Sights, looks, motions, writing
+from mmsearch_core.demo.training.vlm_parts import make_model, make_processor, train_tokenizer
 
 PATCH, MERGE = 16, 2
-CELLS = (SIDE // PATCH // MERGE) ** 2  # merged patches a picture
+PAGES = 8  # a batch, of which each is as large as many pictures
+MOTION_FILTERS = 24  # of the 128 of a patch, to begin with
+MOTION = 0.15  # standard deviation of their weights
+SHARES = {"looks": 0.15, "motions": 0.45, "writing": 0.4}  # of the steps
+HELD_OUT = 1_000_000  # added to the seed of what is not learned from
 
 
 class Heads(nn.Module):
-    """One guess of every attribute from the merged patches by place, one from the mean of the
+    """One guess of every answer from the merged patches by place, one from the mean of the
     deepstack levels."""
 
-    def __init__(self, width: int, levels: int) -> None:
+    def __init__(self, width: int, levels: int, sights: Sights) -> None:
         super().__init__()
-        sizes = [len(TERMS[name]) for name in ATTRIBUTES]
-        self.sizes = sizes
-        self.placed = nn.Linear(CELLS * width, sum(sizes))
-        self.pooled = nn.ModuleList(nn.Linear(width, sum(sizes)) for _ in range(levels))
+        self.sizes, self.cells = list(sights.answers), sights.cells
+        self.placed = nn.Linear(self.cells * width, sum(self.sizes))
+        self.pooled = nn.ModuleList(nn.Linear(width, sum(self.sizes)) for _ in range(levels))
 
     def forward(self, seen: Any) -> list[tuple[Tensor, ...]]:
-        """Logits by attribute; the first guess is the one that counts."""
+        """Logits by question; the first guess is the one that counts."""
         merged = seen.pooler_output
-        guesses = [self.placed(merged.reshape(-1, CELLS * merged.shape[-1]))]
+        guesses = [self.placed(merged.reshape(-1, self.cells * merged.shape[-1]))]
         for head, level in zip(self.pooled, seen.deepstack_features, strict=True):
-            guesses.append(head(level.reshape(-1, CELLS, level.shape[-1]).mean(1)))
+            guesses.append(head(level.reshape(-1, self.cells, level.shape[-1]).mean(1)))
         return [guess.split(self.sizes, dim=-1) for guess in guesses]
 
 
-def patches(pictures: Tensor) -> Tensor:
-    """As Qwen's image processor cuts them: (pictures * patches, 3 * 2 * 16 * 16), blocks that merge
-    side by side."""
-    count, cells = len(pictures), SIDE // PATCH // MERGE
-    pixels = pictures.float().permute(0, 3, 1, 2) / 127.5 - 1
-    cut = pixels.reshape(count, 3, cells, MERGE, PATCH, cells, MERGE, PATCH).permute(
-        0, 2, 5, 3, 6, 1, 4, 7
+def patches(films: Tensor) -> Tensor:
+    """Films of two frames each, (n, 2, height, width, 3), as Qwen's processors cut them: (n *
+    patches, 3 * 2 * 16 * 16), blocks that merge side by side."""
+    count, frames, height, width, colors = films.shape
+    pixels = films.float() / 127.5 - 1
+    cut = pixels.reshape(
+        count, frames, height // BLOCK, MERGE, PATCH, width // BLOCK, MERGE, PATCH, colors
     )
-    # a picture is a film of two equal frames
-    twice = cut.unsqueeze(6).expand(-1, -1, -1, -1, -1, -1, 2, -1, -1)
-    return twice.reshape(count * CELLS * MERGE * MERGE, -1)
+    # to: film, block (down, across), patch of the block (down, across), color, frame, pixel
+    return cut.permute(0, 2, 5, 3, 6, 8, 1, 4, 7).reshape(-1, colors * frames * PATCH * PATCH)
 
 
-def targets(data: Pool) -> Tensor:
-    """The number of each picture's value, by attribute."""
-    numbers = {
-        name: {value: place for place, value in enumerate(TERMS[name])} for name in ATTRIBUTES
-    }
-    return torch.tensor(
-        [[numbers[name][getattr(look, name)] for name in ATTRIBUTES] for look in data.looks]
-    )
-
-
-def look_at(visual: Any, pictures: Tensor) -> Any:
+def look_at(visual: Any, films: Tensor) -> Any:
     """What the vision tower makes of a batch."""
-    side = SIDE // PATCH
-    grid = torch.tensor([[1, side, side]] * len(pictures), device=pictures.device)
-    return visual(patches(pictures), grid_thw=grid)
+    _, _, height, width, _ = films.shape
+    grid = torch.tensor([[1, height // PATCH, width // PATCH]] * len(films), device=films.device)
+    return visual(patches(films), grid_thw=grid)
 
 
-def moved(pictures: Tensor, rng: np.random.Generator) -> Tensor:
-    """The batch mirrored at times and shifted by some pixels: the same photographs last longer."""
-    if rng.random() < 0.5:
-        pictures = pictures.flip(2)
-    return pictures.roll(tuple(int(shift) for shift in rng.integers(-5, 6, 2)), (1, 2))
-
-
-def right(visual: Any, heads: Heads, data: Pool, device: torch.device) -> dict[str, float]:
-    """The share of pictures whose attribute the first guess names."""
-    pictures, truth, guesses = torch.from_numpy(data.pictures), targets(data), []
+def right(visual: Any, heads: Heads, sights: Sights, device: torch.device) -> list[float]:
+    """The share of each question that the first guess answers, where there is something to see."""
+    hits, asked = [], []
     with torch.inference_mode():
-        for start in range(0, len(pictures), 200):
-            first = heads(look_at(visual, pictures[start : start + 200].to(device)))[0]
-            guesses.append(torch.stack([part.argmax(-1) for part in first], dim=-1).cpu())
-    hits = (torch.cat(guesses) == truth).float().mean(0)
-    return {name: round(float(hit), 4) for name, hit in zip(ATTRIBUTES, hits, strict=True)}
+        for places in np.array_split(np.arange(len(sights)), max(len(sights) // 50, 1)):
+            films = sights.films(places, np.random.default_rng(0)).to(device)
+            guesses = [part.argmax(-1).cpu() for part in heads(look_at(visual, films))[0]]
+            truth = sights.truth[places].flatten(0, 1)
+            hits.append(torch.stack(guesses, dim=-1) == truth)
+            asked.append((truth > 0) | ~torch.tensor(sights.empty))
+    hit, seen = torch.cat(hits), torch.cat(asked)
+    shares = (hit & seen).sum(0) / seen.sum(0)
+    return [round(float(share), 4) for share in shares]
+
+
+def learned(args: argparse.Namespace) -> dict[str, Sights]:
+    """What there is to see."""
+    seed = args.seed
+    made = {"looks": looks(pool(args.data, "train", args.pictures, seed=seed, kept=args.kept))}
+    if args.films:
+        made["motions"] = motions(reels(args.data, "train", args.films, seed=seed))
+    if args.scans:
+        made["writing"] = writing(scans(args.scans, seed=seed, small=False))
+    return made
+
+
+def held_out(args: argparse.Namespace) -> dict[str, Sights]:
+    """What is kept apart to measure."""
+    seed = args.seed + HELD_OUT
+    made = {"looks": looks(pool(args.data, "t10k", 800, seed=args.seed, kept=args.kept))}
+    if args.films:
+        made["motions"] = motions(reels(args.data, "t10k", 100, seed=seed))
+    if args.scans:
+        made["writing"] = writing(scans(40, seed=seed, small=False))
+    return made
+
+
+def begun(args: argparse.Namespace) -> Any:
+    """The vision tower of a model that is taught more, or a new one."""
+    from transformers import Qwen3VLForConditionalGeneration
+
+    if args.model:
+        whole = Qwen3VLForConditionalGeneration.from_pretrained(args.model, dtype=torch.float32)
+        visual = whole.model.visual
+    else:
+        tokenizer = train_tokenizer(corpus(args.seed))
+        visual = make_model(make_processor(tokenizer).tokenizer).model.visual
+    if args.start:
+        visual.load_state_dict(torch.load(args.start, weights_only=True))
+    if args.films:
+        see_motion(visual)
+    return visual
+
+
+def see_motion(visual: Any) -> None:
+    """Let some filters of the patches see only what differs between their two frames, coarsely.
+
+    They see nothing in pictures. Without them the tower finds no motion for hundreds of steps: what
+    it learns of pictures weighs both frames alike, and covers what differs.
+    """
+    weight = visual.patch_embed.proj.weight  # (size, colors, frames, height, width)
+    coarse = MOTION * torch.randn(MOTION_FILTERS, weight.shape[1], 4, 4)
+    filters = coarse.repeat_interleave(PATCH // 4, 2).repeat_interleave(PATCH // 4, 3)
+    with torch.no_grad():
+        weight[-MOTION_FILTERS:] = torch.stack([-filters, filters], dim=2)
 
 
 def train(args: argparse.Namespace) -> None:
-    """Cross-entropy on the attributes; keeps ``eyes.pt``."""
+    """Cross-entropy on all answers; keeps ``eyes.pt``."""
     device = begin(args)
-    visual = make_model(make_processor(train_tokenizer(corpus(args.seed))).tokenizer).model.visual
-    heads = Heads(visual.config.out_hidden_size, len(visual.deepstack_visual_indexes))
-    data = pool(args.data, "train", args.pictures, seed=args.seed, kept=args.kept)
-    test = pool(args.data, "t10k", 800, seed=args.seed, kept=args.kept)
-    pictures, truth = torch.from_numpy(data.pictures), targets(data)
-    model = nn.ModuleList([visual, heads]).to(device)
-    weights = torch.tensor([1.0, *[0.3] * len(heads.pooled)], device=device)  # by guess
+    visual, known, kept_apart = begun(args), learned(args), held_out(args)
+    levels = len(visual.deepstack_visual_indexes)
+    heads = {
+        name: Heads(visual.config.out_hidden_size, levels, sights) for name, sights in known.items()
+    }
+    model = nn.ModuleList([visual, *heads.values()]).to(device)
+    weights = torch.tensor([1.0, *[0.3] * levels], device=device)  # by guess
+    share = np.array([SHARES[name] for name in known])
 
     def step_of(_: int, rng: np.random.Generator) -> tuple[Tensor, dict[str, float]]:
-        places = rng.integers(0, len(pictures), args.batch)
-        losses = [
-            nn.functional.cross_entropy(part, truth[places, place].to(device), label_smoothing=0.03)
-            for guess in heads(look_at(visual, moved(pictures[places], rng).to(device)))
-            for place, part in enumerate(guess)
-        ]
-        loss = torch.stack(losses).reshape(-1, len(ATTRIBUTES)).sum(1) @ weights
-        return loss, {"loss": float(loss.detach())}
+        name = str(rng.choice(list(known), p=share / share.sum()))
+        sights = known[name]
+        count = args.batch if sights.cells > 1 else PAGES
+        places = rng.integers(0, len(sights), count)
+        seen = look_at(visual, sights.films(places, rng).to(device))
+        truth = sights.truth[places].flatten(0, 1).to(device)
+        loss = weights @ torch.stack([wrong(guess, truth) for guess in heads[name](seen)])
+        return loss, {name: float(loss.detach())}
 
     def keep() -> None:
         torch.save(
             {name: value.cpu() for name, value in visual.state_dict().items()}, args.out / "eyes.pt"
         )
-        print(json.dumps({"held_out": right(visual, heads, test, device)}), flush=True)
+        shares = {name: right(visual, heads[name], kept_apart[name], device) for name in known}
+        print(json.dumps({"held_out": shares}), flush=True)
 
     fit(model, step_of, keep, args)
 
 
+def wrong(guess: tuple[Tensor, ...], truth: Tensor) -> Tensor:
+    """The loss of a guess, over all questions; truth (places, questions)."""
+    losses = [
+        nn.functional.cross_entropy(part, truth[:, question], label_smoothing=0.03)
+        for question, part in enumerate(guess)
+    ]
+    return torch.stack(losses).sum()
+
+
 def main() -> None:
     """The command line."""
-    parser = arguments(__doc__, steps=1500, batch=128, rate=1.5e-3, every=250)
-    train(with_pictures(parser, pictures=20_000).parse_args())
+    parser = with_pictures(
+        arguments(__doc__, steps=1500, batch=128, rate=1.5e-3, every=250), pictures=20_000
+    )
+    parser.add_argument("--model", help="folder of a trained model whose tower is taught more")
+    parser.add_argument("--start", help="eyes.pt of another run to begin with")
+    parser.add_argument("--films", type=int, default=0, help="films to see, too")
+    parser.add_argument("--scans", type=int, default=0, help="size charts to read, too")
+    train(parser.parse_args())
 
 
 if __name__ == "__main__":

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import multiprocessing
-from dataclasses import dataclass
+from collections.abc import Iterator
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -97,19 +98,53 @@ def _seen(change: Change, reel: Reel) -> tuple[int, int]:
     return int(first), int(last)
 
 
-BEGINS, ENDS, GOES_ON, STILL = '"}}, {"start": ', ', "end": ', " becomes", "no"
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Moment:
+    """What can be seen in two frames that are shown together."""
+
+    color: str  # the new one once the change is half done
+    pattern: str
+    what: str  # of the change that goes on, or NOTHING
+    phase: str
+    number: int  # of changes that have begun
 
 
-def hints(reel: Reel) -> list[str]:
-    """Of every two frames what happens there, as one token each: what the model is to know once it
-    has seen them. It is trained to say so at that place, though nobody asks for it later: without
+NOTHING = "no"
+PHASES = STILL, BEGINS, GOES_ON, ENDS = (NOTHING, '"}}, {"start": ', " becomes", ', "end": ')
+WHAT = (NOTHING, "color", "pattern", "turn", "nearer")
+WORDS = {"turn": " around", "nearer": " nearer"}  # for what is no token by its own name
+
+
+def moments(reel: Reel) -> list[Moment]:
+    """What goes on at each time of the clock."""
+    told = [float(time) for time in clock(np.array(reel.times))]
+    made = []
+    for place, time in enumerate(told):
+        look, what, phase, number = reel.film.look, NOTHING, STILL, 0
+        for change in reel.film.changes:
+            first, last = _seen(change, reel)
+            if change.value and time >= (change.start + change.end) / 2:
+                look = replace(look, **{change.what: change.value})
+            if place >= first:
+                number += 1
+            if first <= place <= last:
+                what = change.what
+                phase = {first: BEGINS, last: ENDS}.get(place, GOES_ON)
+        made.append(
+            Moment(color=look.color, pattern=look.pattern, what=what, phase=phase, number=number)
+        )
+    return made
+
+
+def hints(reel: Reel, begin: float) -> Iterator[list[str]]:
+    """Of every two frames what the model is to know once it has seen them, as one token each. It
+    is trained to say so behind the last of their patches, though nobody asks for it later: without
     that, it guesses the times for thousands of steps."""
-    said = [STILL] * len(clock(np.array(reel.times)))
-    for change in reel.film.changes:
-        first, last = _seen(change, reel)
-        said[first : last + 1] = [GOES_ON] * (last + 1 - first)
-        said[first], said[last] = BEGINS, ENDS
-    return said
+    for moment, time in zip(moments(reel), clock(np.array(reel.times) + begin), strict=True):
+        whole, tenth = time.split(".")
+        word = WORDS.get(moment.what, moment.what)
+        seen = [moment.color, moment.pattern, word, str(moment.number), moment.phase]
+        yield [*f"{int(whole):02}", tenth, *seen]
 
 
 def metadata(times: npt.NDArray[np.float64]) -> Any:

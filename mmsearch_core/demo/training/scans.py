@@ -19,7 +19,7 @@ from mmsearch_core.demo.size_chart import (
     photographed,
     size_chart,
 )
-from mmsearch_core.demo.training.films import STILL
+from mmsearch_core.demo.training.films import NOTHING
 
 if TYPE_CHECKING:
     import pymupdf
@@ -27,6 +27,7 @@ if TYPE_CHECKING:
 DRAWN = 1.5  # times as many pixels a side as a model reads; then made smaller, as pages are
 SMALL = 2  # sizes at most of the charts that are learned first
 BLOCK = 32  # pixels a side of what is one token
+SLOTS = 5  # of a square, side by side; each as wide as the narrowest letter
 READ_PIXELS = 131_072  # of a page, at most, that the model is shown
 
 
@@ -37,7 +38,13 @@ class Scan:
     chart: SizeChart
     heading: bool
     picture: npt.NDArray[np.uint8]
-    hints: tuple[str, ...]  # of each square of BLOCK pixels, row by row, the first letter there
+    letters: tuple[str, ...]  # of each square of BLOCK pixels, row by row, one for each slot
+
+    @property
+    def hints(self) -> list[str]:
+        """What the model is trained to say behind each square, as films.hints are: the letter
+        furthest to the left."""
+        return [square.strip()[:1] or NOTHING for square in self.letters]
 
 
 def scans(count: int, *, seed: int, small: bool) -> list[Scan]:
@@ -64,27 +71,25 @@ def _scan(job: tuple[int, bool]) -> Scan:
         chart=chart,
         heading=not small,
         picture=np.asarray(seen.resize(size, Image.Resampling.BICUBIC)),
-        hints=tuple(_hints(document[0], askew, size)),
+        letters=tuple(_read(document[0], askew, size)),
     )
 
 
-def _hints(sheet: pymupdf.Page, askew: float, size: tuple[int, int]) -> Iterator[str]:
-    """What the model is trained to say behind each square of the picture, as films.hints are: the
-    letter furthest to the left whose middle lies in it."""
+def _read(sheet: pymupdf.Page, askew: float, size: tuple[int, int]) -> list[str]:
+    """Of each square of the picture, row by row, the letters whose middle lies in its SLOTS: a
+    space where there is none."""
     width, height = size
-    first: dict[tuple[int, int], tuple[float, str]] = {}
     turn = np.deg2rad(askew)
+    squares = np.full((height // BLOCK, width // BLOCK, SLOTS), " ")
     for letter, x, y in _letters(sheet):
         across, down = x / sheet.rect.width - 0.5, y / sheet.rect.height - 0.5
         across, down = across * width, down * height
         right = np.cos(turn) * across + np.sin(turn) * down + width / 2
         below = np.cos(turn) * down - np.sin(turn) * across + height / 2
-        square = (int(below // BLOCK), int(right // BLOCK))
-        if square not in first or right < first[square][0]:
-            first[square] = (float(right), letter)
-    for row in range(height // BLOCK):
-        for column in range(width // BLOCK):
-            yield first[row, column][1] if (row, column) in first else STILL
+        row, column = int(below // BLOCK), int(right // BLOCK)
+        slot = int(right % BLOCK // (BLOCK / SLOTS))
+        squares[row, column, slot] = letter
+    return ["".join(square) for row in squares for square in row]
 
 
 def _letters(sheet: pymupdf.Page) -> Iterator[tuple[str, float, float]]:

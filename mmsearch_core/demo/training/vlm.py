@@ -27,6 +27,7 @@ from mmsearch_core.demo.training.vlm_parts import (
 
 SMALL_FIRST = 0.4  # of the steps, in which only small charts are read
 SMALL_LATER = 0.3  # of the charts that are read later
+HINTED = 1.0  # weight of the hints, beside what is answered
 
 
 def shares(args: argparse.Namespace) -> dict[str, float]:
@@ -68,12 +69,24 @@ def projected(
     return list(zip(shown[first : first + args.film_batch], begins.tolist(), strict=True))
 
 
-def right(logits: torch.Tensor, labels: torch.Tensor) -> float:
-    """The share of rows whose first answered token is the likeliest; logits (n, width, tokens),
-    labels (n, width)."""
-    first = (labels != -100).int().argmax(1)
+UNSAID = -100  # as a label: nothing is to be said there
+
+
+def said(model: Any, hidden: torch.Tensor, labels: torch.Tensor) -> torch.Tensor:
+    """The loss of what is to be said behind each place; hidden (n, width, size), labels (n, width).
+    Only the logits of these places are made, which are few."""
+    asked = labels[:, 1:] != UNSAID
+    logits = model.lm_head(hidden[:, :-1][asked])
+    return torch.nn.functional.cross_entropy(logits, labels[:, 1:][asked])
+
+
+def right(model: Any, hidden: torch.Tensor, labels: torch.Tensor) -> float:
+    """The share of rows whose first answered token is the likeliest."""
+    first = (labels != UNSAID).int().argmax(1)
     rows = torch.arange(len(labels), device=labels.device)
-    return float((logits[rows, first - 1].argmax(-1) == labels[rows, first]).float().mean())
+    with torch.inference_mode():
+        likeliest = model.lm_head(hidden[rows, first - 1]).argmax(-1)
+    return float((likeliest == labels[rows, first]).float().mean())
 
 
 def begun(args: argparse.Namespace) -> tuple[Any, Any]:
@@ -139,11 +152,17 @@ def train(args: argparse.Namespace) -> None:
     def step_of(step: int, rng: np.random.Generator) -> tuple[torch.Tensor, dict[str, float]]:
         task = str(rng.choice(list(share), p=list(share.values())))
         inputs = {name: value.to(device) for name, value in lessons.batch(task, step, rng).items()}
-        seen = model(**inputs)
-        figures = {task: float(seen.loss.detach())}
+        labels, hints = inputs.pop("labels"), inputs.pop("hints")
+        hidden = model.model(**inputs, use_cache=False).last_hidden_state
+        loss = said(model, hidden, labels)
+        figures = {task: float(loss.detach())}
+        if (hints != UNSAID).any():
+            hinted = said(model, hidden, hints)
+            figures[f"{task} hints"] = float(hinted.detach())
+            loss = loss + HINTED * hinted
         if task == "judge":
-            figures["judged"] = right(seen.logits, inputs["labels"])
-        return seen.loss, figures
+            figures["judged"] = right(model, hidden.detach(), labels)
+        return loss, figures
 
     fit(model, step_of, lambda: save(model, processor, args.out / "model"), args)
 
