@@ -89,7 +89,12 @@ def test_vectors_keep_every_bit_and_may_be_absent() -> None:
 
 def test_places_are_read_back() -> None:
     """Text and place are each other's inverse."""
-    places: list[Where] = [Whole(), Page(number=3), Span(start=1.5, end=4)]
+    places: list[Where] = [
+        Whole(),
+        Page(number=3),
+        Page(number=3, box=(0, 20, 300, 1000)),
+        Span(start=1.5, end=4),
+    ]
     assert [parse_where(str(place)) for place in places] == places
 
 

@@ -7,7 +7,8 @@ from mmsearch_core.media.kind import Media
 from mmsearch_core.media.tables import row_texts
 from mmsearch_core.media.words import Words, caption_passage, passage_of
 from mmsearch_core.records.passage import Passage
-from mmsearch_core.records.table import Table
+from mmsearch_core.records.segment import Page
+from mmsearch_core.records.table import Box, Table
 from mmsearch_core.settings import Decode
 
 MOST_ROWS = 200  # of a page that are found each by itself; the dataset of tables has all of them
@@ -21,15 +22,18 @@ def passages(words: Words) -> list[Passage]:
     found = [caption_passage(words)]
     for number, piece in enumerate(pieces(segment.text)):
         found.append(passage_of(words, "page_text", number, text=piece, where=segment.where))
-    for number, row in enumerate(islice(_rows(words), MOST_ROWS)):
-        found.append(passage_of(words, "table_row", number, text=row, where=segment.where))
+    assert isinstance(segment.where, Page)
+    for number, (row, box) in enumerate(islice(_rows(words), MOST_ROWS)):
+        place = Page(number=segment.where.number, box=box)
+        found.append(passage_of(words, "table_row", number, text=row, where=place))
     return found
 
 
-def _rows(words: Words) -> Iterator[str]:
-    """The rows of the page's tables in words: each says its headers, and is found by them."""
+def _rows(words: Words) -> Iterator[tuple[str, Box]]:
+    """The rows of the page's tables in words, and where each stands: each says its headers, and is
+    found by them."""
     for table in tables_of(words):
-        yield from (text for _, text, _ in row_texts(table) if text)
+        yield from ((text, box) for _, text, box in row_texts(table) if text)
 
 
 def tables_of(words: Words) -> tuple[Table, ...]:
@@ -80,7 +84,7 @@ DOCUMENT = Media(
     prompt="describe_page",
     prompt_without_text="read_page",
     describe_version=2,
-    passages_version=2,
+    passages_version=3,
     passages=passages,
     segments=8,
     tables_of=tables_of,

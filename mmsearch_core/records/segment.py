@@ -5,6 +5,7 @@ from typing import Literal, cast, get_args
 
 from mmsearch_core.records.ids import AssetId, PixelsId, ProductId, SegmentId, digest
 from mmsearch_core.records.question import Frame
+from mmsearch_core.records.table import Box
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -17,16 +18,19 @@ class Whole:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Page:
-    """One page of a document, counted from 1."""
+    """One page of a document, counted from 1, or what stands in a box of it: left, top, right and
+    bottom in thousandths of the page."""
 
     number: int
+    box: Box | None = None
 
     def __post_init__(self) -> None:
         if self.number < 1:
             raise ValueError(f"pages are counted from 1, not {self.number}")
 
     def __str__(self) -> str:
-        return f"page:{self.number}"
+        box = "@" + ",".join(map(str, self.box)) if self.box else ""
+        return f"page:{self.number}{box}"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -55,7 +59,11 @@ def parse_where(text: str) -> Where:
     if text == "whole":
         return Whole()
     if kind == "page":
-        return Page(number=int(rest))
+        number, at, sides = rest.partition("@")
+        if not at:
+            return Page(number=int(number))
+        left, top, right, bottom = map(int, sides.split(","))
+        return Page(number=int(number), box=(left, top, right, bottom))
     if kind == "span":
         start, _, end = rest.partition("-")
         return Span(start=float(start), end=float(end))

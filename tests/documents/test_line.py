@@ -93,15 +93,21 @@ def test_a_document_that_cannot_be_opened_is_a_failure_of_its_own(shop: Runtime)
 
 
 def test_a_row_of_a_table_is_found_by_its_words_and_headers(shop: Runtime) -> None:
-    """With the page on which it stands; the row goes with its page."""
+    """With the page on which it stands, and where on it; the row goes with its page."""
     shop.catalog.put(KEY, pdf(text("Size chart"), lines(*CHART)))
     index(shop)
     collection = shop.target().collection
     rows = [row for row in places(shop) if row[1] == "table_row"]
-    assert rows == [("page:2", "table_row")] * 2
+    assert rows == [
+        ("page:2@0,333,1000,666", "table_row"),
+        ("page:2@0,666,1000,1000", "table_row"),
+    ]
     (found,) = shop.index.search_text(collection, "en", ["waist M 76"], 5)
     row = next(match for match in found if match.kind == "table_row")
-    assert (row.text, row.where) == ("size M; waist 76 cm", Page(number=2))
+    assert (row.text, row.where) == (
+        "size M; waist 76 cm",
+        Page(number=2, box=(0, 666, 1000, 1000)),
+    )
     shop.catalog.put(KEY, pdf(text("Size chart")))
     index(shop, "run-2")
     assert "table_row" not in dict(map(reversed, places(shop)))  # type: ignore[arg-type]

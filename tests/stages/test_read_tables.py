@@ -106,7 +106,8 @@ def test_a_page_that_cannot_be_read_costs_its_tables_only(shop: Runtime, reader:
     assert report.assets["live"] == 1
     target = shop.target()
     rows = list(shop.index.rows_between(target.collection, "0", "g"))
-    assert {str(stored.row.where) for stored in rows} == {f"page:{n}" for n in (1, 2, 3, 4)}
+    places = {str(stored.row.where).partition("@")[0] for stored in rows}
+    assert places == {f"page:{n}" for n in (1, 2, 3, 4)}
     (listed,) = shop.ledger.failures(target.target_id, limit=5)
     assert listed[1].stage == "read_tables"
 
