@@ -80,6 +80,14 @@ def said(model: Any, hidden: torch.Tensor, labels: torch.Tensor) -> torch.Tensor
     return torch.nn.functional.cross_entropy(logits, labels[:, 1:][asked])
 
 
+def known_early(model: Any, seen: Any) -> list[torch.Tensor]:
+    """The hidden states between the layers of the text tower's second half, as the last one is
+    read. What is known there, the layers above can look up; what only the last one knew, nobody
+    could."""
+    norm, layers = model.model.language_model.norm, len(model.model.language_model.layers)
+    return [norm(seen.hidden_states[layer]) for layer in range(layers // 2, layers)]
+
+
 def right(model: Any, hidden: torch.Tensor, labels: torch.Tensor) -> float:
     """The share of rows whose first answered token is the likeliest."""
     first = (labels != UNSAID).int().argmax(1)
@@ -153,13 +161,14 @@ def train(args: argparse.Namespace) -> None:
         task = str(rng.choice(list(share), p=list(share.values())))
         inputs = {name: value.to(device) for name, value in lessons.batch(task, step, rng).items()}
         labels, hints = inputs.pop("labels"), inputs.pop("hints")
-        hidden = model.model(**inputs, use_cache=False).last_hidden_state
+        seen = model.model(**inputs, use_cache=False, output_hidden_states=True)
+        hidden = seen.last_hidden_state
         loss = said(model, hidden, labels)
         figures = {task: float(loss.detach())}
         if (hints != UNSAID).any():
-            hinted = said(model, hidden, hints)
-            figures[f"{task} hints"] = float(hinted.detach())
-            loss = loss + HINTED * hinted
+            hinted = torch.stack([said(model, early, hints) for early in known_early(model, seen)])
+            figures[f"{task} hints"] = float(hinted.detach().mean())
+            loss = loss + HINTED * hinted.mean()
         if task == "judge":
             figures["judged"] = right(model, hidden.detach(), labels)
         return loss, figures
