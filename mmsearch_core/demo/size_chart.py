@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import re
+from bisect import bisect
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -15,6 +16,7 @@ if TYPE_CHECKING:
 WIDTH, HEIGHT = 336.0, 216.0  # points; 448 x 288 pixels at 96 an inch
 INCH = 96  # pixels an inch at which a model reads a scan
 LEFT, HEAD, LINE = 12.0, 40.0, 27.0  # points: of the margin, above the table, of a row
+BARE = 8.0  # points above a table without a heading
 FIRST = 54.0  # points, of the first column: the sizes
 INK = ((0.1, 0.1, 0.12), (0.05, 0.05, 0.3), (0.25, 0.25, 0.25))
 STYLES = ("ruled", "lined", "zebra", "plain")
@@ -108,7 +110,7 @@ def page(chart: SizeChart, rng: np.random.Generator, *, heading: bool = True) ->
     """A document of one page that shows the chart; ruled, striped or bare."""
     import pymupdf
 
-    top = HEAD if heading else 8.0
+    top = HEAD if heading else BARE
     tall = HEIGHT if heading else 2 * top + LINE * len(chart.rows)
     document = pymupdf.open()
     sheet = document.new_page(width=WIDTH, height=tall)
@@ -131,6 +133,13 @@ def _columns(chart: SizeChart, left: float) -> list[float]:
     others = len(chart.rows[0]) - 1
     wide = min((WIDTH - 2 * LEFT - FIRST) / others, 88.0)
     return [left, *(left + FIRST + wide * place for place in range(others + 1))]
+
+
+def cell_at(chart: SizeChart, x: float, y: float, *, heading: bool) -> tuple[int, int] | None:
+    """Row and column of the cell whose text stands there, in points; None outside the table."""
+    row = int((y - (HEAD if heading else BARE)) // LINE)
+    column = bisect(_columns(chart, LEFT)[:-1], x) - 1
+    return (row, column) if row >= 0 and column >= 0 else None
 
 
 def _lines(

@@ -2,11 +2,9 @@
 
 import numpy as np
 import pytest
-import torch
 
 from mmsearch_core.demo.film import Change, Film
 from mmsearch_core.demo.size_chart import letters
-from mmsearch_core.demo.training.eyes import patches
 from mmsearch_core.demo.training.films import (
     BEGINS,
     ENDS,
@@ -20,7 +18,6 @@ from mmsearch_core.demo.training.films import (
     times_of,
 )
 from mmsearch_core.demo.training.scans import scans
-from mmsearch_core.demo.training.vlm_parts import make_processor, train_tokenizer
 from mmsearch_core.demo.vocabulary import Look
 
 RED = Look(category="dress", color="red", pattern="plain")
@@ -66,7 +63,7 @@ def test_a_hint_says_the_time_and_what_is_seen(reel: Reel) -> None:
 def test_the_letters_of_a_scan_are_those_of_its_chart(small: bool) -> None:
     for scan in scans(6, seed=3, small=small):
         wide = scan.picture.shape[1] // 32
-        squares = scan.letters
+        squares = [square.letters for square in scan.squares]
         assert len(squares) == wide * (scan.picture.shape[0] // 32)
         assert set("".join(squares)) <= set(letters())
         said = [text for row in scan.chart.rows for text in row]
@@ -75,7 +72,29 @@ def test_the_letters_of_a_scan_are_those_of_its_chart(small: bool) -> None:
         assert shown == sorted("".join(said).replace(" ", ""))
 
 
+@pytest.mark.parametrize("small", [True, False])
+def test_the_squares_of_a_cell_hold_its_text(small: bool) -> None:
+    for scan in scans(6, seed=4, small=small):
+        shown: dict[tuple[int, int] | None, list[str]] = {}
+        for square in scan.squares:
+            shown.setdefault(square.cell, []).extend(square.letters.replace(" ", ""))
+        outside = scan.chart.heading if scan.heading else ""
+        assert sorted(shown.pop(None)) == sorted("".join(outside.split()))
+        # a line may stand in two squares, one above the other
+        assert {cell: sorted(texts) for cell, texts in shown.items()} == {
+            (row, column): sorted("".join(text.split()))
+            for row, texts in enumerate(scan.chart.rows)
+            for column, text in enumerate(texts)
+        }
+
+
+@pytest.mark.integration
 def test_the_eyes_are_shown_what_the_processor_shows() -> None:
+    import torch
+
+    from mmsearch_core.demo.training.eyes import patches
+    from mmsearch_core.demo.training.vlm_parts import make_processor, train_tokenizer
+
     processor = make_processor(train_tokenizer(["red"]))
     films = torch.randint(0, 256, (3, 2, 96, 96, 3), dtype=torch.uint8)
     seen = processor.video_processor(

@@ -17,6 +17,7 @@ from mmsearch_core.demo.training.scans import Scan
 from mmsearch_core.prompts import load
 
 END, IMAGE = "<|im_end|>", "<|image_pad|>"
+EARLY = 2  # layers before the last that are told what to know
 
 
 class Batches:
@@ -69,7 +70,8 @@ class Batches:
             ]
         )
         for row, (reel, begin) in enumerate(shown):
-            self._hint(inputs, row, "<|vision_end|>", films.hints(reel, begin))
+            for early in range(EARLY):
+                self._hint(inputs, early, row, "<|vision_end|>", films.hints(reel, begin))
         return inputs | {
             "pixel_values_videos": torch.as_tensor(seen["pixel_values_videos"]),
             "video_grid_thw": torch.as_tensor(seen["video_grid_thw"]),
@@ -85,7 +87,8 @@ class Batches:
         answers = [scan_answer(scan.chart, heading=scan.heading) for scan in shown]
         inputs = self._of_pages(SCAN, shown, answers, size=scans.sizes())
         for row, scan in enumerate(shown):
-            self._hint(inputs, row, IMAGE, ([letter] for letter in scan.hints))
+            for early, places in enumerate(zip(*scan.hints, strict=True)):
+                self._hint(inputs, early, row, IMAGE, [[place] for place in places])
         return inputs
 
     def _of_pages(
@@ -116,7 +119,7 @@ class Batches:
         width = max(len(question) + len(answer) for question, answer in rows)
         ids = torch.full((len(rows), width), self._pad)
         labels, mask = torch.full_like(ids, -100), torch.zeros_like(ids)
-        hints = torch.full_like(ids, -100)
+        hints = torch.full((EARLY, *ids.shape), -100)
         for row, (question, answer) in enumerate(rows):
             length = len(question) + len(answer)
             ids[row, :length] = torch.tensor(question + answer)
@@ -135,18 +138,20 @@ class Batches:
     def _hint(
         self,
         inputs: dict[str, torch.Tensor],
+        early: int,
         row: int,
         token: str,
         said: Iterable[Sequence[str]],
     ) -> None:
-        """At each such token of a question, and at those before it, the model is to say these. The
-        last one may stand around them all, as transformers writes videos."""
+        """At each such token of a question, and at those before it, the model is to say these,
+        if it is read so early. The last token may stand around them all, as transformers writes
+        videos."""
         known = self._processor.tokenizer.convert_tokens_to_ids
         (places,) = torch.where(inputs["input_ids"][row] == known(token))
         for place, texts in zip(places.tolist(), said, strict=False):
             tokens = [token for text in texts for token in self._ids(text)]
             end = place + 2  # what is said at a place is the label of the next one
-            inputs["hints"][row, end - len(texts) : end] = torch.tensor(tokens)
+            inputs["hints"][early, row, end - len(texts) : end] = torch.tensor(tokens)
 
     def _ids(self, text: str) -> list[int]:
         ids: list[int] = self._processor.tokenizer.encode(text, add_special_tokens=False)

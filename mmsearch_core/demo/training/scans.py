@@ -14,6 +14,7 @@ from PIL import Image
 from mmsearch_core.demo.size_chart import (
     MEASURES,
     SizeChart,
+    cell_at,
     number,
     page,
     photographed,
@@ -32,19 +33,28 @@ READ_PIXELS = 131_072  # of a page, at most, that the model is shown
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Square:
+    """What is read in a part of a picture that is one token."""
+
+    letters: str  # one for each of its SLOTS, from the left; spaces where there is none
+    cell: tuple[int, int] | None  # row and column of the cell that these belong to
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Scan:
     """A size chart and what a scanner sees of it: shape (height, width, 3), uint8."""
 
     chart: SizeChart
     heading: bool
     picture: npt.NDArray[np.uint8]
-    letters: tuple[str, ...]  # of each square of BLOCK pixels, row by row, one for each slot
+    squares: tuple[Square, ...]  # of BLOCK pixels a side, row by row
 
     @property
-    def hints(self) -> list[str]:
-        """What the model is trained to say behind each square, as films.hints are: the letter
-        furthest to the left."""
-        return [square.strip()[:1] or NOTHING for square in self.letters]
+    def hints(self) -> Iterator[tuple[str, str]]:
+        """What the model is to know behind each square, as films.hints are: row and column."""
+        for square in self.squares:
+            row, column = square.cell or (NOTHING, NOTHING)
+            yield str(row), str(column)
 
 
 def scans(count: int, *, seed: int, small: bool) -> list[Scan]:
@@ -71,25 +81,40 @@ def _scan(job: tuple[int, bool]) -> Scan:
         chart=chart,
         heading=not small,
         picture=np.asarray(seen.resize(size, Image.Resampling.BICUBIC)),
-        letters=tuple(_read(document[0], askew, size)),
+        squares=tuple(_squares(chart, document[0], askew, size, heading=not small)),
     )
 
 
-def _read(sheet: pymupdf.Page, askew: float, size: tuple[int, int]) -> list[str]:
-    """Of each square of the picture, row by row, the letters whose middle lies in its SLOTS: a
-    space where there is none."""
+def _squares(
+    chart: SizeChart,
+    sheet: pymupdf.Page,
+    askew: float,
+    size: tuple[int, int],
+    *,
+    heading: bool,
+) -> Iterator[Square]:
+    """What is read in each square of the picture, row by row: the letters whose middle is there."""
     width, height = size
-    turn = np.deg2rad(askew)
-    squares = np.full((height // BLOCK, width // BLOCK, SLOTS), " ")
+    letters = np.full((height // BLOCK, width // BLOCK, SLOTS), " ")
+    cells: dict[tuple[int, int], tuple[int, int] | None] = {}
     for letter, x, y in _letters(sheet):
-        across, down = x / sheet.rect.width - 0.5, y / sheet.rect.height - 0.5
-        across, down = across * width, down * height
-        right = np.cos(turn) * across + np.sin(turn) * down + width / 2
-        below = np.cos(turn) * down - np.sin(turn) * across + height / 2
-        row, column = int(below // BLOCK), int(right // BLOCK)
-        slot = int(right % BLOCK // (BLOCK / SLOTS))
-        squares[row, column, slot] = letter
-    return ["".join(square) for row in squares for square in row]
+        right, below = _seen_at(x / sheet.rect.width, y / sheet.rect.height, askew, size)
+        place = int(below // BLOCK), int(right // BLOCK)
+        letters[place][int(right % BLOCK // (BLOCK / SLOTS))] = letter
+        cells[place] = cell_at(chart, x, y, heading=heading)
+    for place in np.ndindex(*letters.shape[:2]):
+        yield Square(letters="".join(letters[place]), cell=cells.get(place))
+
+
+def _seen_at(x: float, y: float, askew: float, size: tuple[int, int]) -> tuple[float, float]:
+    """Where in a picture of a turned page a place of it is seen: from shares of the page to
+    pixels."""
+    width, height = size
+    across, down = (x - 0.5) * width, (y - 0.5) * height
+    turn = np.deg2rad(askew)
+    right = np.cos(turn) * across + np.sin(turn) * down + width / 2
+    below = np.cos(turn) * down - np.sin(turn) * across + height / 2
+    return float(right), float(below)
 
 
 def _letters(sheet: pymupdf.Page) -> Iterator[tuple[str, float, float]]:

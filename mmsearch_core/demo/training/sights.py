@@ -88,7 +88,9 @@ def motions(reels: Sequence[Reel]) -> Sights:
 def writing(shown: Sequence[Scan]) -> Sights:
     """Scanned size charts, all of one size: the letters of each merged patch."""
     known = {letter: number for number, letter in enumerate(letters())}
-    truth = [[[known[letter] for letter in square] for square in scan.letters] for scan in shown]
+    truth = [
+        [[known[letter] for letter in square.letters] for square in scan.squares] for scan in shown
+    ]
     return Sights(
         frames=torch.from_numpy(np.stack([scan.picture for scan in shown])).unsqueeze(1),
         truth=torch.tensor(truth),

@@ -4,6 +4,7 @@
 from __future__ import annotations
 
 import argparse
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -80,12 +81,18 @@ def said(model: Any, hidden: torch.Tensor, labels: torch.Tensor) -> torch.Tensor
     return torch.nn.functional.cross_entropy(logits, labels[:, 1:][asked])
 
 
-def known_early(model: Any, seen: Any) -> list[torch.Tensor]:
-    """The hidden states between the layers of the text tower's second half, as the last one is
-    read. What is known there, the layers above can look up; what only the last one knew, nobody
-    could."""
-    norm, layers = model.model.language_model.norm, len(model.model.language_model.layers)
-    return [norm(seen.hidden_states[layer]) for layer in range(layers // 2, layers)]
+def hinted(model: Any, states: Sequence[torch.Tensor], hints: torch.Tensor) -> torch.Tensor:
+    """The loss of the hints, where the states before the last layers are read as the last one is.
+
+    What is known there, the layers above can look up; what only the last one knew, nobody could.
+
+    :param states: of the text tower: before its layers, and after each.
+    :param hints: labels, shape (layers, n, width).
+    """
+    norm = model.model.language_model.norm
+    early = states[-1 - len(hints) : -1]
+    losses = [said(model, norm(state), labels) for state, labels in zip(early, hints, strict=True)]
+    return torch.stack(losses).mean()
 
 
 def right(model: Any, hidden: torch.Tensor, labels: torch.Tensor) -> float:
@@ -166,9 +173,9 @@ def train(args: argparse.Namespace) -> None:
         loss = said(model, hidden, labels)
         figures = {task: float(loss.detach())}
         if (hints != UNSAID).any():
-            hinted = torch.stack([said(model, early, hints) for early in known_early(model, seen)])
-            figures[f"{task} hints"] = float(hinted.detach().mean())
-            loss = loss + HINTED * hinted.mean()
+            early = hinted(model, seen.hidden_states, hints)
+            figures[f"{task} hints"] = float(early.detach())
+            loss = loss + HINTED * early
         if task == "judge":
             figures["judged"] = right(model, hidden.detach(), labels)
         return loss, figures
