@@ -23,7 +23,7 @@ from starlette.responses import Response
 from starlette.routing import Route
 
 from mmsearch_core.demo.environment import Ports, queue_url
-from mmsearch_core.demo.processes import HOST, Part, answers, program, responds
+from mmsearch_core.demo.processes import HOST, Part, answers, responds
 
 BUCKETS = "/buckets/"  # where the filer keeps them
 UPLOADS = ".uploads"  # where it keeps the parts of uploads that are not finished
@@ -109,7 +109,12 @@ def queue_part(used: Ports, own: Mapping[str, str]) -> Part:
     """Moto as a server, of which only SQS is used."""
     return Part(
         name="queue",
-        command=[str(program("moto_server")), "-H", HOST, "-p", str(used.queue)],
+        command=[
+            sys.executable,
+            "-m",
+            "mmsearch_core.demo.queue_server",
+            *("-H", HOST, "-p", str(used.queue)),
+        ],
         environment=own,
         ready=partial(responds, f"http://{HOST}:{used.queue}/"),
         deadline=60,

@@ -113,5 +113,5 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """These tests take minutes: they begin first, beside all others."""
     for item in items:
         if "running" in getattr(item, "fixturenames", ()):
-            item.add_marker(pytest.mark.timeout(900))
+            item.add_marker(pytest.mark.timeout(1800))
     items.sort(key=lambda item: item.get_closest_marker("timeout") is None)

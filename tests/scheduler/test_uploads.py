@@ -32,7 +32,7 @@ os.environ["MMSEARCH_SHARDS__SIZE"] = "1000"
 
 def until(true: Callable[[], object], what: str) -> None:
     """Wait for what the scheduler brings about in several runs."""
-    wait_until(true, what, seconds=4 * PATIENCE, pause=1)
+    wait_until(true, what, seconds=6 * PATIENCE, pause=1)
 
 
 class Shop:
