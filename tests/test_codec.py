@@ -62,7 +62,7 @@ def test_any_text_survives(text: str, words: list[str], number: int) -> None:
 
 
 def test_vectors_keep_every_bit_and_may_be_absent() -> None:
-    """float32 in, float32 out."""
+    """A vector is stored as float32, unrounded; a space without a vector reads as None."""
     vector = np.random.default_rng(0).normal(size=7).astype(np.float32)
     there = load(
         dump([Embedding(record_id="r", space="clip", vector=vector)], Embedding), Embedding
@@ -99,7 +99,6 @@ def test_places_are_read_back() -> None:
 
 
 def test_a_plan_is_readable_json() -> None:
-    """People look at plans."""
     plan = Plan(
         batch=BatchId("b"),
         line="index",

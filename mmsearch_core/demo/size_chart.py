@@ -110,7 +110,7 @@ def page(chart: SizeChart, rng: np.random.Generator, *, heading: bool = True) ->
     """A document of one page that shows the chart; ruled, striped or bare."""
     import pymupdf
 
-    top = HEAD if heading else BARE
+    top = _top(heading)
     tall = HEIGHT if heading else 2 * top + LINE * len(chart.rows)
     document = pymupdf.open()
     sheet = document.new_page(width=WIDTH, height=tall)
@@ -135,9 +135,14 @@ def _columns(chart: SizeChart, left: float) -> list[float]:
     return [left, *(left + FIRST + wide * place for place in range(others + 1))]
 
 
+def _top(heading: bool) -> float:
+    """Where the table begins, about, in points."""
+    return HEAD if heading else BARE
+
+
 def cell_at(chart: SizeChart, x: float, y: float, *, heading: bool) -> tuple[int, int] | None:
     """Row and column of the cell whose text stands there, in points; None outside the table."""
-    row = int((y - (HEAD if heading else BARE)) // LINE)
+    row = int((y - _top(heading)) // LINE)
     column = bisect(_columns(chart, LEFT)[:-1], x) - 1
     return (row, column) if row >= 0 and column >= 0 else None
 

@@ -10,7 +10,7 @@ from mmsearch_core.records.table import Box
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Whole:
-    """All of the asset."""
+    """The asset itself, with no place in it: of a picture, its only segment."""
 
     def __str__(self) -> str:
         return "whole"
@@ -60,14 +60,16 @@ def parse_where(text: str) -> Where:
         return Whole()
     if kind == "page":
         number, at, sides = rest.partition("@")
-        if not at:
-            return Page(number=int(number))
-        left, top, right, bottom = map(int, sides.split(","))
-        return Page(number=int(number), box=(left, top, right, bottom))
+        return Page(number=int(number), box=_parse_box(sides) if at else None)
     if kind == "span":
         start, _, end = rest.partition("-")
         return Span(start=float(start), end=float(end))
     raise ValueError(f"not a place in an asset: {text!r}")
+
+
+def _parse_box(text: str) -> Box:
+    left, top, right, bottom = map(int, text.split(","))
+    return left, top, right, bottom
 
 
 def fragment(where: Where) -> str:

@@ -30,7 +30,7 @@ class Read:
 
 @pytest.fixture(params=["fake", pytest.param("pages", marks=pytest.mark.integration)])
 def read(request: pytest.FixtureRequest) -> Read:
-    """One of each kind."""
+    """The fake, and the reader of printed tables, with documents of its own."""
     if request.param == "fake":
         return Read(reader=FakeTableReader(), document=barred)
     return Read(reader=PageTableReader(Decode(processes=1)), document=ruled)
@@ -38,7 +38,11 @@ def read(request: pytest.FixtureRequest) -> Read:
 
 def barred(*pages: Grid | None) -> bytes:
     """Tables as the fake reads them."""
-    return pdf(*[lines(*[" | ".join(row) for row in page or [["Care"]]]) for page in pages])
+    drawn = []
+    for page in pages:
+        said = [" | ".join(row) for row in page] if page else ["Care"]
+        drawn.append(lines(*said))
+    return pdf(*drawn)
 
 
 def ruled(*pages: Grid | None) -> bytes:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
@@ -17,6 +17,7 @@ from mmsearch_core.demo.training.scans import Scan
 from mmsearch_core.prompts import load
 
 END, IMAGE = "<|im_end|>", "<|image_pad|>"
+UNSAID = -100  # as a label: nothing is to be said there
 EARLY = 2  # layers before the last that are told what to know
 
 
@@ -31,15 +32,11 @@ class Batches:
 
     def make(self, samples: list[Sample]) -> dict[str, torch.Tensor]:
         """Questions about a picture, or about none."""
-        inputs = self._padded(
-            [
-                (
-                    self._ids(_chat(IMAGE * (0 if place is None else self._pads), system, text)),
-                    self._ids(answer + END),
-                )
-                for place, system, text, answer in samples
-            ]
-        )
+        rows = []
+        for place, system, text, answer in samples:
+            pads = "" if place is None else IMAGE * self._pads
+            rows.append((self._ids(_chat(pads, system, text)), self._ids(answer + END)))
+        inputs = self._padded(rows)
         places = [place for place, *_ in samples if place is not None]
         if places:
             seen = self._processor.image_processor(
@@ -54,24 +51,21 @@ class Batches:
     def make_films(self, shown: list[tuple[Reel, float]]) -> dict[str, torch.Tensor]:
         """Questions about films that begin at these seconds of their videos."""
         prompt = load("describe_video")
-        times = [np.array(reel.times) + begin for reel, begin in shown]
+        videos = [torch.from_numpy(reel.frames).permute(0, 3, 1, 2) for reel, _ in shown]
+        times = [films.metadata(np.array(reel.times) + begin) for reel, begin in shown]
         seen = self._processor(
             text=[_chat("<|video_pad|>", prompt.system, prompt.text())] * len(shown),
-            videos=[torch.from_numpy(reel.frames).permute(0, 3, 1, 2) for reel, _ in shown],
-            video_metadata=[films.metadata(of_reel) for of_reel in times],
+            videos=videos,
+            video_metadata=times,
             do_sample_frames=False,
             cap_pixels_per_frame=True,
         )
-        answers = [films.answer(reel, begin) for reel, begin in shown]
-        inputs = self._padded(
-            [
-                (question, self._ids(answer + END))
-                for question, answer in zip(seen["input_ids"], answers, strict=True)
-            ]
-        )
+        answers = [self._ids(films.answer(reel, begin) + END) for reel, begin in shown]
+        inputs = self._padded(list(zip(seen["input_ids"], answers, strict=True)))
         for row, (reel, begin) in enumerate(shown):
+            hints = list(films.hints(reel, begin))
             for early in range(EARLY):
-                self._hint(inputs, early, row, "<|vision_end|>", films.hints(reel, begin))
+                self._hint(inputs, early, row, "<|vision_end|>", hints)
         return inputs | {
             "pixel_values_videos": torch.as_tensor(seen["pixel_values_videos"]),
             "video_grid_thw": torch.as_tensor(seen["video_grid_thw"]),
@@ -100,15 +94,11 @@ class Batches:
             images=[scan.picture for scan in shown], return_tensors="pt", **bounds
         )
         pads = [int(grid.prod()) // 4 for grid in seen["image_grid_thw"]]
-        inputs = self._padded(
-            [
-                (
-                    self._ids(_chat(IMAGE * number, prompt.system, prompt.text())),
-                    self._ids(answer + END),
-                )
-                for answer, number in zip(answers, pads, strict=True)
-            ]
-        )
+        rows = []
+        for answer, number in zip(answers, pads, strict=True):
+            question = _chat(IMAGE * number, prompt.system, prompt.text())
+            rows.append((self._ids(question), self._ids(answer + END)))
+        inputs = self._padded(rows)
         return inputs | {
             "pixel_values": seen["pixel_values"],
             "image_grid_thw": seen["image_grid_thw"],
@@ -118,8 +108,8 @@ class Batches:
         """Right-padded, the question masked out of the labels."""
         width = max(len(question) + len(answer) for question, answer in rows)
         ids = torch.full((len(rows), width), self._pad)
-        labels, mask = torch.full_like(ids, -100), torch.zeros_like(ids)
-        hints = torch.full((EARLY, *ids.shape), -100)
+        labels, mask = torch.full_like(ids, UNSAID), torch.zeros_like(ids)
+        hints = torch.full((EARLY, *ids.shape), UNSAID)
         for row, (question, answer) in enumerate(rows):
             length = len(question) + len(answer)
             ids[row, :length] = torch.tensor(question + answer)
@@ -140,18 +130,18 @@ class Batches:
         inputs: dict[str, torch.Tensor],
         early: int,
         row: int,
-        token: str,
-        said: Iterable[Sequence[str]],
+        behind: str,
+        said: Sequence[Sequence[str]],
     ) -> None:
-        """At each such token of a question, and at those before it, the model is to say these,
-        if it is read so early. The last token may stand around them all, as transformers writes
-        videos."""
+        """Behind each such token of a question, and those before it, the model is to say these, one
+        token each, where it is read so early. The last one may stand around them all, as
+        transformers writes videos."""
         known = self._processor.tokenizer.convert_tokens_to_ids
-        (places,) = torch.where(inputs["input_ids"][row] == known(token))
-        for place, texts in zip(places.tolist(), said, strict=False):
-            tokens = [token for text in texts for token in self._ids(text)]
+        (places,) = torch.where(inputs["input_ids"][row] == known(behind))
+        for place, texts in zip(places.tolist()[: len(said)], said, strict=True):
+            tokens = [self._ids(text) for text in texts]
             end = place + 2  # what is said at a place is the label of the next one
-            inputs["hints"][early, row, end - len(texts) : end] = torch.tensor(tokens)
+            inputs["hints"][early, row, end - len(texts) : end] = torch.tensor(tokens).squeeze(1)
 
     def _ids(self, text: str) -> list[int]:
         ids: list[int] = self._processor.tokenizer.encode(text, add_special_tokens=False)

@@ -36,9 +36,9 @@ class Heads(nn.Module):
     """One guess of every answer from the merged patches by place, one from the mean of the
     deepstack levels."""
 
-    def __init__(self, width: int, levels: int, sights: Sights) -> None:
+    def __init__(self, width: int, levels: int, shown: Sights) -> None:
         super().__init__()
-        self.sizes, self.cells = list(sights.answers), sights.cells
+        self.sizes, self.cells = list(shown.answers), shown.cells
         self.placed = nn.Linear(self.cells * width, sum(self.sizes))
         self.pooled = nn.ModuleList(nn.Linear(width, sum(self.sizes)) for _ in range(levels))
 
@@ -70,41 +70,31 @@ def look_at(visual: Any, films: Tensor) -> Any:
     return visual(patches(films), grid_thw=grid)
 
 
-def right(visual: Any, heads: Heads, sights: Sights, device: torch.device) -> list[float]:
+def right(visual: Any, heads: Heads, shown: Sights, device: torch.device) -> list[float]:
     """The share of each question that the first guess answers, where there is something to see."""
     hits, asked = [], []
     with torch.inference_mode():
-        for places in np.array_split(np.arange(len(sights)), max(len(sights) // 50, 1)):
-            films = sights.films(places, np.random.default_rng(0)).to(device)
+        for places in np.array_split(np.arange(len(shown)), max(len(shown) // 50, 1)):
+            films = shown.films(places, np.random.default_rng(0)).to(device)
             guesses = [part.argmax(-1).cpu() for part in heads(look_at(visual, films))[0]]
-            truth = sights.truth[places].flatten(0, 1)
+            truth = shown.truth[places].flatten(0, 1)
             hits.append(torch.stack(guesses, dim=-1) == truth)
-            asked.append((truth > 0) | ~torch.tensor(sights.empty))
+            asked.append((truth > 0) | ~torch.tensor(shown.empty))
     hit, seen = torch.cat(hits), torch.cat(asked)
     shares = (hit & seen).sum(0) / seen.sum(0)
     return [round(float(share), 4) for share in shares]
 
 
-def learned(args: argparse.Namespace) -> dict[str, Sights]:
-    """What there is to see."""
-    seed = args.seed
-    made = {"looks": looks(pool(args.data, "train", args.pictures, seed=seed, kept=args.kept))}
+def sights(
+    args: argparse.Namespace, split: str, *, pictures: int, films: int, pages: int, seed: int
+) -> dict[str, Sights]:
+    """What there is to see of a split, by name: so many pictures, films and pages at most."""
+    seen = {"looks": looks(pool(args.data, split, pictures, seed=args.seed, kept=args.kept))}
     if args.films:
-        made["motions"] = motions(reels(args.data, "train", args.films, seed=seed))
+        seen["motions"] = motions(reels(args.data, split, films, seed=seed))
     if args.scans:
-        made["writing"] = writing(scans(args.scans, seed=seed, small=False))
-    return made
-
-
-def held_out(args: argparse.Namespace) -> dict[str, Sights]:
-    """What is kept apart to measure."""
-    seed = args.seed + HELD_OUT
-    made = {"looks": looks(pool(args.data, "t10k", 800, seed=args.seed, kept=args.kept))}
-    if args.films:
-        made["motions"] = motions(reels(args.data, "t10k", 100, seed=seed))
-    if args.scans:
-        made["writing"] = writing(scans(40, seed=seed, small=False))
-    return made
+        seen["writing"] = writing(scans(pages, seed=seed, small=False))
+    return seen
 
 
 def begun(args: argparse.Namespace) -> Any:
@@ -140,10 +130,15 @@ def see_motion(visual: Any) -> None:
 def train(args: argparse.Namespace) -> None:
     """Cross-entropy on all answers; keeps ``eyes.pt``."""
     device = begin(args)
-    visual, known, kept_apart = begun(args), learned(args), held_out(args)
+    visual = begun(args)
+    known = sights(
+        args, "train", pictures=args.pictures, films=args.films, pages=args.scans, seed=args.seed
+    )
+    apart = args.seed + HELD_OUT
+    held_out = sights(args, "t10k", pictures=800, films=100, pages=40, seed=apart)
     levels = len(visual.deepstack_visual_indexes)
     heads = {
-        name: Heads(visual.config.out_hidden_size, levels, sights) for name, sights in known.items()
+        name: Heads(visual.config.out_hidden_size, levels, seen) for name, seen in known.items()
     }
     model = nn.ModuleList([visual, *heads.values()]).to(device)
     weights = torch.tensor([1.0, *[0.3] * levels], device=device)  # by guess
@@ -151,11 +146,11 @@ def train(args: argparse.Namespace) -> None:
 
     def step_of(_: int, rng: np.random.Generator) -> tuple[Tensor, dict[str, float]]:
         name = str(rng.choice(list(known), p=share / share.sum()))
-        sights = known[name]
-        count = args.batch if sights.cells > 1 else PAGES
-        places = rng.integers(0, len(sights), count)
-        seen = look_at(visual, sights.films(places, rng).to(device))
-        truth = sights.truth[places].flatten(0, 1).to(device)
+        lesson = known[name]
+        count = args.batch if lesson.cells > 1 else PAGES
+        places = rng.integers(0, len(lesson), count)
+        seen = look_at(visual, lesson.films(places, rng).to(device))
+        truth = lesson.truth[places].flatten(0, 1).to(device)
         loss = weights @ torch.stack([wrong(guess, truth) for guess in heads[name](seen)])
         return loss, {name: float(loss.detach())}
 
@@ -163,7 +158,7 @@ def train(args: argparse.Namespace) -> None:
         torch.save(
             {name: value.cpu() for name, value in visual.state_dict().items()}, args.out / "eyes.pt"
         )
-        shares = {name: right(visual, heads[name], kept_apart[name], device) for name in known}
+        shares = {name: right(visual, heads[name], held_out[name], device) for name in known}
         print(json.dumps({"held_out": shares}), flush=True)
 
     fit(model, step_of, keep, args)
@@ -179,7 +174,7 @@ def wrong(guess: tuple[Tensor, ...], truth: Tensor) -> Tensor:
 
 
 def main() -> None:
-    """The command line."""
+    """Trains with the options of the command line."""
     parser = with_pictures(
         arguments(__doc__, steps=1500, batch=128, rate=1.5e-3, every=250), pictures=20_000
     )

@@ -118,11 +118,11 @@ WORDS = {"turn": " around", "nearer": " nearer"}  # for what is no token by its 
 def moments(reel: Reel) -> list[Moment]:
     """What goes on at each time of the clock."""
     told = [float(time) for time in clock(np.array(reel.times))]
+    changes = [(change, *_seen(change, reel)) for change in reel.film.changes]
     made = []
     for place, time in enumerate(told):
         look, what, phase, number = reel.film.look, NOTHING, STILL, 0
-        for change in reel.film.changes:
-            first, last = _seen(change, reel)
+        for change, first, last in changes:
             if change.value and time >= (change.start + change.end) / 2:
                 look = replace(look, **{change.what: change.value})
             if place >= first:

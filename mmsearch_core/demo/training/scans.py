@@ -131,7 +131,10 @@ def _letters(sheet: pymupdf.Page) -> Iterator[tuple[str, float, float]]:
 def scrambled(chart: SizeChart, rng: np.random.Generator) -> SizeChart:
     """The chart with any numbers, so that each has to be read and none can be guessed."""
     header, *rows = chart.rows
-    body = [(row[0], *(number(int(rng.integers(8, 300)) * 0.5) for _ in row[1:])) for row in rows]
+    body = []
+    for label, *values in rows:
+        drawn = [number(int(rng.integers(8, 300)) * 0.5) for _ in values]
+        body.append((label, *drawn))
     return replace(chart, rows=(header, *body))
 
 

@@ -16,7 +16,7 @@ from mmsearch_core.demo.training.films import PHASES, WHAT, Reel, moments
 from mmsearch_core.demo.training.pictures import Pool
 from mmsearch_core.demo.training.scans import BLOCK, SLOTS, Scan
 from mmsearch_core.demo.training.vlm_parts import SIDE
-from mmsearch_core.demo.vocabulary import ATTRIBUTES, COLORS, PATTERNS, TERMS, Term
+from mmsearch_core.demo.vocabulary import ATTRIBUTES, TERMS, Look
 
 CELLS = (SIDE // BLOCK) ** 2  # merged patches a picture
 
@@ -48,12 +48,11 @@ class Sights:
 
 def looks(data: Pool) -> Sights:
     """Pictures of garments: category, color and pattern."""
-    known = {name: list(TERMS[name]) for name in ATTRIBUTES}
-    truth = [[known[name].index(getattr(look, name)) for name in ATTRIBUTES] for look in data.looks]
+    truth = [_values(look) for look in data.looks]
     return Sights(
         frames=torch.from_numpy(data.pictures).unsqueeze(1),
         truth=torch.tensor(truth).unsqueeze(1),
-        answers=[len(known[name]) for name in ATTRIBUTES],
+        answers=[len(TERMS[name]) for name in ATTRIBUTES],
         empty=[False] * len(ATTRIBUTES),
         cells=CELLS,
         moving=True,
@@ -62,14 +61,15 @@ def looks(data: Pool) -> Sights:
 
 def motions(reels: Sequence[Reel]) -> Sights:
     """Two frames of a film: color, pattern, what happens, and whether it begins or ends."""
+    colors, patterns = list(TERMS["color"]), list(TERMS["pattern"])
     frames, truth = [], []
     for reel in reels:
         pairs = len(reel.frames) // 2
         frames.append(reel.frames[: 2 * pairs].reshape(pairs, 2, *reel.frames.shape[1:]))
         truth += [
             [
-                _names(COLORS).index(moment.color),
-                _names(PATTERNS).index(moment.pattern),
+                colors.index(moment.color),
+                patterns.index(moment.pattern),
                 WHAT.index(moment.what),
                 PHASES.index(moment.phase),
             ]
@@ -78,7 +78,7 @@ def motions(reels: Sequence[Reel]) -> Sights:
     return Sights(
         frames=torch.from_numpy(np.concatenate(frames)),
         truth=torch.tensor(truth).unsqueeze(1),
-        answers=[len(COLORS), len(PATTERNS), len(WHAT), len(PHASES)],
+        answers=[len(colors), len(patterns), len(WHAT), len(PHASES)],
         empty=[False, False, True, True],
         cells=CELLS,
         moving=True,
@@ -87,19 +87,24 @@ def motions(reels: Sequence[Reel]) -> Sights:
 
 def writing(shown: Sequence[Scan]) -> Sights:
     """Scanned size charts, all of one size: the letters of each merged patch."""
-    known = {letter: number for number, letter in enumerate(letters())}
-    truth = [
-        [[known[letter] for letter in square.letters] for square in scan.squares] for scan in shown
-    ]
+    truth = [_writing_of(scan) for scan in shown]
     return Sights(
         frames=torch.from_numpy(np.stack([scan.picture for scan in shown])).unsqueeze(1),
         truth=torch.tensor(truth),
-        answers=[len(known)] * SLOTS,
+        answers=[len(letters())] * SLOTS,
         empty=[True] * SLOTS,
         cells=1,
         moving=False,
     )
 
 
-def _names(terms: Sequence[Term]) -> list[str]:
-    return [term.en for term in terms]
+def _values(look: Look) -> list[int]:
+    """The number of each attribute's value."""
+    return [list(TERMS[name]).index(value) for name, value in look.attributes().items()]
+
+
+def _writing_of(scan: Scan) -> list[list[int]]:
+    """Of each square, the number of the letter in each slot."""
+    known = letters()
+    written = [square.letters for square in scan.squares]
+    return [list(map(known.index, slots)) for slots in written]

@@ -12,7 +12,7 @@ import numpy as np
 import torch
 
 from mmsearch_core.demo.training import films
-from mmsearch_core.demo.training.batches import Batches
+from mmsearch_core.demo.training.batches import UNSAID, Batches
 from mmsearch_core.demo.training.films import Reel, reels
 from mmsearch_core.demo.training.loop import arguments, begin, fit, with_pictures
 from mmsearch_core.demo.training.pictures import Pool, pool
@@ -68,9 +68,6 @@ def projected(
     first = int(rng.integers(0, len(shown) - args.film_batch))
     begins = rng.uniform(0, films.LATEST, args.film_batch) * (rng.random(args.film_batch) < 0.5)
     return list(zip(shown[first : first + args.film_batch], begins.tolist(), strict=True))
-
-
-UNSAID = -100  # as a label: nothing is to be said there
 
 
 def said(model: Any, hidden: torch.Tensor, labels: torch.Tensor) -> torch.Tensor:
@@ -184,7 +181,7 @@ def train(args: argparse.Namespace) -> None:
 
 
 def main() -> None:
-    """The command line."""
+    """Trains with the options of the command line."""
     parser = with_pictures(
         arguments(__doc__, steps=1400, batch=48, rate=1.2e-3, every=100), pictures=20_000
     )
