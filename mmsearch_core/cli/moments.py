@@ -1,23 +1,28 @@
 """`mmsearch clips`: moments of a product's videos, to look at or to cut out."""
 
+from __future__ import annotations
+
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from mmsearch_core.cli import session
 from mmsearch_core.cli.console import Json, cell, say, show_json
 from mmsearch_core.cli.hits import place_of
-from mmsearch_core.errors import StageMissing
+from mmsearch_core.errors import BadRecord, StageMissing
 from mmsearch_core.own_folder import own_folder
 from mmsearch_core.ports.stores import ObjectStore
 from mmsearch_core.records.ids import ProductId
 from mmsearch_core.records.segment import Span
 from mmsearch_core.search.clips import Clip
 from mmsearch_core.settings import Decode
+
+if TYPE_CHECKING:
+    from mmsearch_core.adapters.isolated_calls import IsolatedCalls
 
 app = typer.Typer(rich_markup_mode="markdown")
 
@@ -74,30 +79,48 @@ def _show(found: Sequence[Clip], product: str) -> None:
 def _cut_all(
     found: Sequence[Clip], folder: Path, catalog: ObjectStore, settings: Decode
 ) -> list[Path]:
-    """The clips as files, cut in a process that strangers' files may end."""
-    from mmsearch_core.adapters.video import MODULES, cut
-    from mmsearch_core.confined import ConfinedPool
+    """The clips as files, each there when it is whole."""
+    from mmsearch_core.adapters.isolated_calls import IsolatedCalls
+    from mmsearch_core.adapters.video import MODULES
 
     folder.mkdir(parents=True, exist_ok=True)
-    pool = ConfinedPool(processes=1, memory=settings.memory_mb * 1024**2, modules=MODULES)
+    one_process = settings.model_copy(update={"processes": 1})
+    calls: IsolatedCalls[Path] = IsolatedCalls(one_process, modules=MODULES)
     written = []
-    try:
-        with own_folder() as temporary:
-            for number, clip in enumerate(found, start=1):
-                there = catalog.head(clip.key)
-                if there is None:
-                    raise StageMissing(
-                        f"{clip.key} is gone: the next refresh takes its clips away."
-                    )
-                source = Path(temporary, clip.asset_id)
-                if not source.exists():
-                    catalog.download(there, source)
-                name = re.sub(r"[^\w.-]+", "-", Path(clip.key).stem)
-                target = folder / f"{number:02}-{name}-{clip.start:.1f}.mp4"
-                span = Span(start=clip.start, end=clip.end)
-                seconds = settings.video_seconds
-                pool.start(cut, source, span, target, settings, seconds=seconds).result(seconds)
-                written.append(target)
-    finally:
-        pool.end()
+    with own_folder() as temporary:
+        for number, clip in enumerate(found, start=1):
+            there = catalog.head(clip.key)
+            if there is None:
+                raise StageMissing(f"{clip.key} is gone: the next refresh takes its clips away.")
+            source = Path(temporary, clip.asset_id)
+            if not source.exists():
+                catalog.download(there, source)
+            name = re.sub(r"[^\w.-]+", "-", Path(clip.key).stem)
+            target = folder / f"{number:02}-{name}-{clip.start:.1f}.mp4"
+            _cut(clip, source, target, calls, settings)
+            written.append(target)
     return written
+
+
+def _cut(
+    clip: Clip, source: Path, target: Path, calls: IsolatedCalls[Path], settings: Decode
+) -> None:
+    """In a process that a stranger's file may end; raises the BadRecord that it was."""
+    from mmsearch_core.adapters.isolated_calls import Call
+    from mmsearch_core.adapters.video import cut
+
+    part = target.with_suffix(".part")
+    span = Span(start=clip.start, end=clip.end)
+    call = Call(
+        work=cut,
+        arguments=(source, span, part, settings),
+        kind="video",
+        limit="video_seconds",
+    )
+    try:
+        (answer,) = calls.answers([call])
+        if isinstance(answer, BadRecord):
+            raise type(answer)(f"{clip.key} cannot be cut. {answer}")
+        part.replace(target)
+    finally:
+        part.unlink(missing_ok=True)

@@ -99,7 +99,7 @@ class Segment:
     where: Where
     pixels: PixelsId
     text: str = ""
-    missing: float = 0.0  # seconds of a video behind this place that could not be read
+    missing: float = 0.0  # on the last of a video: seconds of it that could not be read
 
 
 def segment_id(asset: AssetId, where: Where) -> SegmentId:
@@ -121,4 +121,4 @@ class Decoded:
     jpeg: bytes
     text: str = ""
     frames: tuple[Frame, ...] = ()  # in the order of time
-    missing: float = 0.0  # seconds of a video behind this place that could not be read
+    missing: float = 0.0  # on the last of a video: seconds of it that could not be read

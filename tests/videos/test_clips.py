@@ -14,7 +14,7 @@ from typer.testing import CliRunner
 
 from mmsearch_core.adapters.video import cut, open_video
 from mmsearch_core.cli.app import app
-from mmsearch_core.errors import StageMissing, UnsupportedMedia
+from mmsearch_core.errors import StageMissing, UnreadableMedia, UnsupportedMedia
 from mmsearch_core.records.ids import ProductId
 from mmsearch_core.records.segment import Span
 from mmsearch_core.search.clips import Clip, clips_of
@@ -157,6 +157,18 @@ def test_the_command_shows_clips_and_cuts_them(
     (file,) = said["files"]
     assert shots(Path(file))[0][1] == "red"
     assert said["clips"][0]["why"] == "the red dress turns around"
+
+
+def test_a_clip_that_cannot_be_cut_says_which_and_leaves_no_file(
+    shop: Runtime, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Its video was replaced after it was indexed."""
+    shop.catalog.put("pictures/p1/turn.mp4", CUT[: len(CUT) // 2])
+    commands_see(shop, monkeypatch)
+    done = CliRunner().invoke(app, ["clips", "p1", "--cut", str(tmp_path)])
+    assert isinstance(done.exception, UnreadableMedia)
+    assert str(done.exception).startswith("pictures/p1/turn.mp4 cannot be cut. ")
+    assert list(tmp_path.iterdir()) == []
 
 
 def test_nothing_is_cut_out_of_what_is_no_video(tmp_path: Path) -> None:

@@ -1,5 +1,7 @@
 """Videos through the whole line."""
 
+import re
+
 import pytest
 
 from mmsearch_core.layout import PIXELS
@@ -79,6 +81,25 @@ def test_frames_lie_beside_the_picture_that_stands_for_them(shop: Runtime) -> No
     films = {key for key in there if key.endswith(".frames.parquet")}
     assert len(films) == 2
     assert {key.removesuffix(".frames.parquet") + ".jpg" for key in films} <= there
+
+
+def test_a_video_that_can_be_read_in_part_is_found_and_named(shop: Runtime) -> None:
+    """Its index says six seconds and more, and the file ends before."""
+    whole = video(("red", 3.0), ("blue", 3.0), container="matroska")
+    shop.catalog.put("pictures/p2/half.mkv", whole[: len(whole) * 2 // 3])
+    (report,) = index(shop)
+    assert report.assets == {"live": 4, "failed": 0, "removed": 0, "unsettled": 0}
+    ((key, failure),) = shop.ledger.failures(shop.target().target_id, limit=5)
+    assert (key, failure.stage, failure.kind) == (
+        "pictures/p2/half.mkv",
+        "decode",
+        "UnreadableMedia",
+    )
+    said = r"^[1-4]\.\d seconds of pictures/p2/half\.mkv cannot be read: export it again\.$"
+    assert re.match(said, failure.message)
+    shop.catalog.put("pictures/p2/half.mkv", whole)
+    index(shop, "run-2")
+    assert list(shop.ledger.failures(shop.target().target_id, limit=5)) == []
 
 
 def test_a_video_that_cannot_be_opened_is_a_failure_of_its_own(shop: Runtime) -> None:

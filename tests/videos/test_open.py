@@ -6,6 +6,7 @@ import sys
 from pathlib import Path
 from typing import Any
 
+import av
 import numpy as np
 import pytest
 from PIL import Image
@@ -17,6 +18,7 @@ from mmsearch_core.errors import MediaTooLarge, UnreadableMedia, UnsupportedMedi
 from mmsearch_core.records.segment import Decoded, Span
 from mmsearch_core.settings import Decode
 from mmsearch_core.testing.fake_models import nearest_color
+from tests.videos.hostile import noisy
 from tests.videos.made import mirrored, sound_only, turned, video
 
 CUT = video(("red", 2.0), ("blue", 3.0))
@@ -136,6 +138,21 @@ def test_what_decord_gives_up_is_read_as_far_as_pyav_goes(
     assert isinstance(shot.where, Span)
     assert 2 < shot.where.end < 5
     assert shot.missing == pytest.approx(6 - shot.where.end, abs=0.11)
+
+
+@pytest.mark.parametrize("name", ["png.mov", "mjpeg.avi", "prores.mov", "fast-start.mp4"])
+def test_what_cannot_be_read_between_frames_is_missing_too(name: str) -> None:
+    """Two of five seconds were overwritten with zeros."""
+    data = bytearray(noisy(name))
+    with av.open(io.BytesIO(data), "r") as file:
+        packets = [packet for packet in file.demux(video=0) if packet.size]
+    for packet in packets[15:35]:
+        assert packet.pos is not None
+        data[packet.pos : packet.pos + packet.size] = bytes(packet.size)
+    shots = open_video(bytes(data), Decode())
+    assert [shot.missing for shot in shots] == [0] * (len(shots) - 1) + [pytest.approx(2)]
+    assert isinstance(shots[-1].where, Span)
+    assert shots[-1].where.end == 5
 
 
 def test_whatever_a_library_raises_costs_its_file_only(monkeypatch: pytest.MonkeyPatch) -> None:

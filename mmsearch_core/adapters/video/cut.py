@@ -17,11 +17,11 @@ RATE = 30  # frames a second of a video that does not say
 TICK = Fraction(1, 90_000)  # of a second, in which times of frames are kept, also of uneven ones
 
 
-def cut(source: Path, span: Span, target: Path, settings: Decode) -> None:
+def cut(source: Path, span: Span, target: Path, settings: Decode) -> Path:
     """Write the span, with its sound, as MP4 (H.264, AAC) that any browser plays.
 
-    It is encoded anew, since what is copied can begin at a key frame only. Raises
-    UnsupportedMedia, MediaTooLarge or UnreadableMedia as the opener of videos does.
+    It is encoded anew, since what is copied can begin at a key frame only. Returns the target;
+    raises UnsupportedMedia, MediaTooLarge or UnreadableMedia as the opener of videos does.
     """
     import av
 
@@ -41,6 +41,7 @@ def cut(source: Path, span: Span, target: Path, settings: Decode) -> None:
             writing.mux(output.encode(upright))
         for output in outputs.values():
             writing.mux(output.encode(None))
+    return target
 
 
 def _outputs(reading: Any, writing: Any, video: Container) -> dict[Any, Any]:

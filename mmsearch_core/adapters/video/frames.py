@@ -23,6 +23,7 @@ class Shown(NamedTuple):
     start: float
     end: float
     picture: np.ndarray[Any, Any]  # shape (height, width, 3), RGB
+    lost: float = 0.0  # seconds before it that could not be read
 
 
 class DecordGaveUp(Exception):
@@ -79,8 +80,9 @@ def by_pyav(video: Container, size: tuple[int, int]) -> Iterator[Shown]:
     """All frames that can be read, in ``size``, upright; damaged ones are left out, and so is one
     that is shown before its predecessor."""
     width, height = size if video.turned % 2 == 0 else size[::-1]
-    last = -math.inf
-    for frame in _decoded(video):
+    last, lost = -math.inf, 0.0
+    for frame, damaged in _decoded(video):
+        lost += damaged
         if frame.time is None:
             continue
         start = frame.time - video.start
@@ -88,26 +90,39 @@ def by_pyav(video: Container, size: tuple[int, int]) -> Iterator[Shown]:
             continue
         shown = float(frame.duration * frame.time_base) if frame.duration else 0.0
         small = frame.reformat(width=width, height=height, format="rgb24").to_ndarray()
-        yield Shown(start, start + shown, video.upright(small))
-        last = start
+        yield Shown(start, start + shown, video.upright(small), lost)
+        last, lost = start, 0.0
 
 
-def _decoded(video: Container) -> Iterator[Any]:
-    """Frames as PyAV has them."""
+def _decoded(video: Container) -> Iterator[tuple[Any, float]]:
+    """Frames as PyAV has them, each with the seconds of the packets just before that it cannot
+    decode."""
     import av
 
     with opened(video.path, video.demuxer) as container:
-        damaged = 0
+        damaged, lost = 0, 0.0
         packets = container.demux(track_of(container))
         while damaged < DAMAGED:
+            packet = None
             try:
-                frames = next(packets).decode()
+                packet = next(packets)
+                frames = packet.decode()
             except StopIteration:
                 return
             except av.error.EOFError:
                 return
             except (av.error.FFmpegError, ValueError):
                 damaged += 1
-            else:
-                damaged = 0
-                yield from frames
+                lost += _seconds(packet)
+                continue
+            damaged = 0
+            for frame in frames:
+                yield frame, lost
+                lost = 0.0
+
+
+def _seconds(packet: Any) -> float:
+    """How long what is in the packet is shown, where it says so."""
+    if packet is None or not packet.duration:
+        return 0.0
+    return float(packet.duration * packet.time_base)

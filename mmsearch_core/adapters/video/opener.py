@@ -15,6 +15,7 @@ from mmsearch_core.ports.media import Content
 from mmsearch_core.records.segment import Decoded
 from mmsearch_core.settings import Decode
 
+LITTLE = 1.0  # seconds that may be missing, since headers round up
 # what opening a video imports
 MODULES = (
     __name__,
@@ -30,8 +31,8 @@ def open_video(content: Content, settings: Decode) -> list[Decoded]:
     it, each with its time.
 
     decord reads the frames; what it cannot read or gives no times for, PyAV reads as far as it
-    goes, and the last segment says how many seconds are ``missing`` behind it. All times are those
-    of a player's clock. Raises UnsupportedMedia, MediaTooLarge or UnreadableMedia.
+    goes, and the last segment says how many seconds of the video are ``missing``. All times are
+    those of a player's clock. Raises UnsupportedMedia, MediaTooLarge or UnreadableMedia.
     """
     try:
         import av  # noqa: F401 looked for
@@ -66,8 +67,9 @@ def _shots(path: Path, settings: Decode) -> list[Decoded]:
     found = shots.all()
     if not found:
         raise UnreadableMedia("No frame of the video can be read: export it again.")
-    missing = round((video.duration or 0.0) - shots.end, 3)
-    if missing > 1:
+    behind = max(0.0, (video.duration or 0.0) - shots.end)
+    missing = round(shots.lost + behind, 3)
+    if missing > LITTLE:
         found[-1] = replace(found[-1], missing=missing)
     return found
 

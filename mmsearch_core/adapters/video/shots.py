@@ -6,16 +6,13 @@ import io
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from fractions import Fraction
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from mmsearch_core.adapters.video.frames import Shown
 from mmsearch_core.errors import MediaTooLarge
 from mmsearch_core.records.question import Frame
 from mmsearch_core.records.segment import Decoded, Span
 from mmsearch_core.settings import Decode
-
-if TYPE_CHECKING:
-    pass
 
 SHORTEST = 0.6  # seconds of a shot; what is shorter is a flash of the one around it
 OVERLAP = 4.0  # seconds in which the parts of a long shot overlap
@@ -59,6 +56,7 @@ class Shots:
         self._goes_on = False  # whether it goes on from the segment before
         self._due = 0.0  # when the next frame is kept
         self._end = 0.0
+        self._lost = 0.0
 
     def take(self, shown: Shown) -> None:
         """See one more frame: end the shot where it shows a cut, and keep it where one is due."""
@@ -75,6 +73,7 @@ class Shots:
             self._kept += 1
             self._due = shown.start + self._step
         self._end = max(shown.end, shown.start + 0.001)
+        self._lost += shown.lost
 
     def all(self) -> list[Decoded]:
         """The shots, when there are no more frames."""
@@ -85,6 +84,11 @@ class Shots:
     def end(self) -> float:
         """When the last frame ended that was taken, in seconds from the first."""
         return self._end
+
+    @property
+    def lost(self) -> float:
+        """How many seconds before that could not be read."""
+        return self._lost
 
     def _cuts(self, shown: Shown) -> Iterator[float]:
         """Where shots end, which is known some frames later."""

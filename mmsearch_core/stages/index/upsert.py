@@ -120,6 +120,9 @@ def _assemble(
         for segment in parts.segments[change.asset_id]:
             rows += _rows(segment, build, parts)
             failure = failure or reasons.get(segment.segment_id)
+        missing = sum(segment.missing for segment in parts.segments[change.asset_id])
+        if missing:
+            failure = failure or _in_part(change, missing)
         if not rows:
             failure = failure or _no_rows(change)
         cells = None if tables is None else cells_of(change, build, tables[change.asset_id])
@@ -197,6 +200,13 @@ def _rows(segment: Segment, build: Build, parts: Parts) -> list[IndexRow]:
 
 def _vectors(shard: Shard, space: str) -> dict[str, Vector]:
     return {e.record_id: e.vector for e in shard.read(f"embeddings.{space}", Embedding)}
+
+
+def _in_part(asset: Asset, missing: float) -> Failure:
+    message = f"{missing:.1f} seconds of {asset.source.key} cannot be read: export it again."
+    return Failure(
+        record_id=asset.asset_id, stage="decode", kind="UnreadableMedia", message=message
+    )
 
 
 def _no_rows(asset: Asset) -> Failure:
