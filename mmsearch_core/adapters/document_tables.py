@@ -140,6 +140,8 @@ def _read(path: Path, page: pymupdf.Page) -> list[Table]:
     except Exception:  # camelot raises whatever it meets; what PyMuPDF reads alone is doubtful
         placed = pymupdf_tables(page)
         grids = [grid for grid in map(grid_of, placed) if grid]
+        if not grids:  # then nobody knows that the page has none
+            raise
         return [agreed(grid, [], page.get_text("words"), (width, height)) for grid in grids]
     if not grids:
         return []

@@ -1,7 +1,7 @@
 """A process may die at any call of the store, the ledger or the index: a retry makes what one clean
 run makes."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from typing import Any
 
 import pytest
@@ -12,7 +12,7 @@ from mmsearch_core.wiring.batches import Runtime
 from tasks import close, compare, mine, plan, publish
 from tests.line import INDEX, SEARCH, ask, do, index, picture, search
 from tests.proof.killing import Killed, Life, World
-from tests.proof.oracle import BROKEN, DOCUMENTS
+from tests.proof.oracle import BROKEN, DOCUMENTS, VIDEOS
 from tests.proof.shop import Shop
 
 Step = Callable[[Runtime], Any]
@@ -72,16 +72,19 @@ def test_a_death_at_any_call_of_any_stage() -> None:
     assert min(deaths.values()) >= 10
 
 
-def test_a_death_shows_no_part_of_a_document_in_its_tables() -> None:
-    """One that is replaced by a longer one, and one that goes."""
+@pytest.mark.parametrize(("name", "contents"), [("c.pdf", DOCUMENTS), ("d.mp4", VIDEOS)])
+def test_a_death_shows_no_part_of_a_document_or_a_video(
+    name: str, contents: Iterable[bytes]
+) -> None:
+    """Of one that is replaced by a longer one, nor of one that goes; nor of a document's tables."""
     world = World(shards={"size": 100})
     shop = Shop(world.process())
-    short, long, *_ = DOCUMENTS
-    shop.put("pictures/p1/c.pdf", short)
-    shop.put("pictures/p2/c.pdf", long)
+    short, long, *_ = contents
+    shop.put(f"pictures/p1/{name}", short)
+    shop.put(f"pictures/p2/{name}", long)
     shop.settle()
-    shop.put("pictures/p1/c.pdf", long)
-    shop.remove("pictures/p2/c.pdf")
+    shop.put(f"pictures/p1/{name}", long)
+    shop.remove(f"pictures/p2/{name}")
     (batch,) = compare.work(world.process(), "night").batches
     (shard,) = plan.work(world.process(), batch).shards
     do(world.process(), shard, "decode")
