@@ -17,6 +17,7 @@ from mmsearch_core.demo.training.films import (
     moments,
     times_of,
 )
+from mmsearch_core.demo.training.pictures import Pool
 from mmsearch_core.demo.training.scans import scans
 from mmsearch_core.demo.vocabulary import Look
 
@@ -104,3 +105,26 @@ def test_the_eyes_are_shown_what_the_processor_shows() -> None:
         cap_pixels_per_frame=True,
     )
     assert torch.allclose(patches(films), seen["pixel_values_videos"], atol=1e-5)
+
+
+@pytest.mark.integration
+def test_a_square_is_told_its_row_its_column_and_what_its_cell_says() -> None:
+    from mmsearch_core.demo.training.batches import UNSAID, Batches
+    from mmsearch_core.demo.training.samples import corpus
+    from mmsearch_core.demo.training.vlm_parts import make_processor, train_tokenizer
+
+    picture = Pool(pictures=np.zeros((1, 96, 96, 3), np.uint8), looks=[RED])
+    processor = make_processor(train_tokenizer(corpus(7)))
+    (scan,) = scans(1, seed=5, small=True)
+    inputs = Batches(processor, picture).make_scans([scan])
+    (places,) = (inputs["mm_token_type_ids"][0] == 1).nonzero(as_tuple=True)
+    # what is said at a place is the label of the next one
+    told = inputs["hints"][:, 0, places + 1].T.tolist()
+    for square, tokens in zip(scan.squares, told, strict=True):
+        said = [processor.tokenizer.decode([token]) for token in tokens if token != UNSAID]
+        if square.cell is None:
+            assert said == [NOTHING]
+            continue
+        row, column = square.cell
+        assert said[:2] == [str(row), str(column)]
+        assert "".join(said[2:]).replace(NOTHING, "") == scan.chart.rows[row][column]

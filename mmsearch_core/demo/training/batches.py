@@ -10,7 +10,7 @@ import torch
 
 from mmsearch_core.demo.language import page_answer, scan_answer
 from mmsearch_core.demo.training import films, scans
-from mmsearch_core.demo.training.films import Reel
+from mmsearch_core.demo.training.films import NOTHING, Reel
 from mmsearch_core.demo.training.pictures import Pool
 from mmsearch_core.demo.training.samples import PAGE, SCAN, Sample
 from mmsearch_core.demo.training.scans import Scan
@@ -18,7 +18,8 @@ from mmsearch_core.prompts import load
 
 END, IMAGE = "<|im_end|>", "<|image_pad|>"
 UNSAID = -100  # as a label: nothing is to be said there
-EARLY = 2  # layers before the last that are told what to know
+READ = 5  # tokens of a cell, at most, that are told
+HINTS = 2 + READ  # that a place can be told, beside each other: its row, its column and its tokens
 
 
 class Batches:
@@ -63,9 +64,7 @@ class Batches:
         answers = [self._ids(films.answer(reel, begin) + END) for reel, begin in shown]
         inputs = self._padded(list(zip(seen["input_ids"], answers, strict=True)))
         for row, (reel, begin) in enumerate(shown):
-            hints = list(films.hints(reel, begin))
-            for early in range(EARLY):
-                self._hint(inputs, early, row, "<|vision_end|>", hints)
+            self._hint(inputs, row, list(films.hints(reel, begin)))
         return inputs | {
             "pixel_values_videos": torch.as_tensor(seen["pixel_values_videos"]),
             "video_grid_thw": torch.as_tensor(seen["video_grid_thw"]),
@@ -81,8 +80,7 @@ class Batches:
         answers = [scan_answer(scan.chart, heading=scan.heading) for scan in shown]
         inputs = self._of_pages(SCAN, shown, answers, size=scans.sizes())
         for row, scan in enumerate(shown):
-            for early, places in enumerate(zip(*scan.hints, strict=True)):
-                self._hint(inputs, early, row, IMAGE, [[place] for place in places])
+            self._hint_squares(inputs, row, scan)
         return inputs
 
     def _of_pages(
@@ -109,7 +107,7 @@ class Batches:
         width = max(len(question) + len(answer) for question, answer in rows)
         ids = torch.full((len(rows), width), self._pad)
         labels, mask = torch.full_like(ids, UNSAID), torch.zeros_like(ids)
-        hints = torch.full((EARLY, *ids.shape), UNSAID)
+        hints = torch.full((HINTS, *ids.shape), UNSAID)
         for row, (question, answer) in enumerate(rows):
             length = len(question) + len(answer)
             ids[row, :length] = torch.tensor(question + answer)
@@ -126,22 +124,36 @@ class Batches:
         }
 
     def _hint(
-        self,
-        inputs: dict[str, torch.Tensor],
-        early: int,
-        row: int,
-        behind: str,
-        said: Sequence[Sequence[str]],
+        self, inputs: dict[str, torch.Tensor], row: int, said: Sequence[Sequence[str]]
     ) -> None:
-        """Behind each such token of a question, and those before it, the model is to say these, one
-        token each, where it is read so early. The last one may stand around them all, as
-        transformers writes videos."""
-        known = self._processor.tokenizer.convert_tokens_to_ids
-        (places,) = torch.where(inputs["input_ids"][row] == known(behind))
-        for place, texts in zip(places.tolist()[: len(said)], said, strict=True):
+        """Behind every two frames of a film, and at the places before, the model is to know these,
+        one token each."""
+        # the last one may stand around them all, as transformers writes videos
+        places = self._places(inputs, row, "<|vision_end|>")[: len(said)]
+        for place, texts in zip(places, said, strict=True):
             tokens = [self._ids(text) for text in texts]
             end = place + 2  # what is said at a place is the label of the next one
-            inputs["hints"][early, row, end - len(texts) : end] = torch.tensor(tokens).squeeze(1)
+            inputs["hints"][0, row, end - len(texts) : end] = torch.tensor(tokens).squeeze(1)
+
+    def _hint_squares(self, inputs: dict[str, torch.Tensor], row: int, scan: Scan) -> None:
+        """At every square of a page the model is to know where it stands in the table and, token by
+        token, what its cell says, to the end."""
+        (nothing,) = self._ids(NOTHING)
+        for place, square in zip(self._places(inputs, row, IMAGE), scan.squares, strict=True):
+            if square.cell is None:
+                inputs["hints"][0, row, place + 1] = nothing
+                continue
+            line, column = square.cell
+            tokens = [*self._ids(str(line)), *self._ids(str(column))]
+            tokens += self._ids(scan.chart.rows[line][column])[:READ]
+            tokens += [nothing] * (HINTS - len(tokens))
+            inputs["hints"][:, row, place + 1] = torch.tensor(tokens)
+
+    def _places(self, inputs: dict[str, torch.Tensor], row: int, token: str) -> list[int]:
+        known = self._processor.tokenizer.convert_tokens_to_ids(token)
+        (places,) = torch.where(inputs["input_ids"][row] == known)
+        found: list[int] = places.tolist()
+        return found
 
     def _ids(self, text: str) -> list[int]:
         ids: list[int] = self._processor.tokenizer.encode(text, add_special_tokens=False)

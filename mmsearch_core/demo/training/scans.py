@@ -20,7 +20,6 @@ from mmsearch_core.demo.size_chart import (
     photographed,
     size_chart,
 )
-from mmsearch_core.demo.training.films import NOTHING
 
 if TYPE_CHECKING:
     import pymupdf
@@ -48,13 +47,6 @@ class Scan:
     heading: bool
     picture: npt.NDArray[np.uint8]
     squares: tuple[Square, ...]  # of BLOCK pixels a side, row by row
-
-    @property
-    def hints(self) -> Iterator[tuple[str, str]]:
-        """What the model is to know behind each square, as films.hints are: row and column."""
-        for square in self.squares:
-            row, column = square.cell or (NOTHING, NOTHING)
-            yield str(row), str(column)
 
 
 def scans(count: int, *, seed: int, small: bool) -> list[Scan]:

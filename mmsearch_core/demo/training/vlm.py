@@ -26,9 +26,11 @@ from mmsearch_core.demo.training.vlm_parts import (
     train_tokenizer,
 )
 
-SMALL_FIRST = 0.4  # of the steps, in which only small charts are read
+SMALL_FIRST = 0.2  # of the steps, in which only small charts are read
 SMALL_LATER = 0.3  # of the charts that are read later
-HINTED = 1.0  # weight of the hints, beside what is answered
+HINTED = 0.5  # weight of the hints, beside what is answered
+EARLY = 2  # layers before the last whose states are to hold the hints
+TURN = 24  # dimensions
 
 
 def shares(args: argparse.Namespace) -> dict[str, float]:
@@ -38,7 +40,7 @@ def shares(args: argparse.Namespace) -> dict[str, float]:
         return {"standardize": 0.25, "judge": 0.75}
     if args.films:
         seldom = {"standardize": 0.05, "table_filter": 0.08, PAGE: 0.05}
-        reading = {SCAN: 0.3} if args.reading else {}
+        reading = {SCAN: 0.35} if args.reading else {}
         watching = {FILM: 0.6 - sum(reading.values())}
         return {"describe": 0.12, "judge": 0.1} | seldom | reading | watching
     return {"describe": 0.6, "standardize": 0.15, "judge": 0.25}
@@ -82,14 +84,20 @@ def hinted(model: Any, states: Sequence[torch.Tensor], hints: torch.Tensor) -> t
     """The loss of the hints, where the states before the last layers are read as the last one is.
 
     What is known there, the layers above can look up; what only the last one knew, nobody could.
+    Of several hints at one place each is read from the state turned by some dimensions more, so
+    that a state can hold them all.
 
     :param states: of the text tower: before its layers, and after each.
-    :param hints: labels, shape (layers, n, width).
+    :param hints: labels, shape (hints, n, width).
     """
     norm = model.model.language_model.norm
-    early = states[-1 - len(hints) : -1]
-    losses = [said(model, norm(state), labels) for state, labels in zip(early, hints, strict=True)]
-    return torch.stack(losses).mean()
+    losses = []
+    for state in states[-1 - EARLY : -1]:
+        for number, labels in enumerate(hints):
+            if (labels != UNSAID).any():
+                turned = norm(state).roll(number * TURN, dims=-1)
+                losses.append(said(model, turned, labels))
+    return torch.stack(losses).sum() / EARLY
 
 
 def right(model: Any, hidden: torch.Tensor, labels: torch.Tensor) -> float:
