@@ -18,6 +18,7 @@ INCH = 96  # pixels an inch at which a model reads a scan
 LEFT, HEAD, LINE = 12.0, 40.0, 27.0  # points: of the margin, above the table, of a row
 BARE = 8.0  # points above a table without a heading
 FIRST = 54.0  # points, of the first column: the sizes
+LARGE = 1.35  # times the header's letters are those below, so that a small model can read them
 INK = ((0.1, 0.1, 0.12), (0.05, 0.05, 0.3), (0.25, 0.25, 0.25))
 STYLES = ("ruled", "lined", "zebra", "plain")
 WORDS = {
@@ -118,13 +119,14 @@ def page(chart: SizeChart, rng: np.random.Generator, *, heading: bool = True) ->
     left = LEFT + float(rng.uniform(-4, 4))
     top += float(rng.uniform(-3, 3))
     columns = _columns(chart, left)
-    size = float(rng.uniform(14.0, 16.0))
+    size = float(rng.uniform(14.0, 16.0))  # points, of the header
     _lines(sheet, chart, columns, top, style)
     if heading:
         _write(sheet, (left + 6, top - 14), chart.heading, size + 2, ink)
     for place, row in enumerate(chart.rows):
+        high = size * LARGE if place else size
         for start, text in zip(columns, row, strict=False):
-            _write(sheet, (start + 6, top + LINE * place + 19), text, size, ink)
+            _write(sheet, (start + 6, top + LINE * place + 20), text, high, ink)
     return document
 
 
