@@ -107,14 +107,10 @@ def relay(bucket: str, send: Callable[[str], object]) -> Starlette:
 
 def queue_part(used: Ports, own: Mapping[str, str]) -> Part:
     """Moto as a server, of which only SQS is used."""
+    arguments = ["-H", HOST, "-p", str(used.queue)]
     return Part(
         name="queue",
-        command=[
-            sys.executable,
-            "-m",
-            "mmsearch_core.demo.queue_server",
-            *("-H", HOST, "-p", str(used.queue)),
-        ],
+        command=[sys.executable, "-m", "mmsearch_core.demo.queue_server", *arguments],
         environment=own,
         ready=partial(responds, f"http://{HOST}:{used.queue}/"),
         deadline=60,

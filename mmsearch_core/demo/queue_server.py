@@ -11,7 +11,7 @@ from moto.sqs import models
 
 
 def now() -> float:
-    """Milliseconds since the epoch."""
+    """Unix time in milliseconds, with which Moto stamps messages and hides them."""
     return time.time() * 1000
 
 

@@ -42,13 +42,22 @@ def a_night() -> tuple[World, list[tuple[str, Step]], Shop]:
     night: list[tuple[str, Step]] = [
         ("compare", lambda process: compare.work(process, "night").batches),
         ("plan", lambda process: plan.work(process, batch)),
-        *((stage, lambda process, stage=stage: do(process, shard, stage)) for stage in INDEX),
+        *_steps(INDEX, shard),
         ("close", lambda process: close.work(process, batch).assets),
         ("mine", lambda process: mine.work(process, "night").shards),
-        *((stage, lambda process, stage=stage: do(process, queries, stage)) for stage in SEARCH),
+        *_steps(SEARCH, queries),
         ("publish", lambda process: publish.work(process, mined).published),
     ]
     return world, night, shop
+
+
+def _steps(stages: Iterable[str], shard: str) -> list[tuple[str, Step]]:
+    """These stages of one shard, each by its name."""
+
+    def step_of(stage: str) -> Step:
+        return lambda process: do(process, shard, stage)
+
+    return [(stage, step_of(stage)) for stage in stages]
 
 
 def _rehearse(world: World) -> tuple[str, str]:
@@ -89,12 +98,7 @@ def test_a_death_shows_no_part_of_a_document_or_a_video(
     (shard,) = plan.work(world.process(), batch).shards
     do(world.process(), shard, "decode")
     stages = [name for name in INDEX if name != "decode"]
-
-    def step_of(stage: str) -> Step:
-        return lambda process: do(process, shard, stage)
-
-    night = [(stage, step_of(stage)) for stage in stages]
-    deaths = die_in(world, night, shop)
+    deaths = die_in(world, _steps(stages, shard), shop)
     assert set(deaths) == set(stages)
     shop.settle()
 

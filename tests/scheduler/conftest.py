@@ -24,7 +24,7 @@ SMALL["MMSEARCH_SEARCH__CHANGES_AT_LEAST"] = "0"  # the few lists are all that t
 
 @dataclass(frozen=True)
 class Stack:
-    """A running stack."""
+    """The embedded parts with their Airflow, and the home from which it runs the tasks."""
 
     state: Path
     home: Path

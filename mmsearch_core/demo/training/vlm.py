@@ -93,9 +93,10 @@ def hinted(model: Any, states: Sequence[torch.Tensor], hints: torch.Tensor) -> t
     norm = model.model.language_model.norm
     losses = []
     for state in states[-1 - EARLY : -1]:
+        read = norm(state)
         for number, labels in enumerate(hints):
             if (labels != UNSAID).any():
-                turned = norm(state).roll(number * TURN, dims=-1)
+                turned = read.roll(number * TURN, dims=-1)
                 losses.append(said(model, turned, labels))
     return torch.stack(losses).sum() / EARLY
 
