@@ -109,15 +109,17 @@ def test_the_eyes_are_shown_what_the_processor_shows() -> None:
 
 @pytest.mark.integration
 def test_a_square_is_told_its_row_its_column_and_what_its_cell_says() -> None:
-    from mmsearch_core.demo.training.batches import UNSAID, Batches
+    from mmsearch_core.demo.training.batches import IMAGE, UNSAID, Batches
     from mmsearch_core.demo.training.samples import corpus
-    from mmsearch_core.demo.training.vlm_parts import make_processor, train_tokenizer
+    from mmsearch_core.demo.training.vlm_parts import make_model, make_processor, train_tokenizer
 
     picture = Pool(pictures=np.zeros((1, 96, 96, 3), np.uint8), looks=[RED])
     processor = make_processor(train_tokenizer(corpus(7)))
     (scan,) = scans(1, seed=5, small=True)
-    inputs = Batches(processor, picture).make_scans([scan])
-    (places,) = (inputs["mm_token_type_ids"][0] == 1).nonzero(as_tuple=True)
+    positions = make_model(processor.tokenizer).model.get_rope_index
+    inputs = Batches(processor, picture, positions).make_scans([scan])
+    image = processor.tokenizer.convert_tokens_to_ids(IMAGE)
+    (places,) = (inputs["input_ids"][0] == image).nonzero(as_tuple=True)
     # what is said at a place is the label of the next one
     told = inputs["hints"][:, 0, places + 1].T.tolist()
     for square, tokens in zip(scan.squares, told, strict=True):
@@ -128,3 +130,19 @@ def test_a_square_is_told_its_row_its_column_and_what_its_cell_says() -> None:
         row, column = square.cell
         assert said[:2] == [str(row), str(column)]
         assert "".join(said[2:]).replace(NOTHING, "") == scan.chart.rows[row][column]
+
+
+@pytest.mark.integration
+@pytest.mark.parametrize("sides", [(4, 4, 4), (4, 6, 2)], ids=["of one size", "of several"])
+def test_pictures_are_seen_as_transformers_sees_them(sides: tuple[int, ...]) -> None:
+    import torch
+
+    from mmsearch_core.demo.training.attention import at_once
+    from mmsearch_core.demo.training.vlm_parts import make_model, train_tokenizer
+
+    tower = make_model(train_tokenizer(["red"])).model.visual
+    grids = torch.tensor([(2, side, side) for side in sides])
+    patches = torch.randn(int(grids.prod(1).sum()), 3 * 2 * 16 * 16)
+    theirs = tower(patches, grid_thw=grids).pooler_output
+    at_once(tower)
+    assert torch.allclose(tower(patches, grid_thw=grids).pooler_output, theirs, atol=1e-5)

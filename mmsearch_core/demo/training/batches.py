@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import numpy as np
@@ -20,13 +20,21 @@ END, IMAGE = "<|im_end|>", "<|image_pad|>"
 UNSAID = -100  # as a label: nothing is to be said there
 READ = 5  # tokens of a cell, at most, that are told
 HINTS = 2 + READ  # that a place can be told, beside each other: its row, its column and its tokens
+PIXELS = ("pixel_values", "pixel_values_videos")
+AS_BYTES = {"do_rescale": False, "do_normalize": False}  # a quarter of what floats take
 
 
 class Batches:
-    """Turns samples into model inputs through the real processor's own pieces."""
+    """Turns samples into model inputs through the real processor's own pieces.
 
-    def __init__(self, processor: Any, data: Pool) -> None:
-        self._processor, self._data = processor, data
+    Pixels stay bytes (:func:`as_floats`), so that batches can be made by other processes.
+
+    :param positions: ``get_rope_index`` of the model: says where tokens stand, one by one; too slow
+        for a GPU to wait for.
+    """
+
+    def __init__(self, processor: Any, data: Pool, positions: Callable[..., Any]) -> None:
+        self._processor, self._data, self._positions = processor, data, positions
         self._pad = processor.tokenizer.pad_token_id
         image = processor.image_processor(images=[data.pictures[0]], return_tensors="pt")
         self._pads = int(image["image_grid_thw"].prod()) // 4
@@ -41,13 +49,13 @@ class Batches:
         places = [place for place, *_ in samples if place is not None]
         if places:
             seen = self._processor.image_processor(
-                images=[self._data.pictures[p] for p in places], return_tensors="pt"
+                images=[self._data.pictures[p] for p in places], return_tensors="pt", **AS_BYTES
             )
             inputs |= {
                 "pixel_values": seen["pixel_values"],
                 "image_grid_thw": seen["image_grid_thw"],
             }
-        return inputs
+        return self._finished(inputs)
 
     def make_films(self, shown: list[tuple[Reel, float]]) -> dict[str, torch.Tensor]:
         """Questions about films that begin at these seconds of their videos."""
@@ -60,15 +68,17 @@ class Batches:
             video_metadata=times,
             do_sample_frames=False,
             cap_pixels_per_frame=True,
+            **AS_BYTES,
         )
         answers = [self._ids(films.answer(reel, begin) + END) for reel, begin in shown]
         inputs = self._padded(list(zip(seen["input_ids"], answers, strict=True)))
         for row, (reel, begin) in enumerate(shown):
             self._hint(inputs, row, list(films.hints(reel, begin)))
-        return inputs | {
+        inputs |= {
             "pixel_values_videos": torch.as_tensor(seen["pixel_values_videos"]),
             "video_grid_thw": torch.as_tensor(seen["video_grid_thw"]),
         }
+        return self._finished(inputs)
 
     def make_pages(self, shown: list[Scan]) -> dict[str, torch.Tensor]:
         """Pages with text of their own, to say what they are about."""
@@ -89,18 +99,27 @@ class Batches:
         prompt = load(name)
         bounds = {"size": size} if size else {}
         seen = self._processor.image_processor(
-            images=[scan.picture for scan in shown], return_tensors="pt", **bounds
+            images=[scan.picture for scan in shown], return_tensors="pt", **bounds, **AS_BYTES
         )
         pads = [int(grid.prod()) // 4 for grid in seen["image_grid_thw"]]
         rows = []
         for answer, number in zip(answers, pads, strict=True):
             question = _chat(IMAGE * number, prompt.system, prompt.text())
             rows.append((self._ids(question), self._ids(answer + END)))
-        inputs = self._padded(rows)
-        return inputs | {
+        inputs = self._padded(rows) | {
             "pixel_values": seen["pixel_values"],
             "image_grid_thw": seen["image_grid_thw"],
         }
+        return self._finished(inputs)
+
+    def _finished(self, inputs: dict[str, torch.Tensor]) -> dict[str, torch.Tensor]:
+        """With the positions of all tokens, and pixels as bytes."""
+        kinds = inputs.pop("mm_token_type_ids")
+        names = ("input_ids", "attention_mask", "image_grid_thw", "video_grid_thw")
+        asked = {name: inputs[name] for name in names if name in inputs}
+        positions, _ = self._positions(mm_token_type_ids=kinds, **asked)
+        pixels = {name: inputs[name].to(torch.uint8) for name in PIXELS if name in inputs}
+        return inputs | pixels | {"position_ids": positions}
 
     def _padded(self, rows: list[tuple[list[int], list[int]]]) -> dict[str, torch.Tensor]:
         """Right-padded, the question masked out of the labels."""
@@ -158,6 +177,11 @@ class Batches:
     def _ids(self, text: str) -> list[int]:
         ids: list[int] = self._processor.tokenizer.encode(text, add_special_tokens=False)
         return ids
+
+
+def as_floats(inputs: dict[str, torch.Tensor]) -> dict[str, torch.Tensor]:
+    """The batch as the model takes it: pixels between -1 and 1, as its processor makes them."""
+    return inputs | {name: inputs[name] / 127.5 - 1 for name in PIXELS if name in inputs}
 
 
 def _chat(pads: str, system: str, text: str) -> str:

@@ -43,7 +43,7 @@ def reels(folder: Path, split: str, count: int, *, seed: int, side: int = 96) ->
         (images[place], int(labels[place]), seed * 1_000_003 + number, side)
         for number, place in enumerate(rng.integers(0, len(images), count))
     ]
-    with multiprocessing.get_context("fork").Pool(2) as workers:
+    with multiprocessing.get_context("fork").Pool() as workers:
         return workers.map(_reel, jobs, chunksize=20)
 
 

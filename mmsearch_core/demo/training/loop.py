@@ -101,7 +101,7 @@ def fit(
             a_step = (time.monotonic() - started) / (step + 1 - first)
             rounded = {name: round(value, 4) for name, value in shown.items()}
             print(
-                json.dumps({"step": step + 1, "seconds_a_step": round(a_step, 2), **rounded}),
+                json.dumps({"step": step + 1, "seconds_a_step": round(a_step, 3), **rounded}),
                 flush=True,
             )
         if (step + 1) % args.every == 0 or step + 1 == args.steps:

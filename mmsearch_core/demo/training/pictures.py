@@ -53,7 +53,7 @@ def pool(
         (images[place], int(labels[place]), seed * 1_000_003 + number, side)
         for number, place in enumerate(chosen)
     ]
-    with multiprocessing.get_context("fork").Pool(2) as workers:
+    with multiprocessing.get_context("fork").Pool() as workers:
         made = workers.map(_draw, jobs, chunksize=100)
     pictures, looks = np.stack([picture for picture, _ in made]), [numbers for _, numbers in made]
     if file:

@@ -51,7 +51,7 @@ class Scan:
 
 def scans(count: int, *, seed: int, small: bool) -> list[Scan]:
     """``count`` scans, the same for the same arguments; ``small``: of a few rows, cut out."""
-    with multiprocessing.get_context("fork").Pool(2) as workers:
+    with multiprocessing.get_context("fork").Pool() as workers:
         jobs = [(seed * 1_000_003 + place, small) for place in range(count)]
         return workers.map(_scan, jobs, chunksize=20)
 

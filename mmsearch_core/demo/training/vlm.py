@@ -4,15 +4,18 @@
 from __future__ import annotations
 
 import argparse
-from collections.abc import Sequence
+import os
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import torch
+from torch.utils.data import DataLoader, Dataset
 
 from mmsearch_core.demo.training import films
-from mmsearch_core.demo.training.batches import UNSAID, Batches
+from mmsearch_core.demo.training.attention import at_once
+from mmsearch_core.demo.training.batches import UNSAID, Batches, as_floats
 from mmsearch_core.demo.training.films import Reel, reels
 from mmsearch_core.demo.training.loop import arguments, begin, fit, with_pictures
 from mmsearch_core.demo.training.pictures import Pool, pool
@@ -129,20 +132,27 @@ def begun(args: argparse.Namespace) -> tuple[Any, Any]:
     return processor, make_model(processor.tokenizer)
 
 
-class Lessons:
-    """All that there is to learn from, and batches of it."""
+class Lessons(Dataset[tuple[str, dict[str, torch.Tensor]]]):
+    """All that there is to learn from: a task and a batch for each step."""
 
-    def __init__(self, processor: Any, args: argparse.Namespace) -> None:
-        self._args = args
+    def __init__(self, processor: Any, model: Any, args: argparse.Namespace) -> None:
+        self._args, self._share = args, shares(args)
         self._pictures = pool(args.data, "train", args.pictures, seed=args.seed, kept=args.kept)
         self._reels = reels(args.data, "train", args.films, seed=args.seed) if args.films else []
         self._reels.sort(key=lambda reel: len(reel.times))
-        self._small = scans(args.scans, seed=args.seed, small=True) if args.reading else []
-        self._charts = scans(args.scans, seed=args.seed, small=False) if args.scans else []
-        self._batches = Batches(processor, self._pictures)
+        small = args.scans // 4 if args.reading else 0
+        self._small = scans(small, seed=args.seed, small=True)
+        self._charts = scans(args.scans, seed=args.seed, small=False)
+        self._batches = Batches(processor, self._pictures, model.model.get_rope_index)
 
-    def batch(self, task: str, step: int, rng: np.random.Generator) -> dict[str, torch.Tensor]:
-        """Any samples of a task, as the model takes them."""
+    def __getitem__(self, step: int) -> tuple[str, dict[str, torch.Tensor]]:
+        """The task of this step and a batch of it, as the model takes it but for its pixels; the
+        same each time."""
+        rng = np.random.default_rng((self._args.seed, step))
+        task = str(rng.choice(list(self._share), p=list(self._share.values())))
+        return task, self._batch(task, step, rng)
+
+    def _batch(self, task: str, step: int, rng: np.random.Generator) -> dict[str, torch.Tensor]:
         args = self._args
         if task == FILM:
             return self._batches.make_films(projected(self._reels, rng, args))
@@ -153,6 +163,13 @@ class Lessons:
             scans_of = self._small if begins else self._charts
             return self._batches.make_scans(some(scans_of, rng, args.film_batch))
         return self._batches.make(drawn(task, self._pictures, rng, step / args.steps, args))
+
+    def since(self, step: int) -> Iterator[tuple[str, dict[str, torch.Tensor]]]:
+        """From this step on, made ahead by other processes where there are enough processors."""
+        steps = range(step, self._args.steps)
+        return iter(
+            DataLoader(self, batch_size=None, sampler=steps, num_workers=self._args.workers)
+        )
 
 
 def train(args: argparse.Namespace) -> None:
@@ -168,11 +185,15 @@ def train(args: argparse.Namespace) -> None:
         model.model.visual.load_state_dict(torch.load(args.eyes, weights_only=True))
     model.model.visual.requires_grad_(not args.still_eyes)
     model.to(device)
-    lessons, share = Lessons(processor, args), shares(args)
+    at_once(model.model.visual)
+    lessons = Lessons(processor, model, args)
+    coming: Iterator[tuple[str, dict[str, torch.Tensor]]] | None = None
 
-    def step_of(step: int, rng: np.random.Generator) -> tuple[torch.Tensor, dict[str, float]]:
-        task = str(rng.choice(list(share), p=list(share.values())))
-        inputs = {name: value.to(device) for name, value in lessons.batch(task, step, rng).items()}
+    def step_of(step: int, _: np.random.Generator) -> tuple[torch.Tensor, dict[str, float]]:
+        nonlocal coming
+        coming = coming or lessons.since(step)
+        task, batch = next(coming)
+        inputs = as_floats({name: value.to(device) for name, value in batch.items()})
         labels, hints = inputs.pop("labels"), inputs.pop("hints")
         seen = model.model(**inputs, use_cache=False, output_hidden_states=True)
         hidden = seen.last_hidden_state
@@ -201,6 +222,10 @@ def main() -> None:
     parser.add_argument("--scans", type=int, default=0, help="size charts to learn from, too")
     parser.add_argument("--reading", action="store_true", help="and to read, cell by cell")
     parser.add_argument("--film-batch", type=int, default=12)
+    spare = max(0, (os.cpu_count() or 1) - 2)
+    parser.add_argument(
+        "--workers", type=int, default=spare, help="processes that make batches ahead"
+    )
     parser.add_argument("--still-eyes", action="store_true", help="the vision tower learns nothing")
     parser.add_argument(
         "--words",

@@ -98,7 +98,8 @@ def fixed_texts() -> list[str]:
     parts = [
         part for prompt in prompts for part in (prompt.system, *re.split(r"\$\w+", prompt.user))
     ]
-    return sorted({*SCAFFOLD, *(part for part in parts if len(part) > 2)}, key=len, reverse=True)
+    texts = {*SCAFFOLD, *(part for part in parts if len(part) > 2)}
+    return sorted(texts, key=lambda text: (-len(text), text))
 
 
 def pieces() -> str:
