@@ -1,5 +1,5 @@
-"""The sample catalog: product pictures drawn from held-out Fashion-MNIST photographs, size charts,
-the feed, and the truth."""
+"""The sample catalog: pictures and films of products, made of held-out Fashion-MNIST photographs,
+size charts, the feed, and the truth."""
 
 from __future__ import annotations
 
@@ -11,10 +11,11 @@ from itertools import chain, cycle, islice
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from mmsearch_core.demo.film import Film, encoded, film_of, happens
 from mmsearch_core.demo.judged import write_judged
 from mmsearch_core.demo.picture import draw, garments, photographs_of
 from mmsearch_core.demo.queries import write_queries
-from mmsearch_core.demo.size_chart import SizeChart, page, size_chart, written
+from mmsearch_core.demo.size_chart import SizeChart, page, scanned, size_chart, written
 from mmsearch_core.demo.vocabulary import CATEGORIES, POPULAR_LOOKS, Look, sold_looks
 
 if TYPE_CHECKING:
@@ -24,7 +25,9 @@ if TYPE_CHECKING:
 OUTFITS = 16  # every so many products, one is an outfit of two garments
 LARGE_OUTFITS = 48  # of three
 COPIES = 40  # every so many products, one has a picture twice under different names
-CHARTS = range(3, 48, 8)  # numbers of the products that have a size chart
+FILMS = range(2, 48, 8)  # numbers of the products that are shown in a film
+CHARTS = range(3, 48, 8)  # that have a size chart
+SCANS = range(5, 48, 8)  # that have a scanned one
 WITH_PHOTOGRAPHS = 200  # products from which real photographs are among them
 BRANDS = (
     ("Lumen", "流明"),
@@ -107,6 +110,16 @@ def pictures_of(product: SampleProduct, seed: int) -> Iterator[bytes]:
         yield out.getvalue()
 
 
+def film_of_product(product: SampleProduct, seed: int) -> tuple[Film, bytes]:
+    """A film of the product's first garment, and its MP4."""
+    import numpy as np
+
+    rng = np.random.default_rng((seed, number_of(product), 100))
+    look, photo = product.looks[0], product.photos[0]
+    film = film_of(look, rng, changes=2 + number_of(product) % 2)
+    return film, encoded(film, photographs_of(look.category)[photo])
+
+
 def chart_of_product(product: SampleProduct, seed: int) -> tuple[SizeChart, pymupdf.Document]:
     """The product's size chart, and a document that shows it."""
     import numpy as np
@@ -134,15 +147,16 @@ def photographs() -> dict[str, bytes]:
 
 
 def write_sample(folder: Path, *, products: int = 64, seed: int = 7) -> None:
-    """Write ``catalog/`` (pictures, size charts and feed), ``queries/`` (the log, a file a day),
-    and beside them the truth, which is never uploaded: ``truth.json`` (looks), ``charts.json`` and
-    ``judged/`` (graded queries)."""
+    """Write ``catalog/`` (pictures, films, size charts and feed), ``queries/`` (the log, a file a
+    day), and beside them the truth, which is never uploaded: ``truth.json`` (looks),
+    ``films.json``, ``charts.json`` and ``judged/`` (graded queries)."""
     catalog = folder / "catalog"
     sample = sample_products(products, seed)
     for product in sample:
         for number, jpeg in enumerate(pictures_of(product, seed), start=1):
             _write(catalog / f"pictures/{product.product_id}/{number}.jpg", jpeg)
-    _write_charts([p for p in sample if number_of(p) in CHARTS], folder, seed)
+    _write_films([p for p in sample if number_of(p) in FILMS], folder, seed)
+    _write_charts([p for p in sample if number_of(p) in (*CHARTS, *SCANS)], folder, seed)
     for product in sample[::COPIES]:
         folder_of = catalog / f"pictures/{product.product_id}"
         _write(folder_of / "copy of 1.jpg", (folder_of / "1.jpg").read_bytes())
@@ -168,13 +182,29 @@ def write_sample(folder: Path, *, products: int = 64, seed: int = 7) -> None:
     write_queries(folder / "queries", seed=seed)
 
 
+def _write_films(products: Sequence[SampleProduct], folder: Path, seed: int) -> None:
+    """The films, and what happens in them."""
+    truth = {}
+    for product in products:
+        film, data = film_of_product(product, seed)
+        _write(folder / f"catalog/pictures/{product.product_id}/film.mp4", data)
+        truth[product.product_id] = [
+            {"start": change.start, "end": change.end, "text": happens(change)}
+            for change in film.changes
+        ]
+    _write(folder / "films.json", json.dumps(truth, indent=1, ensure_ascii=False).encode())
+
+
 def _write_charts(products: Sequence[SampleProduct], folder: Path, seed: int) -> None:
-    """The size charts as PDFs, and what they say."""
+    """The size charts as PDFs, with their text or scanned, and what they say."""
+    import numpy as np
+
     truth = {}
     for product in products:
         chart, document = chart_of_product(product, seed)
-        path = folder / f"catalog/pictures/{product.product_id}/sizes.pdf"
-        _write(path, written(document))
+        rng = np.random.default_rng((seed, number_of(product), 201))
+        data = scanned(document, rng) if number_of(product) in SCANS else written(document)
+        _write(folder / f"catalog/pictures/{product.product_id}/sizes.pdf", data)
         truth[product.product_id] = chart.rows
     _write(folder / "charts.json", json.dumps(truth, indent=1, ensure_ascii=False).encode())
 

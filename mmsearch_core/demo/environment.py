@@ -94,6 +94,8 @@ def mmsearch_settings(state: Path) -> dict[str, dict[str, str]]:
             "secret_key": keys["s3_secret_key"],
         },
         "catalog": {"bucket": "catalog"},
+        # the small Qwen3-VL was taught with so many
+        "decode": {"frames_per_second": "4"},
         "queue": {
             "url": queue_url(used.queue),
             "access_key": "demo",

@@ -34,10 +34,12 @@ from mmsearch_core.settings import load_settings
 
 TOP = 3  # results shown of a query
 SHOWN = 4  # queries shown of a language
+MOMENTS = ("turns around", "变成黄色")  # looked for in films
 # asked of the tables: who sells what for a waist of 80 cm or more
 SIZES = (
-    "SELECT product, document, page, label, number FROM cells"
-    " WHERE list_contains(header, 'Waist cm') AND number >= 80 ORDER BY number, product LIMIT 5"
+    "SELECT product, document, page, label, number, source FROM cells"
+    " WHERE list_has_any(header, ['Waist cm', '腰围 cm']) AND number >= 80"
+    " ORDER BY number, product LIMIT 5"
 )
 INBOX = "catalog_inbox"
 MOST_PRODUCTS = 9000  # the photographs' products are numbered from there
@@ -65,6 +67,7 @@ def run(state: Path) -> None:
         published = precompute(state, follower)
     summarise(compared, closed, published)
     show_results(state / "sample/queries")
+    show_moments()
     show_tables()
     say_what_next(state)
 
@@ -193,10 +196,26 @@ def show_results(folder: Path) -> None:
     console.print(table)
 
 
+def show_moments() -> None:
+    """Where in the films something happens, as `mmsearch search` finds it."""
+    table = Table("query", "product", "moment", "what happens", title="\nMoments of films")
+    for query in MOMENTS:
+        answer = mmsearch("search", query, "--json")
+        hits = answer["hits"] if answer else []
+        moments = [hit for hit in hits if hit["evidence"]["fragment"].startswith("t=")]
+        for hit in moments[:1]:
+            evidence = hit["evidence"]
+            moment = f"{evidence['key']}#{evidence['fragment']}"
+            happens = evidence["text"].splitlines()[0]
+            table.add_row(*map(cell, (query, hit["product_id"], moment, happens)))
+    console.print(table)
+
+
 def show_tables() -> None:
     """A question that the tables of the size charts answer."""
     answer = mmsearch("tables", SIZES, "--json")
-    table = Table("product", "document", "page", "size", "centimetres", title=f"\n{SIZES}")
+    columns = ("product", "document", "page", "size", "centimetres", "read from")
+    table = Table(*columns, title=f"\n{SIZES}")
     for row in answer["rows"] if answer else []:
         table.add_row(*[cell(str(value)) for value in row.values()])
     console.print(table)
@@ -234,7 +253,7 @@ def say_what_next(state: Path) -> None:
         for target in status.get("index", {}).get("targets", [])
         if target["status"] == "live"
     ]
-    live = ", ".join(f"{t['collection']}: {t['assets'].get('live', 0)} pictures" for t in targets)
+    live = ", ".join(f"{t['collection']}: {t['assets'].get('live', 0)} files" for t in targets)
     stop = (
         "make stop"
         if state == stack.FOLDER

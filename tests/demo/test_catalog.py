@@ -7,6 +7,7 @@ from collections import Counter
 from pathlib import Path
 
 import numpy as np
+import pymupdf
 import pytest
 from PIL import Image
 
@@ -83,6 +84,20 @@ def test_pictures_open_and_one_is_a_copy_under_another_name(sample: Path) -> Non
         (640, 320),
     }
     assert len(set(pictures)) == len(pictures) - 1
+
+
+def test_films_and_size_charts_are_those_that_the_truth_tells_of(sample: Path) -> None:
+    pictures = sample / "catalog/pictures"
+    films, charts = (
+        json.loads((sample / f"{name}.json").read_text()) for name in ("films", "charts")
+    )
+    assert {path.parent.name for path in pictures.rglob("*.mp4")} == set(films)
+    assert {path.parent.name for path in pictures.rglob("*.pdf")} == set(charts)
+    assert all(len(changes) >= 2 for changes in films.values())
+    with_text = {
+        path.parent.name for path in pictures.rglob("*.pdf") if pymupdf.open(path)[0].get_text()
+    }
+    assert (len(films), len(with_text), len(set(charts) - with_text)) == (3, 2, 2)
 
 
 def test_what_is_uploaded_never_says_what_a_product_looks_like(sample: Path) -> None:

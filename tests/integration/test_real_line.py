@@ -11,7 +11,10 @@ import pytest
 
 from mmsearch_core.adapters.s3_store import S3Store
 from mmsearch_core.demo.catalog import write_sample
+from mmsearch_core.records.ids import ProductId
 from mmsearch_core.records.report import CloseReport
+from mmsearch_core.search.cells import current_cells
+from mmsearch_core.search.clips import clips_of
 from mmsearch_core.serving.results import Results
 from mmsearch_core.wiring.batches import Runtime
 from tests.conftest import Servers
@@ -19,23 +22,33 @@ from tests.line import index, search
 
 pytestmark = pytest.mark.integration
 ROOT = Path(__file__).parent.parent.parent
+FRAMES = 4.0  # a second
+NEAR = 0.5  # seconds
 
 
 @pytest.fixture(scope="module")
-def shop(servers: Servers, tmp_path_factory: pytest.TempPathFactory) -> Runtime:
-    """A small sample catalog in real buckets."""
+def sample(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A small sample, with three films and six size charts, of which three are scans."""
+    folder = tmp_path_factory.mktemp("sample")
+    write_sample(folder, products=24)
+    return folder
+
+
+@pytest.fixture(scope="module")
+def shop(servers: Servers, sample: Path) -> Runtime:
+    """Its catalog in real buckets."""
     settings = servers.settings.model_copy(
         update={
             "search": servers.settings.search.model_copy(update={"candidates": 12, "buckets": 16}),
             "query_log": servers.settings.query_log.model_copy(update={"popular": 8}),
+            # the small Qwen3-VL was taught with so many
+            "decode": servers.settings.decode.model_copy(update={"frames_per_second": FRAMES}),
         }
     )
     runtime = Runtime(settings)
     for store in (runtime.catalog, runtime.work):
         assert isinstance(store, S3Store)
         store.create()
-    sample = tmp_path_factory.mktemp("sample")
-    write_sample(sample, products=24)
     for folder, prefix in (("catalog", ""), ("queries", "queries/")):
         for path in sorted((sample / folder).rglob("*")):
             if path.is_file():
@@ -73,6 +86,49 @@ def test_the_bucket_is_indexed_and_the_broken_picture_is_named(
 
 
 @pytest.mark.usefixtures("indexed")
+def test_what_happens_in_films_is_found_at_its_second(shop: Runtime, sample: Path) -> None:
+    """Most of it: the model's card says how much."""
+    found = []
+    for product, changes in json.loads((sample / "films.json").read_text()).items():
+        clips = clips_of(ProductId(product), "", shop.line().stores, shop.live_target(), shop.sbert)
+        for change in changes:
+            near = [
+                clip
+                for clip in clips
+                if abs(clip.start - change["start"]) <= NEAR
+                and abs(clip.end - change["end"]) <= NEAR
+            ]
+            found.append(any(change["text"]["en"] in clip.why for clip in near))
+    assert len(found) >= 6
+    assert sum(found) >= 0.8 * len(found)
+
+
+@pytest.mark.usefixtures("indexed")
+def test_every_value_of_a_size_chart_is_data_whether_it_has_its_text_or_is_scanned(
+    shop: Runtime, sample: Path
+) -> None:
+    charts = json.loads((sample / "charts.json").read_text())
+    read: dict[str, dict[tuple[int, int], str]] = {}
+    sources = set()
+    for cells in current_cells(shop.work, shop.ledger, shop.live_target()):
+        for cell in cells.to_pylist():
+            place = cell["row_number"], cell["column_number"]
+            read.setdefault(cell["product"], {})[place] = cell["text"]
+            sources.add(cell["source"])
+            assert cell["header"] == [charts[cell["product"]][0][place[1]]]
+    assert read == {
+        product: {
+            (row, column): text
+            for row, texts in enumerate(rows)
+            for column, text in enumerate(texts)
+            if row > 0
+        }
+        for product, rows in charts.items()
+    }
+    assert len(sources) == 2
+
+
+@pytest.mark.usefixtures("indexed")
 def test_results_are_published_in_both_languages_and_a_second_night_is_free(shop: Runtime) -> None:
     """No model call, no write to Milvus, the same generation."""
     first = search(shop)
@@ -103,6 +159,7 @@ def environment(servers: Servers) -> dict[str, str]:
         "MMSEARCH_STORE__SECRET_KEY": store.secret_key.get_secret_value(),
         "MMSEARCH_INDEX__URI": servers.settings.index.uri,
         "MMSEARCH_LEDGER__URL": servers.settings.ledger.url,
+        "MMSEARCH_DECODE__FRAMES_PER_SECOND": str(FRAMES),
     }
 
 

@@ -54,8 +54,9 @@ def shop(running: Any, tmp_path_factory: pytest.TempPathFactory) -> Any:
 def test_a_night_the_next_night_and_one_that_a_person_has_to_approve(
     shop: Any, tmp_path: Path
 ) -> None:
-    # every fifth product has two pictures, one picture is there twice, and two have a size chart
-    files = 16 + 3 + 1 + 2
+    # every fifth product has two pictures, one picture is there twice, two products have a film,
+    # two a size chart, and two a scanned one
+    files = 16 + 3 + 1 + 2 + 2 + 2
     refreshed, (indexed,) = shop.refresh()
     assert shop.tries(refreshed) == {
         ("compare", -1): ("success", 1),
@@ -68,8 +69,8 @@ def test_a_night_the_next_night_and_one_that_a_person_has_to_approve(
     assert compared["batches"] == [indexed["partition_key"]]
     tries = shop.tries(indexed)
     assert {task for task, _ in tries} == set(INDEX_STAGES)
-    # 12 pictures in the first, the rest in the second, the size charts in the third
-    assert {shard for task, shard in tries if task == "decode"} == {0, 1, 2}
+    # 12 pictures in the first, the rest in the second, the size charts and the films in others
+    assert {shard for task, shard in tries if task == "decode"} == {0, 1, 2, 3}
     assert set(tries.values()) == {("success", 1)}
     closed = shop.airflow.report("index_catalog", indexed["dag_run_id"], "close")
     assert closed["assets"] == {"live": added, "failed": 0, "removed": 0, "unsettled": 0}

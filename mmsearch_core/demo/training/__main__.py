@@ -1,8 +1,9 @@
 """`make demo-models`: trains the three models from nothing, one after the other; a killed run
 continues where it was.
 
-The tiny Qwen3-VL learns in three parts: its vision tower to tell looks apart, its text tower to
-standardize and to judge by the description, then both together on the production prompts.
+The tiny Qwen3-VL learns in three parts: its vision tower to tell looks apart, to see motion and to
+read letters, its text tower to standardize and to judge by the description, then both together on
+the production prompts. The last part is for a GPU: a quarter of an hour there, days without one.
 """
 
 import argparse
@@ -22,12 +23,14 @@ def commands(data: Path, out: Path) -> list[list[str]]:
         ["--eyes", str(out / "eyes/eyes.pt")],
         ["--start", str(out / "words/checkpoint.pt")],
     )
+    moving = ["--films=4000", "--scans=8000"]
+    large = [*moving, "--film-batch=64", "--batch=128", "--steps=6000", "--rate=1e-3"]
     return [
         ["sbert", "--out", str(out / "sbert")],
         ["clip", "--out", str(out / "clip"), *pictures],
-        ["eyes", "--out", str(out / "eyes"), *pictures],
+        ["eyes", "--out", str(out / "eyes"), *pictures, *moving, "--steps=3000"],
         ["vlm", "--out", str(out / "words"), *pictures, "--words", "--batch=96", "--steps=2000"],
-        ["vlm", "--out", str(out / "vlm"), *pictures, *eyes, *words],
+        ["vlm", "--out", str(out / "vlm"), *pictures, *eyes, *words, *large],
     ]
 
 

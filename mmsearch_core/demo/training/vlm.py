@@ -29,8 +29,8 @@ from mmsearch_core.demo.training.vlm_parts import (
     train_tokenizer,
 )
 
-SMALL_FIRST = 0.2  # of the steps, in which only small charts are read
-SMALL_LATER = 0.3  # of the charts that are read later
+SMALL_FIRST = 0.06  # of the steps, in which only small charts are read
+SMALL_LATER = 0.2  # of the charts that are read later
 HINTED = 0.5  # weight of the hints, beside what is answered
 EARLY = 2  # layers before the last whose states are to hold the hints
 TURN = 24  # dimensions
@@ -42,10 +42,8 @@ def shares(args: argparse.Namespace) -> dict[str, float]:
     if args.words:
         return {"standardize": 0.25, "judge": 0.75}
     if args.films:
-        seldom = {"standardize": 0.05, "table_filter": 0.08, PAGE: 0.05}
-        reading = {SCAN: 0.35} if args.reading else {}
-        watching = {FILM: 0.6 - sum(reading.values())}
-        return {"describe": 0.12, "judge": 0.1} | seldom | reading | watching
+        looking = {"describe": 0.14, "judge": 0.12, "standardize": 0.06, "table_filter": 0.06}
+        return looking | {PAGE: 0.02, SCAN: 0.36, FILM: 0.24}
     return {"describe": 0.6, "standardize": 0.15, "judge": 0.25}
 
 
@@ -140,8 +138,7 @@ class Lessons(Dataset[tuple[str, dict[str, torch.Tensor]]]):
         self._pictures = pool(args.data, "train", args.pictures, seed=args.seed, kept=args.kept)
         self._reels = reels(args.data, "train", args.films, seed=args.seed) if args.films else []
         self._reels.sort(key=lambda reel: len(reel.times))
-        small = args.scans // 4 if args.reading else 0
-        self._small = scans(small, seed=args.seed, small=True)
+        self._small = scans(args.scans // 4, seed=args.seed, small=True)
         self._charts = scans(args.scans, seed=args.seed, small=False)
         self._batches = Batches(processor, self._pictures, model.model.get_rope_index)
 
@@ -183,7 +180,6 @@ def train(args: argparse.Namespace) -> None:
         )
     if args.eyes:
         model.model.visual.load_state_dict(torch.load(args.eyes, weights_only=True))
-    model.model.visual.requires_grad_(not args.still_eyes)
     model.to(device)
     at_once(model.model.visual)
     lessons = Lessons(processor, model, args)
@@ -218,21 +214,24 @@ def main() -> None:
     parser.add_argument("--eyes", type=Path, help="vision tower to begin with (eyes.pt)")
     parser.add_argument("--start", type=Path, help="checkpoint of another run to begin with")
     parser.add_argument("--model", type=Path, help="folder of a trained model to teach more")
-    parser.add_argument("--films", type=int, default=0, help="films to learn from, too")
-    parser.add_argument("--scans", type=int, default=0, help="size charts to learn from, too")
-    parser.add_argument("--reading", action="store_true", help="and to read, cell by cell")
+    parser.add_argument("--films", type=int, default=0, help="films to learn from, with --scans")
+    parser.add_argument(
+        "--scans", type=int, default=0, help="size charts to learn from, with --films"
+    )
     parser.add_argument("--film-batch", type=int, default=12)
     spare = max(0, (os.cpu_count() or 1) - 2)
     parser.add_argument(
         "--workers", type=int, default=spare, help="processes that make batches ahead"
     )
-    parser.add_argument("--still-eyes", action="store_true", help="the vision tower learns nothing")
     parser.add_argument(
         "--words",
         action="store_true",
         help="the text tower alone: the tasks without their pictures",
     )
-    train(parser.parse_args())
+    args = parser.parse_args()
+    if bool(args.films) != bool(args.scans):
+        parser.error("Films and scans are learned together: name both --films and --scans.")
+    train(args)
 
 
 if __name__ == "__main__":
