@@ -20,7 +20,7 @@ from mmsearch_core.adapters.table_readings import (
     pymupdf_tables,
     split_between_rules,
 )
-from mmsearch_core.adapters.tables_agreed import agreed
+from mmsearch_core.adapters.tables_agreed import agreed, outside
 from mmsearch_core.errors import BadRecord, UnreadableMedia, UnsupportedMedia
 from mmsearch_core.media.table_shape import without_surplus
 from mmsearch_core.own_folder import own_folder
@@ -151,7 +151,11 @@ def _read(path: Path, page: pymupdf.Page) -> list[Table]:
     apart: list[Grid] = []
     for grid in grids:
         apart += split_between_rules(grid, rules)
-    return [agreed(grid, placed, words, (width, height)) for grid in apart]
+    tables = []
+    for grid in apart:
+        free = outside(placed, [other for other in apart if other is not grid])
+        tables.append(agreed(grid, free, words, (width, height)))
+    return tables
 
 
 def _rules(page: pymupdf.Page) -> list[Rectangle]:

@@ -3,6 +3,7 @@ ways to divide it into rows the one that leaves the lines of a cell together."""
 
 from __future__ import annotations
 
+from bisect import bisect
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 from itertools import chain, pairwise
@@ -50,9 +51,10 @@ def agreed(
     :param readings: PyMuPDF's tables of the page, of which none, one or several may be there.
     :param words: of the page, by PyMuPDF.
     """
-    near = [cell for cell in chain(*readings) if _is_within(cell.box, grid.box)]
-    grid = _without_titles(_without_headings(grid), near)
+    grid = _without_titles(_without_headings(grid), _near(grid, readings))
     rows = _rows(grid, readings)
+    grid = _with_lost_columns(grid, readings, words)
+    near = _near(grid, readings)
     drafts = _with_spans(_drafts(grid, rows), near)
     texts = [_in_order(draft, words) for draft in drafts]
     cells = [
@@ -76,6 +78,64 @@ def agreed(
         source="text layer",
         confidence=_agreement(grid, drafts, near),
     )
+
+
+def outside(readings: Sequence[Sequence[Placed]], grids: Sequence[Grid]) -> list[list[Placed]]:
+    """PyMuPDF's tables without the cells that lie in these grids: it takes tables side by side for
+    one."""
+    boxes = [grid.box for grid in grids]
+    return [[cell for cell in cells if not _is_within_one(cell.box, boxes)] for cells in readings]
+
+
+def _near(grid: Grid, readings: Sequence[Sequence[Placed]]) -> list[Placed]:
+    """PyMuPDF's cells that lie where the grid is."""
+    return [cell for cell in chain(*readings) if _is_within(cell.box, grid.box)]
+
+
+def _with_lost_columns(
+    grid: Grid, readings: Sequence[Sequence[Placed]], words: Sequence[Word]
+) -> Grid:
+    """The grid with the columns beside it that PyMuPDF has in the same table: camelot leaves out
+    those that are mostly empty, as the names of groups of rows are."""
+    beside: dict[Band, list[Placed]] = {}
+    for cells in readings:
+        if any(_is_within(cell.box, grid.box) for cell in cells):
+            for cell in filter(lambda cell: _is_left_or_right(cell, grid), cells):
+                beside.setdefault((cell.box[0], cell.box[2]), []).append(cell)
+    for band in sorted(beside):
+        column = [""] * len(grid.rows)
+        for cell in beside[band]:
+            row = _row_of_first_line(cell, grid, words)
+            column[row] = as_typed(f"{column[row]}\n{cell.text}")
+        place = bisect(grid.columns, band)
+        texts = zip(grid.texts, column, strict=True)
+        grid = replace(
+            grid,
+            columns=(*grid.columns[:place], band, *grid.columns[place:]),
+            texts=tuple((*row[:place], text, *row[place:]) for row, text in texts),
+        )
+    return grid
+
+
+def _is_left_or_right(cell: Placed, grid: Grid) -> bool:
+    """Whether it has text, as high on the page as the grid's rows, and nothing of it in them."""
+    left, top, right, bottom = grid.box
+    is_beside = cell.box[2] <= left + 1 or cell.box[0] >= right - 1
+    return (
+        bool(cell.text)
+        and is_beside
+        and top - 3 <= _middle((cell.box[1], cell.box[3])) <= bottom + 3
+    )
+
+
+def _row_of_first_line(cell: Placed, grid: Grid, words: Sequence[Word]) -> int:
+    """The grid's row that is nearest to the cell's first line."""
+    first = min(
+        (word for word in words if _is_within(word[:4], cell.box)), key=lambda word: word[1]
+    )
+    middle = _middle((first[1], first[3]))
+    distances = [abs(_middle(row) - middle) for row in grid.rows]
+    return distances.index(min(distances))
 
 
 def _without_headings(grid: Grid) -> Grid:

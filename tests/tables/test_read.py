@@ -95,6 +95,15 @@ def test_dots_that_lead_to_a_row_are_no_part_of_its_label() -> None:
     assert labels == ["Offence", "Robbery", "Burglary", "Arson"]
 
 
+@pytest.mark.parametrize("rules", ["borderless", "zebra", "lines", "booktabs"])
+def test_the_names_of_groups_of_rows_are_read_where_no_rules_divide_columns(rules: str) -> None:
+    """A column that is empty in most rows; camelot leaves it out."""
+    document = made.one_table("groups", made.spread_header(4), made.Style(rules=rules))
+    (table,) = tables_of(document.pdf)[1]
+    names = [cell.text for cell in table.cells if cell.column == 0]
+    assert (table.columns, names) == (5, ["Model", "Alpha", "Beta"])
+
+
 def turn_by(angle: int) -> Callable[[Any], None]:
     return lambda document: document[0].set_rotation(angle)
 
