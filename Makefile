@@ -61,7 +61,7 @@ bench: $(INSTALLED) ## Ratios measured side by side; NAME=… runs one
 quality: $(INSTALLED) ## Figures of the shipped models on held-out pictures, or of those in MODELS=folder
 	@$(BIN)/python -m mmsearch_core.demo.training.quality $(if $(MODELS),--models $(MODELS))
 
-demo-models: $(INSTALLED) ## Train the shipped models from nothing: hours on two cores; FASHION_MNIST=folder
+demo-models: $(INSTALLED) ## Train the shipped models from nothing, the last part on a GPU; FASHION_MNIST=folder
 	@$(BIN)/python -m mmsearch_core.demo.training --data $(FASHION_MNIST)
 
 clean: stop ## Remove the environment, the demo's state and all caches

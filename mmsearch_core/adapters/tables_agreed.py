@@ -97,14 +97,13 @@ def _with_lost_columns(
 ) -> Grid:
     """The grid with the columns beside it that PyMuPDF has in the same table: camelot leaves out
     those that are mostly empty, as the names of groups of rows are."""
-    beside: dict[Band, list[Placed]] = {}
+    beside: list[Placed] = []
     for cells in readings:
         if any(_is_within(cell.box, grid.box) for cell in cells):
-            for cell in filter(lambda cell: _is_left_or_right(cell, grid), cells):
-                beside.setdefault((cell.box[0], cell.box[2]), []).append(cell)
-    for band in sorted(beside):
+            beside += [cell for cell in cells if _is_left_or_right(cell, grid)]
+    for band, cells in _columns(beside).items():
         column = [""] * len(grid.rows)
-        for cell in beside[band]:
+        for cell in cells:
             row = _row_of_first_line(cell, grid, words)
             column[row] = as_typed(f"{column[row]}\n{cell.text}")
         place = bisect(grid.columns, band)
@@ -117,23 +116,28 @@ def _with_lost_columns(
     return grid
 
 
+def _columns(cells: Sequence[Placed]) -> dict[Band, list[Placed]]:
+    """The cells by the column that they begin in; columns are as wide as cells that span none."""
+    columns: dict[Band, list[Placed]] = {}
+    for cell in sorted(cells, key=lambda cell: cell.columns):
+        left, _, right, _ = cell.box
+        known = (band for band in columns if band[0] - 1 <= left < band[1] - 1)
+        columns.setdefault(next(known, (left, right)), []).append(cell)
+    return columns
+
+
 def _is_left_or_right(cell: Placed, grid: Grid) -> bool:
     """Whether it has text, as high on the page as the grid's rows, and nothing of it in them."""
     left, top, right, bottom = grid.box
     is_beside = cell.box[2] <= left + 1 or cell.box[0] >= right - 1
-    return (
-        bool(cell.text)
-        and is_beside
-        and top - 3 <= _middle((cell.box[1], cell.box[3])) <= bottom + 3
-    )
+    is_as_high = top - 3 <= _middle((cell.box[1], cell.box[3])) <= bottom + 3
+    return bool(cell.text) and is_beside and is_as_high
 
 
 def _row_of_first_line(cell: Placed, grid: Grid, words: Sequence[Word]) -> int:
     """The grid's row that is nearest to the cell's first line."""
-    first = min(
-        (word for word in words if _is_within(word[:4], cell.box)), key=lambda word: word[1]
-    )
-    middle = _middle((first[1], first[3]))
+    lines = [(word[1], word[3]) for word in words if _is_within(word[:4], cell.box)]
+    middle = _middle(min(lines, default=(cell.box[1], cell.box[3])))
     distances = [abs(_middle(row) - middle) for row in grid.rows]
     return distances.index(min(distances))
 
