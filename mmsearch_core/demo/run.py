@@ -42,7 +42,7 @@ SIZES = (
     " ORDER BY number, product LIMIT 5"
 )
 INBOX = "catalog_inbox"
-MOST_PRODUCTS = 9000  # the photographs' products are numbered from there
+MOST_PRODUCTS = 9000  # the products of real files are numbered from there
 console = Console(highlight=False)
 
 

@@ -141,10 +141,12 @@ def test_over_two_hundred_queries_of_every_kind_are_judged_in_both_languages(sam
 
 
 @pytest.mark.integration
-def test_a_large_catalog_holds_real_photographs_outfits_and_copies(tmp_path: Path) -> None:
+def test_a_large_catalog_holds_real_files_outfits_and_copies(tmp_path: Path) -> None:
     write_sample(tmp_path, products=400)
     pictures = list((tmp_path / "catalog/pictures").rglob("*.jpg"))
     assert 300 <= len(pictures) <= 600
+    real = [path.relative_to(tmp_path) for path in (tmp_path / "catalog").rglob("p9*/*")]
+    assert Counter(path.suffix for path in real) == {".jpg": 2, ".mp4": 2}
     # copies under other names
     assert len({path.read_bytes() for path in pictures}) == len(pictures) - 10
     garments_of = Counter(map(len, json.loads((tmp_path / "truth.json").read_text()).values()))
