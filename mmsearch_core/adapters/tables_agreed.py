@@ -84,7 +84,11 @@ def outside(readings: Sequence[Sequence[Placed]], grids: Sequence[Grid]) -> list
     """PyMuPDF's tables without the cells that lie in these grids: it takes tables side by side for
     one."""
     boxes = [grid.box for grid in grids]
-    return [[cell for cell in cells if not _is_within_one(cell.box, boxes)] for cells in readings]
+    return [_without(cells, boxes) for cells in readings]
+
+
+def _without(cells: Sequence[Placed], boxes: list[Rectangle]) -> list[Placed]:
+    return [cell for cell in cells if not _is_within_one(cell.box, boxes)]
 
 
 def _near(grid: Grid, readings: Sequence[Sequence[Placed]]) -> list[Placed]:
