@@ -28,6 +28,8 @@ QUANTITY = re.compile(
 )
 MINUS = re.compile("^([<>≤≥~≈]?\\s*)[\u2010-\u2015\u2212]")
 VULGAR = re.compile("(?<=\\d)\\s*(?=[¼-¾⅐-⅞])")
+# decimals that are set in a column of their own: "11,062 .6"
+APART = re.compile(r"(?<=\d) +(?=\.\d)")
 # what is written without a space behind a number and begins with a capital letter
 CAPITAL = {"V", "W", "N", "J", "K", "L", "Hz", "Pa", "GB", "MB", "TB", "Nm", "Wh"}
 UNITS = {
@@ -73,9 +75,9 @@ def unit_of_header(text: str) -> tuple[str, str]:
 
 
 def _plain(text: str) -> str:
-    """Full-width digits, fractions and signs as they are typed."""
+    """Full-width digits, fractions, decimals and signs as they are typed."""
     typed = unicodedata.normalize("NFKC", VULGAR.sub(" ", text)).strip()
-    return MINUS.sub(r"\1-", typed)
+    return MINUS.sub(r"\1-", APART.sub("", typed))
 
 
 def _is_a_size(match: re.Match[str]) -> bool:

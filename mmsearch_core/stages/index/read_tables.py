@@ -57,7 +57,7 @@ class Wanted:
 def recipes(kinds: Kinds, reader: str) -> dict[str, Recipe]:
     """What decides the tables of the kinds whose text may hold some; other kinds have none, so that
     nothing of theirs is made anew when tables are read otherwise."""
-    recipe = Recipe(stage="read_tables", version=2, model=reader, settings={})
+    recipe = Recipe(stage="read_tables", version=3, model=reader, settings={})
     return {kind: recipe for kind, media in kinds.items() if media.tables_of}
 
 
