@@ -16,12 +16,14 @@ from mmsearch_core.records.embedding import Vector
 from mmsearch_core.records.grid import SpanCell, laid_out
 from mmsearch_core.records.ids import SegmentId
 from mmsearch_core.records.query import Constraint, PopularQuery, StandardQuery
+from mmsearch_core.records.question import Answer
 from mmsearch_core.records.table import Table
 from mmsearch_core.records.table_filter import Condition, Operator
 
 Text = Annotated[str, StringConstraints(strip_whitespace=True, min_length=1, max_length=160)]
 Words = Annotated[tuple[Text, ...], Field(max_length=8)]
 Thousandths = Annotated[int, Field(ge=0, le=1000)]
+Likelihood = Annotated[float, Field(ge=0, le=1)]
 Seconds = Annotated[float, Field(ge=0, allow_inf_nan=False)]
 
 
@@ -67,6 +69,7 @@ class DescribeAnswer(_Answer):
     seen_text: tuple[_SeenText, ...]
     events: tuple[_Event, ...] = ()
     tables: Annotated[tuple[_SeenTable, ...], Field(max_length=6)] = ()
+    likelihoods: dict[str, dict[str, Likelihood]] = {}
 
 
 class _Constraint(_Answer):
@@ -109,7 +112,33 @@ def to_description(answer: bytes | str, segment: SegmentId) -> Description:
         seen_text=tuple(SeenText(text=seen.text, box=seen.box) for seen in said.seen_text),
         events=tuple(events),
         tables=tuple(_tables(said.tables)),
+        likelihoods=said.likelihoods,
     )
+
+
+DIGITS = 4  # of a likelihood that are kept
+
+
+def described_to_bytes(answer: Answer) -> bytes:
+    """The form in which the memo keeps what was said of a segment: the answer's JSON, with the
+    likelihoods as one member more."""
+    if not answer.likelihoods:
+        return text_to_bytes(answer.text)
+    try:
+        said = json.loads(answer.text)
+    except ValueError:  # it is refused when it is read
+        return text_to_bytes(answer.text)
+    kept: dict[str, dict[str, float]] = {}
+    for name, weights in answer.likelihoods.items():
+        rounded = {value: round(weight, DIGITS) for value, weight in weights.items()}
+        kept[name] = {value: weight for value, weight in rounded.items() if weight}
+    return json.dumps({**said, "likelihoods": kept}, ensure_ascii=False).encode()
+
+
+def text_to_bytes(text: str) -> bytes:
+    """A model's text in the memo's form; what is no valid Unicode stays so, and is refused when it
+    is read."""
+    return text.encode(errors="surrogatepass")
 
 
 def _tables(seen: Sequence[_SeenTable]) -> list[Table]:

@@ -275,6 +275,8 @@ class HousekeepingSettings(Section):
 class Search(Section):
     """Retrieval and what is published."""
 
+    # the shop's words: a YAML file, or the name of a shipped one
+    vocabulary: str = "sample"
     per_leg: int = Field(default=200, gt=0, le=MOST_ROWS)  # rows that each leg is asked for first
     # rows that it is asked for at most, where too many of the first cannot be shown
     deepest: int = Field(default=3200, gt=0, le=MOST_ROWS)

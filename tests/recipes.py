@@ -16,6 +16,7 @@ from pathlib import Path
 from types import ModuleType
 from typing import Any
 
+from mmsearch_core import vocabulary
 from mmsearch_core.media import KINDS
 from mmsearch_core.records.recipe import Recipe
 from mmsearch_core.settings import Decode, Search
@@ -57,6 +58,14 @@ DESCRIBING = (
     *ASKING,
     *READING,
     f"{VLM}:TransformersVLM._generate",
+    f"{VLM}:TransformersVLM._steps",
+    f"{VLM}:TransformersVLM._bytes_of",
+    f"{VLM}:LIKELIEST",
+    f"{VLM}:_Likeliest",
+    "mmsearch_core.adapters.value_likelihoods",
+    f"{ANSWERS}:Likelihood",
+    f"{ANSWERS}:described_to_bytes",
+    f"{ANSWERS}:DIGITS",
     f"{ANSWERS}:Thousandths",
     f"{ANSWERS}:_SeenText",
     f"{ANSWERS}:_Event",
@@ -67,6 +76,7 @@ DESCRIBING = (
     f"{ANSWERS}:_tables",
     f"{RECORDS}.grid",
     f"{STAGES}.index.describe:question",
+    f"{STAGES}.index.describe:weighed",
     f"{STAGES}.index.describe:stills",
     f"{STAGES}.index.describe:films",
 )
@@ -173,7 +183,7 @@ DECIDING: Mapping[str, tuple[str, ...]] = {
     # of the score, which is remembered; verdict and reason are worked out of it every night
     "judge": (
         *ASKING,
-        f"{VLM}:TransformersVLM.choose",
+        f"{VLM}:TransformersVLM.weigh",
         f"{STAGES}.search.judge:_question",
         f"{STAGES}.search.judge:Judge._reading",
         f"{STAGES}.search.judge:Judge._choose",
@@ -182,16 +192,17 @@ DECIDING: Mapping[str, tuple[str, ...]] = {
         f"{RECORDS}.query:StandardQuery.judged_text",
     ),
 }
+QUESTIONS = describe.Asking(vocabulary=vocabulary.load("sample"), page_pixels=1)
 RECIPES: Mapping[str, Recipe] = {
     "picture/decode": decode.recipes(KINDS, Decode())["picture"],
-    "picture/describe": describe.recipes(KINDS, "model", 1)["picture"],
+    "picture/describe": describe.recipes(KINDS, "model", QUESTIONS)["picture"],
     "picture/embed_text": embed_text.recipes(KINDS, "model")["picture"],
     "video/decode": decode.recipes(KINDS, Decode())["video"],
-    "video/describe": describe.recipes(KINDS, "model", 1)["video"],
+    "video/describe": describe.recipes(KINDS, "model", QUESTIONS)["video"],
     "video/embed_text": embed_text.recipes(KINDS, "model")["video"],
     "document/decode": decode.recipes(KINDS, Decode())["document"],
     "document/read_tables": read_tables.recipes(KINDS, "reader")["document"],
-    "document/describe": describe.recipes(KINDS, "model", 1)["document"],
+    "document/describe": describe.recipes(KINDS, "model", QUESTIONS)["document"],
     "document/embed_text": embed_text.recipes(KINDS, "model")["document"],
     "embed_image": embed_image.recipes(KINDS, "model")["picture"],
     "upsert": upsert.recipes(KINDS)["picture"],

@@ -7,18 +7,20 @@ from collections.abc import Callable, Iterator, Sequence
 from functools import cached_property
 from typing import Any, TypeVar
 
-from more_itertools import map_reduce
+from more_itertools import flatten, map_reduce
 
 from mmsearch_core.adapters.engine_errors import on_device, one_by_one_if_need_be, while_loading
 from mmsearch_core.adapters.model_name import find_model
+from mmsearch_core.adapters.value_likelihoods import Step, value_likelihoods
 from mmsearch_core.errors import BadRecord, BadSettings
-from mmsearch_core.records.question import Frame, Question
+from mmsearch_core.records.question import Answer, Frame, Question
 from mmsearch_core.settings import Models
 
 Said = TypeVar("Said")
 
 # of a picture or two frames, one for every 32 x 32 pixels
 PADS = re.compile(r"(<\|(?:image|video)_pad\|>)+")
+LIKELIEST = 64  # tokens that are remembered of each step of an answer
 CLOCK = 1_000  # ticks a second, in which the times of frames are given
 # Chat-template marks in a shop's or a shopper's text must not become marks of ours
 MARKS = re.compile(r"<\|[^|<>]*\|>")
@@ -44,46 +46,79 @@ class TransformersVLM:
         (tokens,) = self._tokens([question])["input_ids"]
         return PADS.sub(r"\1", self._processor.tokenizer.decode(tokens))
 
-    def answer(self, questions: Sequence[Question]) -> list[str | BadRecord]:
+    def answer(self, questions: Sequence[Question]) -> list[Answer | BadRecord]:
         """Generate under each question's JSON schema; together those that are bounded alike."""
-        answers: dict[int, str | BadRecord] = {}
+        answers: dict[int, Answer | BadRecord] = {}
         for places in map_reduce(range(len(questions)), lambda n: _bounds(questions[n])).values():
             said = self._bisect(self._generate, [questions[place] for place in places])
             answers.update(zip(places, said, strict=True))
         return [answers[place] for place in range(len(questions))]
 
-    def choose(
-        self, questions: Sequence[Question], labels: tuple[str, str]
-    ) -> list[float | BadRecord]:
-        """Softmax over the two labels' logits at the first token of the answer."""
-        first, second = self._label_ids(labels)
+    def weigh(
+        self, questions: Sequence[Question], labels: Sequence[str]
+    ) -> list[tuple[float, ...] | BadRecord]:
+        """Softmax over the labels' logits at the first token of the answer."""
+        ids = self._label_ids(labels)
 
-        def score(batch: Sequence[Question]) -> list[float]:
+        def score(batch: Sequence[Question]) -> list[tuple[float, ...]]:
             import torch
 
             with torch.inference_mode():
                 logits = self._model(**self._inputs(batch), logits_to_keep=1).logits[:, -1].float()
-            return [float(p) for p in torch.softmax(logits[:, [first, second]], dim=-1)[:, 0]]
+            return [tuple(of_one) for of_one in torch.softmax(logits[:, ids], dim=-1).tolist()]
 
         return self._bisect(score, questions)
 
-    def _generate(self, questions: Sequence[Question]) -> list[str]:
+    def _generate(self, questions: Sequence[Question]) -> list[Answer]:
         import torch
         from xgrammar.contrib.hf import LogitsProcessor
 
         inputs = self._inputs(questions)
         grammars = [self._grammar(question) for question in questions]
+        likeliest = _Likeliest()
         with torch.inference_mode():
             made = self._model.generate(
                 **inputs,
                 max_new_tokens=questions[0].most_tokens or self._settings.max_new_tokens,
                 do_sample=False,
-                logits_processor=[LogitsProcessor(grammars)],
+                # before the grammar: what it forbids was likely or not all the same
+                logits_processor=[likeliest, LogitsProcessor(grammars)],
             )
-        texts = self._processor.tokenizer.batch_decode(
-            made[:, inputs["input_ids"].shape[1] :], skip_special_tokens=True
-        )
-        return list(texts)
+        tokens = made[:, inputs["input_ids"].shape[1] :]
+        texts = self._processor.tokenizer.batch_decode(tokens, skip_special_tokens=True)
+        answers: list[Answer] = []
+        for place, question in enumerate(questions):
+            steps = self._steps(tokens[place], likeliest, place) if question.weighed else []
+            weights = value_likelihoods(steps, question.weighed)
+            answers.append(Answer(text=texts[place], likelihoods=weights))
+        return answers
+
+    def _steps(self, tokens: Any, likeliest: "_Likeliest", place: int) -> list[Step]:
+        """The steps of one answer of a batch."""
+        steps: list[Step] = []
+        for token, (ids, probabilities) in zip(tokens.tolist(), likeliest.of(place), strict=True):
+            likely = list(zip(map(self._bytes_of, ids), probabilities, strict=True))
+            steps.append(Step(chosen=self._bytes_of(token), likely=likely))
+        return steps
+
+    def _bytes_of(self, token: int) -> bytes:
+        """A token as it is written; nothing for one that stands for no text."""
+        if token not in self._written:
+            letters = self._processor.tokenizer.convert_ids_to_tokens(token) or ""
+            known = all(letter in self._byte_of for letter in letters)
+            self._written[token] = bytes(map(self._byte_of.__getitem__, letters)) if known else b""
+        return self._written[token]
+
+    @cached_property
+    def _written(self) -> dict[int, bytes]:
+        return {}
+
+    @cached_property
+    def _byte_of(self) -> dict[str, int]:
+        """The bytes that the letters of a byte-level vocabulary stand for."""
+        from transformers.convert_slow_tokenizer import bytes_to_unicode
+
+        return {letter: byte for byte, letter in bytes_to_unicode().items()}
 
     def _inputs(self, questions: Sequence[Question]) -> Any:
         return self._tokens(questions).to(self._model.device)
@@ -116,7 +151,7 @@ class TransformersVLM:
         nobody."""
         return one_by_one_if_need_be(work, questions, model="models.vlm")
 
-    def _label_ids(self, labels: tuple[str, str]) -> tuple[int, int]:
+    def _label_ids(self, labels: Sequence[str]) -> list[int]:
         ids = [
             self._processor.tokenizer.encode(label, add_special_tokens=False) for label in labels
         ]
@@ -125,7 +160,7 @@ class TransformersVLM:
                 f"The labels {labels} are not single tokens for models.vlm: change"
                 " prompts/judge.yaml."
             )
-        return ids[0][0], ids[1][0]
+        return list(flatten(ids))
 
     def _grammar(self, question: Question) -> Any:
         schema = json.dumps(question.schema)
@@ -183,6 +218,24 @@ class TransformersVLM:
                 f"models.vlm ({self._settings.vlm}) cannot be loaded ({reason}): name a folder or a"
                 " hub id that this machine has or can fetch."
             ) from error
+
+
+class _Likeliest:
+    """A logits processor that changes nothing and remembers the likeliest tokens of each step, as
+    the model weighs them."""
+
+    def __init__(self) -> None:
+        self._steps: list[Any] = []
+
+    def __call__(self, input_ids: Any, scores: Any) -> Any:  # noqa: ARG002 of the protocol
+        likely = scores.float().softmax(dim=-1).topk(min(LIKELIEST, scores.shape[-1]), dim=-1)
+        self._steps.append((likely.indices, likely.values))
+        return scores
+
+    def of(self, place: int) -> Iterator[tuple[list[int], list[float]]]:
+        """The tokens and their probabilities, step by step, of one answer of the batch."""
+        for ids, probabilities in self._steps:
+            yield ids[place].tolist(), probabilities[place].tolist()
 
 
 def _bounds(question: Question) -> tuple[int | None, int | None]:

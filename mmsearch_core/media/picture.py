@@ -9,7 +9,7 @@ PICTURE = Media(
     decode_version=2,
     decode_settings=of_normalised_pictures,
     prompt="describe",
-    describe_version=1,
+    describe_version=2,
     passages_version=1,
     passages=only_caption,
 )

@@ -5,7 +5,7 @@ from typing import Protocol
 
 from mmsearch_core.errors import BadRecord
 from mmsearch_core.records.embedding import Vector
-from mmsearch_core.records.question import Question
+from mmsearch_core.records.question import Answer, Question
 
 
 class VisionLanguageModel(Protocol):
@@ -20,15 +20,15 @@ class VisionLanguageModel(Protocol):
         front of every two frames of a video stands their time, ``<4.5 seconds>``: the mean of both,
         from the video's start."""
 
-    def answer(self, questions: Sequence[Question]) -> list[str | BadRecord]:
-        """JSON text that fits each question's schema, in order; an item that failed comes back as
-        its error."""
+    def answer(self, questions: Sequence[Question]) -> list[Answer | BadRecord]:
+        """JSON text that fits each question's schema, in order, with the likelihoods of the values
+        that the question wants weighed; an item that failed comes back as its error."""
 
-    def choose(
-        self, questions: Sequence[Question], labels: tuple[str, str]
-    ) -> list[float | BadRecord]:
-        """The likelihood of the first label against the second as first token of the answer, 0 to
-        1."""
+    def weigh(
+        self, questions: Sequence[Question], labels: Sequence[str]
+    ) -> list[tuple[float, ...] | BadRecord]:
+        """How likely each label is against the others as first token of the answer, in the order
+        of the labels; the likelihoods of a question sum to 1."""
 
 
 class Embedder(Protocol):

@@ -1,7 +1,7 @@
 """What Qwen3-VL says of a segment."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from mmsearch_core.records.ids import SegmentId
 from mmsearch_core.records.table import Table
@@ -27,7 +27,8 @@ class Event:
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Description:
     """Attributes by name; caption and keywords by language ("en", "zh"); events as the model said
-    them."""
+    them. ``likelihoods`` say how likely each value of a closed attribute is, where the model was
+    asked for it: by attribute and value, to four digits, without those that are next to nothing."""
 
     segment_id: SegmentId
     attributes: Mapping[str, str]
@@ -36,6 +37,7 @@ class Description:
     seen_text: tuple[SeenText, ...] = ()
     events: tuple[Event, ...] = ()
     tables: tuple[Table, ...] = ()  # of a page that has no text of its own
+    likelihoods: Mapping[str, Mapping[str, float]] = field(default_factory=dict)
 
     @property
     def judged_text(self) -> str:

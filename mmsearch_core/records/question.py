@@ -1,7 +1,7 @@
-"""What a vision-language model is asked."""
+"""What a vision-language model is asked, and what it says."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from itertools import pairwise
 from typing import Any
 
@@ -19,8 +19,9 @@ class Question:
     """A prompt filled in: system and user text, what it is about, and the JSON schema of the
     answer.
 
-    ``most_pixels`` is what each picture is made smaller to, and ``most_tokens`` how long the answer
-    may be; None: as the model's own settings say.
+    ``weighed`` are the values whose likelihoods are wanted, by the name of the member of the answer
+    that has one of them. ``most_pixels`` is what each picture is made smaller to, and
+    ``most_tokens`` how long the answer may be; None: as the model's own settings say.
 
     Frames without a time are pictures, in the order in which they are shown. Frames with times are
     one video, in the order of time; the model is told each time. ValueError for a mixture, or for
@@ -31,6 +32,7 @@ class Question:
     text: str
     frames: tuple[Frame, ...] = ()
     schema: Mapping[str, Any] | None = None
+    weighed: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
     most_pixels: int | None = None
     most_tokens: int | None = None
 
@@ -45,3 +47,13 @@ class Question:
     def is_of_a_video(self) -> bool:
         """Whether the frames are those of a video."""
         return bool(self.frames) and self.frames[0].seconds is not None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Answer:
+    """JSON text; and of each member that the question wants weighed, how likely each of its values
+    was where the text writes one. Likelihoods of a member sum to 1; a member of which nothing can
+    be said is left out."""
+
+    text: str
+    likelihoods: Mapping[str, Mapping[str, float]] = field(default_factory=dict)

@@ -58,7 +58,7 @@ def filter_of(request: str, columns: Sequence[Column], model: VisionLanguageMode
     try:
         if isinstance(said, BadRecord):
             raise said
-        conditions = to_conditions(said)
+        conditions = to_conditions(said.text)
     except BadRecord as error:
         raise BadSettings(
             f"The model could not turn the request into conditions ({error}): write SQL instead."

@@ -64,7 +64,7 @@ def of_asking(
     if isinstance(answer, BadRecord):
         return answer
     try:
-        read(answer)
+        read(answer.text)
     except BadRecord as error:
         return error
     return None
@@ -76,9 +76,10 @@ def of_judging(model: VisionLanguageModel) -> BadRecord | None:
     prompt = load("judge")
     text = prompt.text(description=BRACKETED, query=BRACKETED)
     question = Question(system=prompt.system, text=text, frames=(Frame(jpeg=picture()),))
-    (score,) = model.choose([question], prompt.labels or ("yes", "no"))
-    if isinstance(score, BadRecord):
-        return score
+    (weights,) = model.weigh([question], prompt.labels or ("yes", "no"))
+    if isinstance(weights, BadRecord):
+        return weights
+    score = weights[0]
     return (
         None
         if math.isfinite(score) and 0 <= score <= 1

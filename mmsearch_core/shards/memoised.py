@@ -65,12 +65,6 @@ def memoised(
     return found
 
 
-def as_bytes(answer: str | BadRecord) -> bytes | BadRecord:
-    """A model's text in the memo's form; what is no valid Unicode stays so, and is refused when it
-    is read."""
-    return answer if isinstance(answer, BadRecord) else answer.encode(errors="surrogatepass")
-
-
 def _read_all(answers: Mapping[str, bytes | BadRecord], read: Read[T]) -> dict[str, T | BadRecord]:
     return {key: _read(key, answer, read) for key, answer in answers.items()}
 

@@ -19,7 +19,7 @@ from mmsearch_core.errors import BadRecord, UnreadableMedia, UnusableAnswer
 from mmsearch_core.ports.media import Content, Item
 from mmsearch_core.records.asset import Kind
 from mmsearch_core.records.embedding import Vector
-from mmsearch_core.records.question import Frame, Question
+from mmsearch_core.records.question import Answer, Frame, Question
 from mmsearch_core.records.segment import Decoded
 from mmsearch_core.settings import Decode
 
@@ -29,6 +29,9 @@ COLORS = {
     "blue": ((30, 60, 200), "蓝色"),
     "black": ((20, 20, 20), "黑色"),
 }
+
+
+UNSURE = 0.1  # of a likelihood that goes to all values alike
 
 
 class FakeDecoder:
@@ -72,17 +75,17 @@ class FakeVisionLanguageModel:
         ]
         return "".join(marks) + question.text
 
-    def answer(self, questions: Sequence[Question]) -> list[str | BadRecord]:
+    def answer(self, questions: Sequence[Question]) -> list[Answer | BadRecord]:
         self.calls += len(questions)
-        return [self._answer(question) for question in questions]
+        return [_weighed(question, self._answer(question)) for question in questions]
 
-    def choose(
-        self,
-        questions: Sequence[Question],
-        labels: tuple[str, str],  # noqa: ARG002 - of the port
-    ) -> list[float | BadRecord]:
+    def weigh(
+        self, questions: Sequence[Question], labels: Sequence[str]
+    ) -> list[tuple[float, ...] | BadRecord]:
         self.calls += len(questions)
-        return [self._judge(question.text) for question in questions]
+        others = len(labels) - 1
+        scores = [self._judge(question.text) for question in questions]
+        return [(score, *(((1 - score) / others,) * others)) for score in scores]
 
     def _answer(self, question: Question) -> str | BadRecord:
         if question.frames:
@@ -131,6 +134,19 @@ class FakeVisionLanguageModel:
         product, _, query = text.partition("Query:")
         wanted = re.findall(r"(\w+): (\w+)", query)
         return 0.9 if all(f"{name}: {value}" in product for name, value in wanted) else 0.1
+
+
+def _weighed(question: Question, said: str | BadRecord) -> Answer | BadRecord:
+    """Sure of what it says, but for a tenth that all values share."""
+    if isinstance(said, BadRecord):
+        return said
+    attributes = json.loads(said).get("attributes", {})
+    likelihoods: dict[str, dict[str, float]] = {}
+    for name, values in question.weighed.items():
+        if attributes.get(name) in values:
+            likelihoods[name] = dict.fromkeys(values, UNSURE / len(values))
+            likelihoods[name][attributes[name]] += 1 - UNSURE
+    return Answer(text=said, likelihoods=likelihoods)
 
 
 def _condition(request: str) -> str | BadRecord:

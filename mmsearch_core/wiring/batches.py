@@ -88,7 +88,7 @@ class Runtime(Targets):
                     memo=memo,
                     model=self.vlm,
                     kinds=self.kinds,
-                    page_pixels=self.settings.models.page_pixels,
+                    asking=self.asking,
                     batch=batch,
                 )
             case "embed_text":

@@ -12,7 +12,9 @@ from mmsearch_core.media.document import DOCUMENT
 from mmsearch_core.media.picture import PICTURE
 from mmsearch_core.media.video import VIDEO
 from mmsearch_core.ports.truth import Stores
+from mmsearch_core.records.vocabulary import Vocabulary
 from mmsearch_core.settings import Settings
+from mmsearch_core.vocabulary import load as load_vocabulary
 
 if TYPE_CHECKING:
     from mmsearch_core.ports.index import VectorIndex
@@ -144,6 +146,11 @@ class Parts:
             index=self.index,
             inventory=self.inventory,
         )
+
+    @cached_property
+    def vocabulary(self) -> Vocabulary:
+        """The shop's words."""
+        return load_vocabulary(self.settings.search.vocabulary)
 
     def _part(self, name: str, make: Callable[[], Part]) -> Part:
         if name not in self._parts:

@@ -42,6 +42,12 @@ class Targets(Parts):
         other = self.with_models(self.settings.beside.models)
         return other if other.index_recipes != self.index_recipes else None
 
+    @property
+    def asking(self) -> describe.Asking:
+        """What the settings say of the questions about segments."""
+        pixels = self.settings.models.page_pixels
+        return describe.Asking(vocabulary=self.vocabulary, page_pixels=pixels)
+
     @cached_property
     def index_recipes(self) -> Recipes:
         """What decides the index, by kind of asset, then stage."""
@@ -49,7 +55,7 @@ class Targets(Parts):
             [
                 decode.recipes(self.kinds, self.settings.decode),
                 read_tables.recipes(self.kinds, self.table_reader.name),
-                describe.recipes(self.kinds, self.vlm.name, self.settings.models.page_pixels),
+                describe.recipes(self.kinds, self.vlm.name, self.asking),
                 embed_text.recipes(self.kinds, self.sbert.name),
                 embed_image.recipes(self.kinds, self.clip.name),
                 upsert.recipes(self.kinds),

@@ -22,7 +22,7 @@ from mmsearch_core.ports.models import Embedder, VisionLanguageModel
 from mmsearch_core.prompts import load
 from mmsearch_core.records.ids import QueryKey, SegmentId
 from mmsearch_core.records.query import PopularQuery
-from mmsearch_core.records.question import Frame, Question
+from mmsearch_core.records.question import Answer, Frame, Question
 from mmsearch_core.settings import Decode, Models
 from mmsearch_core.shards import canary
 from mmsearch_core.testing.fake_models import FakeDecoder, FakeEmbedder, FakeVisionLanguageModel
@@ -100,8 +100,8 @@ def test_a_description_fits_its_schema(vlm: VisionLanguageModel) -> None:
     answers = vlm.answer(ask)
     assert answers[0] == answers[2]
     for answer in answers:
-        assert isinstance(answer, str)
-        assert to_description(answer, SegmentId("s")).caption["en"]
+        assert isinstance(answer, Answer)
+        assert to_description(answer.text, SegmentId("s")).caption["en"]
 
 
 def of_a_video(*seconds: float, text: str = "What happens?") -> Question:
@@ -155,8 +155,8 @@ def test_videos_pictures_and_words_are_asked_together(vlm: VisionLanguageModel) 
     answers = vlm.answer([video, one, video])
     assert answers[0] == answers[2]
     for answer in answers:
-        assert isinstance(answer, str)
-        assert to_description(answer, SegmentId("s")).caption["en"]
+        assert isinstance(answer, Answer)
+        assert to_description(answer.text, SegmentId("s")).caption["en"]
 
 
 def test_frames_are_pictures_or_of_one_video_in_the_order_of_time() -> None:
@@ -179,9 +179,9 @@ def test_a_query_in_either_language_is_standardized(vlm: VisionLanguageModel) ->
         for text in texts
     ]
     for text, answer in zip(texts, vlm.answer(questions), strict=True):
-        assert isinstance(answer, str)
+        assert isinstance(answer, Answer)
         query = PopularQuery(query_key=QueryKey("k"), text=text, locale="en", weight=1)
-        assert to_standard_query(answer, query).wording["zh"]
+        assert to_standard_query(answer.text, query).wording["zh"]
 
 
 def test_a_judgement_is_a_likelihood(vlm: VisionLanguageModel) -> None:
@@ -190,11 +190,56 @@ def test_a_judgement_is_a_likelihood(vlm: VisionLanguageModel) -> None:
     text = prompt.text(description="red dress (color: red)", query="red dress (color: red)")
     frames = (Frame(jpeg=picture("red", size=96)),)
     questions = [Question(system=prompt.system, text=text, frames=frames)] * 3
-    scores = vlm.choose(questions, ("yes", "no"))
-    assert all(isinstance(score, float) and 0 <= score <= 1 for score in scores)
-    assert max(scores) - min(scores) < 1e-5  # type: ignore[type-var,operator]
-    assert vlm.choose([], ("yes", "no")) == []
+    weights = vlm.weigh(questions, ("yes", "no"))
+    scores = [said[0] for said in weights if not isinstance(said, BadRecord)]
+    assert len(scores) == 3
+    assert all(0 <= score <= 1 for score in scores)
+    assert max(scores) - min(scores) < 1e-5
+    assert vlm.weigh([], ("yes", "no")) == []
     assert vlm.answer([]) == []
+
+
+def test_labels_are_weighed_against_each_other(vlm: VisionLanguageModel) -> None:
+    """However many there are."""
+    question = Question(system="You judge.", text="Product: red Query: red. Answer yes or no.")
+    for labels in (("yes", "no"), ("no", "yes"), ("yes", "no", "red")):
+        (said,) = vlm.weigh([question], labels)
+        assert not isinstance(said, BadRecord)
+        assert len(said) == len(labels)
+        assert sum(said) == pytest.approx(1, abs=1e-5)
+
+
+COLORS = ("red", "green", "blue", "black", "purple", "pink")
+
+
+def test_the_values_of_closed_attributes_are_weighed_where_they_are_written(
+    vlm: VisionLanguageModel,
+) -> None:
+    """By the same generation: the text is what it is without, and the likelihoods belong to it.
+    A member that the answer does not have, or whose values nobody would write there, has none."""
+    prompt = load("describe")
+    plain = [
+        Question(
+            system=prompt.system,
+            text=prompt.text(),
+            frames=(Frame(jpeg=picture(color, size=96)),),
+            schema=prompt.answer,
+        )
+        for color in ("red", "blue")
+    ]
+    weighed = {"color": COLORS, "material": ("wool", "silk")}
+    answers = vlm.answer([replace(question, weighed=weighed) for question in plain])
+    for answer, without in zip(answers, vlm.answer(plain), strict=True):
+        assert isinstance(answer, Answer)
+        assert isinstance(without, Answer)
+        assert answer.text == without.text
+        assert without.likelihoods == {}
+        assert answer.likelihoods.keys() == {"color"}
+        weights = answer.likelihoods["color"]
+        assert weights.keys() == set(COLORS)
+        assert sum(weights.values()) == pytest.approx(1, abs=1e-4)
+        said = to_description(answer.text, SegmentId("s")).attributes["color"]
+        assert max(weights, key=lambda value: weights[value]) == said
 
 
 def test_vectors_are_unit_and_do_not_depend_on_the_batch(embedder: Embedder) -> None:

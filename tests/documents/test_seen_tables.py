@@ -2,10 +2,11 @@
 
 import json
 from collections.abc import Sequence
+from dataclasses import replace
 
 from mmsearch_core.errors import BadRecord
 from mmsearch_core.prompts import load
-from mmsearch_core.records.question import Question
+from mmsearch_core.records.question import Answer, Question
 from mmsearch_core.testing.fake_models import FakeVisionLanguageModel
 from tests.contracts.test_tables_dataset import cells
 from tests.documents.made import colored, pdf, text
@@ -20,14 +21,15 @@ class Reading(FakeVisionLanguageModel):
         super().__init__()
         self.asked: list[str] = []
 
-    def answer(self, questions: Sequence[Question]) -> list[str | BadRecord]:
+    def answer(self, questions: Sequence[Question]) -> list[Answer | BadRecord]:
         self.asked += [question.text for question in questions]
         return list(map(self._seen, questions, super().answer(questions)))
 
-    def _seen(self, question: Question, answer: str | BadRecord) -> str | BadRecord:
-        if isinstance(answer, BadRecord) or "tables" not in json.loads(answer):
+    def _seen(self, question: Question, answer: Answer | BadRecord) -> Answer | BadRecord:
+        if isinstance(answer, BadRecord) or "tables" not in json.loads(answer.text):
             return answer
-        return json.dumps({**json.loads(answer), "tables": [table(SIZES)]})
+        seen = {**json.loads(answer.text), "tables": [table(SIZES)]}
+        return replace(answer, text=json.dumps(seen))
 
 
 def test_a_scan_is_read_and_a_page_with_text_described() -> None:

@@ -9,7 +9,7 @@ import pytest
 from mmsearch_core.errors import BadRecord, BadSettings, StageMissing, UnusableAnswer
 from mmsearch_core.parquet import dump
 from mmsearch_core.records.cell import TableCell
-from mmsearch_core.records.question import Question
+from mmsearch_core.records.question import Answer, Question
 from mmsearch_core.records.table_filter import Condition
 from mmsearch_core.search.table_columns import Column, columns_of
 from mmsearch_core.search.table_filter import filter_of, query_of
@@ -28,10 +28,10 @@ class Saying(FakeVisionLanguageModel):
 
     def __init__(self, answer: str | BadRecord) -> None:
         super().__init__()
-        self._said = answer
+        self._said = Answer(text=answer) if isinstance(answer, str) else answer
         self.asked: list[Question] = []
 
-    def answer(self, questions: Sequence[Question]) -> list[str | BadRecord]:
+    def answer(self, questions: Sequence[Question]) -> list[Answer | BadRecord]:
         self.asked += questions
         return [self._said for _ in questions]
 

@@ -9,7 +9,7 @@ from mmsearch_core.errors import BadRecord, UnusableAnswer
 from mmsearch_core.records.embedding import Vector
 from mmsearch_core.records.ids import RecipeId
 from mmsearch_core.records.question import Question
-from mmsearch_core.shards.memoised import as_bytes, memoised
+from mmsearch_core.shards.memoised import memoised
 from mmsearch_core.testing.fake_models import COLORS, FakeEmbedder, FakeVisionLanguageModel
 from mmsearch_core.testing.memory_memo import MemoryMemo
 from mmsearch_core.wiring.batches import Runtime
@@ -130,4 +130,3 @@ def test_a_winner_that_is_damaged_does_not_replace_our_answer() -> None:
         "a": "whole",
         "b": "whole of another",
     }
-    assert as_bytes("\ud800") == b"\xed\xa0\x80"

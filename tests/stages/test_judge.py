@@ -15,7 +15,7 @@ from mmsearch_core.layout import pixels_key
 from mmsearch_core.ports.stores import EDITION
 from mmsearch_core.records.ids import QueryKey
 from mmsearch_core.records.query import Constraint, StandardQuery, query_key
-from mmsearch_core.records.question import Question
+from mmsearch_core.records.question import Answer, Question
 from mmsearch_core.records.ranking import Candidate, Judgement, PairScore
 from mmsearch_core.records.report import Failure
 from mmsearch_core.shards.shard import Shard
@@ -58,11 +58,11 @@ class Scores(FakeVisionLanguageModel):
         self.score = score
         self.asked: list[str] = []
 
-    def choose(
-        self, questions: Sequence[Question], labels: tuple[str, str]
-    ) -> list[float | BadRecord]:
+    def weigh(
+        self, questions: Sequence[Question], labels: Sequence[str]
+    ) -> list[tuple[float, ...] | BadRecord]:
         self.asked += [question.text for question in questions]
-        return [self.score for _ in questions]
+        return [(self.score, 1 - self.score) for _ in questions]
 
 
 def small_shop(products: dict[str, str], *queries: str, **knobs: Any) -> Runtime:
@@ -125,12 +125,12 @@ def test_an_engine_that_goes_away_does_not_take_along_what_it_said(shop: Any) ->
     runtime, _ = shop
 
     class GoesAway(FakeVisionLanguageModel):
-        def choose(
-            self, questions: Sequence[Question], labels: tuple[str, str]
-        ) -> list[float | BadRecord]:
+        def weigh(
+            self, questions: Sequence[Question], labels: Sequence[str]
+        ) -> list[tuple[float, ...] | BadRecord]:
             if self.calls:
                 raise EngineAway("The engine does not answer: try again later.")
-            return super().choose(questions, labels)
+            return super().weigh(questions, labels)
 
     (shard,) = mine.work(runtime, "run-1").shards
     do(runtime, shard, "standardize", "retrieve")
@@ -245,10 +245,10 @@ def test_a_score_that_is_none_costs_its_pair_and_is_not_remembered(score: float)
     runtime = small_shop({"p1": "red", "p2": "blue", "p3": "green"})
 
     class Overflows(FakeVisionLanguageModel):
-        def choose(
-            self, questions: Sequence[Question], labels: tuple[str, str]
-        ) -> list[float | BadRecord]:
-            return [score, *super().choose(questions[1:], labels)]
+        def weigh(
+            self, questions: Sequence[Question], labels: Sequence[str]
+        ) -> list[tuple[float, ...] | BadRecord]:
+            return [(score, 1 - score), *super().weigh(questions[1:], labels)]
 
     healthy = runtime.vlm
     runtime = runtime.having(vlm=Overflows())
@@ -367,7 +367,7 @@ def test_a_product_that_is_not_described_is_judged_by_its_title_on_one_line() ->
     runtime = fake_runtime(search={"min_hits": 0, "buckets": 16})
 
     class Blind(Scores):
-        def answer(self, questions: Sequence[Question]) -> list[str | BadRecord]:
+        def answer(self, questions: Sequence[Question]) -> list[Answer | BadRecord]:
             said = super().answer(questions)
             unusable = UnusableAnswer("Nothing can be seen.")
             return [

@@ -24,10 +24,11 @@ from mmsearch_core.media.words import Words
 from mmsearch_core.prompts import load
 from mmsearch_core.records.description import Event
 from mmsearch_core.records.ids import AssetId, PixelsId, ProductId, SegmentId
-from mmsearch_core.records.question import Question
+from mmsearch_core.records.question import Answer, Question
 from mmsearch_core.records.segment import Decoded, Segment
 from mmsearch_core.settings import Decode
 from mmsearch_core.stages.index.describe import question
+from mmsearch_core.vocabulary import load as load_vocabulary
 
 FILMS = 100
 NEAR = 0.5  # seconds that a start and an end may be off
@@ -79,7 +80,10 @@ def watching(vlm: TransformersVLM, seed: int) -> list[Watched]:
     for film, data in held_out_films(seed):
         films.append(film)
         segments.append(_opened(data))
-    asked = [question(load("describe_video"), segment.frames) for segment in segments]
+    asked = [
+        question(load("describe_video"), segment.frames, load_vocabulary("sample"))
+        for segment in segments
+    ]
     watched = []
     for film, segment, answer in zip(films, segments, _answers(vlm, asked), strict=True):
         watched.append(Watched(film=film, said=tuple(_events(segment, answer))))
@@ -95,17 +99,17 @@ def _opened(data: bytes) -> Decoded:
     return shot
 
 
-def _answers(vlm: TransformersVLM, asked: Sequence[Question]) -> Iterator[str | BadRecord]:
+def _answers(vlm: TransformersVLM, asked: Sequence[Question]) -> Iterator[Answer | BadRecord]:
     for some in chunked(asked, BATCH):
         yield from vlm.answer(some)
 
 
-def _events(shot: Decoded, answer: str | BadRecord) -> list[Event]:
+def _events(shot: Decoded, answer: Answer | BadRecord) -> list[Event]:
     if isinstance(answer, BadRecord):
         return []
     name = SegmentId("")
     try:
-        said = to_description(answer, name)
+        said = to_description(answer.text, name)
     except BadRecord:
         return []
     segment = Segment(

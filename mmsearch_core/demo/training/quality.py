@@ -30,9 +30,10 @@ from mmsearch_core.prompts import load
 from mmsearch_core.records.description import Description
 from mmsearch_core.records.ids import QueryKey, SegmentId
 from mmsearch_core.records.query import Constraint, PopularQuery
-from mmsearch_core.records.question import Frame, Question
+from mmsearch_core.records.question import Answer, Frame, Question
 from mmsearch_core.settings import MODELS, Models
 from mmsearch_core.stages.index.describe import question
+from mmsearch_core.vocabulary import load as load_vocabulary
 
 BATCH = 32
 Picture = tuple[bytes, Look]  # a JPEG and what it shows
@@ -65,11 +66,11 @@ def describing(
 ) -> tuple[list[Figure], list[Description | None]]:
     """How often each attribute is right; and the descriptions, for judging with them. An unusable
     answer is wrong."""
-    prompt = load("describe")
+    prompt, vocabulary = load("describe"), load_vocabulary("sample")
     said: list[Description | None] = []
     for start in range(0, len(pictures), BATCH):
         batch = pictures[start : start + BATCH]
-        questions = [question(prompt, (Frame(jpeg=picture),)) for picture, _ in batch]
+        questions = [question(prompt, (Frame(jpeg=picture),), vocabulary) for picture, _ in batch]
         said += [
             None if isinstance(answer, BadRecord) else _usable(answer)
             for answer in vlm.answer(questions)
@@ -145,8 +146,8 @@ def judging(
             )
             for place, text in zip(places, texts, strict=True)
         ]
-        for place, score in zip(places, vlm.choose(questions, ("yes", "no")), strict=True):
-            right[place] = not isinstance(score, BadRecord) and (score >= 0.5) == fits[place]
+        for place, weights in zip(places, vlm.weigh(questions, ("yes", "no")), strict=True):
+            right[place] = not isinstance(weights, BadRecord) and (weights[0] >= 0.5) == fits[place]
     return _figure("judge", right, 0.85)
 
 
@@ -265,16 +266,16 @@ def main() -> None:
     )
 
 
-def _usable(answer: str) -> Description | None:
+def _usable(answer: Answer) -> Description | None:
     try:
-        return to_description(answer, SegmentId(""))
+        return to_description(answer.text, SegmentId(""))
     except BadRecord:
         return None
 
 
-def _constraints(answer: str, query: PopularQuery) -> tuple[Constraint, ...] | None:
+def _constraints(answer: Answer, query: PopularQuery) -> tuple[Constraint, ...] | None:
     try:
-        return to_standard_query(answer, query).constraints
+        return to_standard_query(answer.text, query).constraints
     except BadRecord:
         return None
 

@@ -17,7 +17,7 @@ from mmsearch_core.demo.training.scans import scrambled
 from mmsearch_core.errors import BadRecord
 from mmsearch_core.prompts import load
 from mmsearch_core.records.ids import SegmentId
-from mmsearch_core.records.question import Frame, Question
+from mmsearch_core.records.question import Answer, Frame, Question
 from mmsearch_core.records.table import Cell, Table
 from mmsearch_core.settings import Decode, Models
 
@@ -79,10 +79,10 @@ def reading(vlm: TransformersVLM, seed: int) -> list[Read]:
     ]
 
 
-def _tables(answer: str | BadRecord) -> tuple[Table, ...]:
+def _tables(answer: Answer | BadRecord) -> tuple[Table, ...]:
     if isinstance(answer, BadRecord):
         return ()
     try:
-        return to_description(answer, SegmentId("")).tables
+        return to_description(answer.text, SegmentId("")).tables
     except BadRecord:
         return ()

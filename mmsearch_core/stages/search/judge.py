@@ -272,11 +272,11 @@ class Judge:
         if not questions:
             return []
         try:
-            scores = self._model.choose(questions, self._prompt.labels or ("yes", "no"))
+            weights = self._model.weigh(questions, self._prompt.labels or ("yes", "no"))
         except MMSearchError:
             self.fold()  # an engine that goes away must not take with it what it said before
             raise
-        return [_checked(score) for score in scores]
+        return [_checked(said) for said in weights]
 
     def _doubt(self, readings: Sequence[Reading]) -> None:
         """Assets without pixels count as changed, so that the next comparison decodes them
@@ -343,10 +343,11 @@ def _words(value: str) -> frozenset[str]:
     return frozenset() if words <= UNNAMED else words
 
 
-def _checked(score: float | BadRecord) -> float | BadRecord:
-    """The score, rounded; a picture may overflow half precision."""
-    if isinstance(score, BadRecord):
-        return score
+def _checked(weights: Sequence[float] | BadRecord) -> float | BadRecord:
+    """The score, rounded: how likely the first label is. A picture may overflow half precision."""
+    if isinstance(weights, BadRecord):
+        return weights
+    score = weights[0]
     if math.isfinite(score) and 0 <= round(score, DIGITS) <= 1:
         return round(score, DIGITS)
     return UnusableAnswer(

@@ -4,17 +4,17 @@ constraints."""
 from collections.abc import Mapping, Sequence
 from functools import partial
 
-from mmsearch_core.answers import to_standard_query
+from mmsearch_core.answers import text_to_bytes, to_standard_query
 from mmsearch_core.errors import BadRecord
 from mmsearch_core.ports.models import VisionLanguageModel
 from mmsearch_core.ports.stores import Memo
 from mmsearch_core.prompts import load
 from mmsearch_core.records.plan import QUERY
 from mmsearch_core.records.query import PopularQuery, StandardQuery
-from mmsearch_core.records.question import Question
+from mmsearch_core.records.question import Answer, Question
 from mmsearch_core.records.recipe import Recipe
 from mmsearch_core.shards import canary
-from mmsearch_core.shards.memoised import as_bytes, memoised
+from mmsearch_core.shards.memoised import memoised
 from mmsearch_core.shards.stage import Outcome, ShardRun, Stage
 
 
@@ -33,7 +33,7 @@ def stage(*, memo: Memo, model: VisionLanguageModel, batch: int) -> Stage[Popula
 
         def ask(keys: Sequence[str]) -> Mapping[str, bytes | BadRecord]:
             answers = model.answer([question(by_key[key].text) for key in keys])
-            return {key: as_bytes(answer) for key, answer in zip(keys, answers, strict=True)}
+            return {key: _as_bytes(answer) for key, answer in zip(keys, answers, strict=True)}
 
         def read(key: str, answer: bytes) -> StandardQuery:
             return to_standard_query(answer, by_key[key])
@@ -60,6 +60,10 @@ def question(text: str) -> Question:
     """What Qwen3-VL is asked about what a shopper typed."""
     prompt = load("standardize")
     return Question(system=prompt.system, text=prompt.text(query=text), schema=prompt.answer)
+
+
+def _as_bytes(answer: Answer | BadRecord) -> bytes | BadRecord:
+    return answer if isinstance(answer, BadRecord) else text_to_bytes(answer.text)
 
 
 def _outcome(said: StandardQuery | BadRecord) -> Outcome:
