@@ -282,7 +282,8 @@ class Search(Section):
     deepest: int = Field(default=3200, gt=0, le=MOST_ROWS)
     candidates: int = Field(default=50, gt=0)
     hits: int = Field(default=50, gt=0)
-    min_hits: int = Field(default=10, ge=0)  # a storefront's first row, and what nDCG@10 looks at
+    # how likely a product has to be worth anything to a query, to be shown
+    least_likely: Share = 0.2
     rrf_k: int = Field(default=60, gt=0)  # Cormack, Clarke and Buettcher, SIGIR 2009
     # a night beyond one of these limits is published only after a person has approved it:
     coverage: Share = 0.5  # of the popular queries need a hit

@@ -2,13 +2,14 @@
 
 import json
 from collections.abc import Callable, Sequence
+from pathlib import PurePosixPath
 from typing import Any
 
 from mmsearch_core.layout import CURRENT, generation_key, products_key
 from mmsearch_core.records.report import PublishReport
 from mmsearch_core.serving.generation import read_current, read_generation
 from mmsearch_core.serving.results import Results
-from mmsearch_core.testing.fake_models import COLORS
+from mmsearch_core.testing.fake_models import COLORS, nearest_color
 from mmsearch_core.wiring.batches import Runtime
 from tasks import gates, mine, publish
 from tests.line import SEARCH, ask, do, fake_runtime, feed, index, picture
@@ -22,14 +23,23 @@ QUERIES = tuple(
 
 
 def shop(**search: Any) -> Runtime:
-    """One product of each color, and sixteen queries that find them."""
-    runtime = fake_runtime(search={"min_hits": 4, "buckets": 16, **search})
+    """One product of each color, and sixteen queries that find them; each list has all of them."""
+    runtime = fake_runtime(search={"least_likely": 0, "buckets": 16, **search})
     feed(runtime, {f"p{number}": f"Lumen {number}" for number in range(len(COLORS))})
     for number, color in enumerate(COLORS):
         runtime.catalog.put(f"pictures/p{number}/1.jpg", picture(color))
     index(runtime)
     ask(runtime, *((query, "en") for query in QUERIES))
     return runtime
+
+
+def forget_picture(runtime: Runtime, color: str) -> None:
+    """Nothing is known of the picture of this color any more: its product cannot be judged."""
+    recipe = runtime.live_target().recipes["picture"]["describe"]
+    for found in list(runtime.work.list("pixels/")):
+        if nearest_color(runtime.work.get(found.key) or b"") == color:
+            runtime.work.delete(found.key)
+            runtime.memo.forget(recipe, [PurePosixPath(found.key).stem])
 
 
 def judged(runtime: Runtime, run: str, queries: Sequence[str] = ()) -> str:

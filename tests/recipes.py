@@ -28,7 +28,7 @@ from mmsearch_core.stages.index import (
     read_tables,
     upsert,
 )
-from mmsearch_core.stages.search import judge, retrieve, standardize
+from mmsearch_core.stages.search import judge, pair_scores, retrieve, standardize
 
 FILE = Path(__file__).with_suffix(".json")
 COMMAND = "python -m tests.recipes"
@@ -180,18 +180,19 @@ DECIDING: Mapping[str, tuple[str, ...]] = {
         f"{SEARCH}.fusion:sellable",
         f"{SEARCH}.fusion:_candidate",
     ),
-    # of the score, which is remembered; verdict and reason are worked out of it every night
-    "judge": (
+    "pair_scores": (
         *ASKING,
         f"{VLM}:TransformersVLM.weigh",
-        f"{STAGES}.search.judge:_question",
-        f"{STAGES}.search.judge:Judge._reading",
-        f"{STAGES}.search.judge:Judge._choose",
+        f"{STAGES}.search.pair_scores:PairScores._question",
+        f"{STAGES}.search.pair_scores:PairScores.reading",
+        f"{STAGES}.search.pair_scores:_checked",
         f"{RECORDS}.description:Description.judged_text",
         f"{RECORDS}.description:bracketed",
         f"{RECORDS}.query:StandardQuery.judged_text",
     ),
+    "judge": (f"{SEARCH}.grade", f"{STAGES}.search.judge"),
 }
+GRADING = judge.Grading(vocabulary=vocabulary.load("sample"), least_likely=0.2)
 QUESTIONS = describe.Asking(vocabulary=vocabulary.load("sample"), page_pixels=1)
 RECIPES: Mapping[str, Recipe] = {
     "picture/decode": decode.recipes(KINDS, Decode())["picture"],
@@ -208,7 +209,8 @@ RECIPES: Mapping[str, Recipe] = {
     "upsert": upsert.recipes(KINDS)["picture"],
     "standardize": standardize.recipe("model"),
     "retrieve": retrieve.recipe(Search(), "clip", "sbert"),
-    "judge": judge.recipe("model"),
+    "pair_scores": pair_scores.recipe("model"),
+    "judge": judge.recipe("model", GRADING),
 }
 # of a node: where its type or its use is said in a way that differs between Python versions, or
 # says nothing

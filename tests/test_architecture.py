@@ -90,6 +90,7 @@ def test_one_word_names_a_stage_everywhere() -> None:
         "gate_measures",
         "housekeeping",
         "judged_queries",
+        "pair_scores",
         "popular",
         "result_lists",
         "search_page",

@@ -1,10 +1,9 @@
 """A memo for work that is done anew: it knows nothing, and what is said now replaces what was said
 before."""
 
-import uuid
 from collections.abc import Mapping, Sequence
 
-from mmsearch_core.ports.stores import EDITION, Memo
+from mmsearch_core.ports.stores import Memo
 from mmsearch_core.records.ids import RecipeId
 from mmsearch_core.records.ranking import PairScore
 
@@ -20,11 +19,7 @@ class RedoneMemo:
 
     def put_many(self, recipe: RecipeId, answers: Mapping[str, bytes]) -> dict[str, bytes]:
         self._memo.forget(recipe, list(answers))
-        stands = self._memo.put_many(recipe, answers)
-        # after the answers: whoever reads the new edition reads them too
-        self._memo.forget(recipe, [EDITION])
-        self._memo.put_many(recipe, {EDITION: uuid.uuid4().hex.encode()})
-        return stands
+        return self._memo.put_many(recipe, answers)
 
     def forget(self, recipe: RecipeId, keys: Sequence[str]) -> None:
         self._memo.forget(recipe, keys)

@@ -67,13 +67,9 @@ class ChangeFeed(Protocol):
         """These will not come again; no error where one is gone already."""
 
 
-EDITION = "edition"
-
-
 class Memo(Protocol):
     """What was already computed. Keys of the memo are (recipe, content); the first answer written
-    stays. Where answers of a recipe were made anew, the answer under the key ``EDITION`` is another
-    than before."""
+    stays."""
 
     def get_many(self, recipe: RecipeId, keys: Sequence[str]) -> dict[str, bytes]:
         """The known ones among ``keys``."""

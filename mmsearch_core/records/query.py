@@ -3,7 +3,7 @@
 import re
 import unicodedata
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
 from hashlib import sha256
 
@@ -108,11 +108,13 @@ class PopularQuery:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Constraint:
-    """The attribute has one of the values; or, with ``exclude``, none of them."""
+    """The attribute has one of the values; or, with ``exclude``, none of them. Where a picture says
+    what is wanted, ``likelihoods`` say how likely it shows each value."""
 
     attribute: str
     values: tuple[str, ...]
     exclude: bool = False
+    likelihoods: Mapping[str, float] = field(default_factory=dict)
 
     def __str__(self) -> str:
         return f"{self.attribute}: {'not ' if self.exclude else ''}{' or '.join(self.values)}"

@@ -7,6 +7,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Literal
 
+from mmsearch_core.records.asset import Kind
 from mmsearch_core.records.ids import (
     AssetId,
     PairId,
@@ -38,9 +39,18 @@ class Match:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Look:
+    """A picture or shot of a product, by its pixels; ``kind`` is that of its asset."""
+
+    pixels: PixelsId
+    kind: Kind
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Candidate:
     """The best place found in one product for one query; ``ranks`` is its rank in each leg that
-    found it, from 1."""
+    found it, from 1. ``looks`` are the pictures and shots of the product that were found, whether
+    or not that place is one of them."""
 
     query_key: QueryKey
     product_id: ProductId
@@ -54,6 +64,7 @@ class Candidate:
     ranks: Mapping[str, int]
     fused: float  # reciprocal rank fusion
     kind: PassageKind = "caption"  # of the passage
+    looks: tuple[Look, ...] = ()
 
     def evidence(self, reason: str = "") -> Evidence:
         """The place found, as it is shown; ``reason`` is the judge's."""
@@ -74,16 +85,13 @@ class PairScore:
     product and no place, since the same picture may belong to several products and may move between
     them.
 
-    ``pair_id`` names the pair as the index shows it, which is known without reading the picture's
-    description. ``judged_id`` names it as the model read it; it is "" where an older version kept
-    that under ``pair_id``.
+    ``pair_id`` names the pair as the model read it. An older version kept that name under
+    ``judged_id``.
     """
 
     pair_id: PairId
     relevance: float  # the model's score, 0 to 1
     judged_id: str = ""
-    # of the description that was judged; None where there was none
-    attributes: Mapping[str, str] | None = None
 
     def __post_init__(self) -> None:
         if not 0 <= self.relevance <= 1:

@@ -3,6 +3,7 @@ are."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from itertools import chain
 from typing import Literal
 
 
@@ -13,6 +14,11 @@ class Value:
 
     value_id: str
     words: Mapping[str, tuple[str, ...]]
+
+    def is_called(self, word: str) -> bool:
+        """Whether the word is this value's id, or what shoppers type for it in some language."""
+        names = (self.value_id, *chain.from_iterable(self.words.values()))
+        return word.casefold() in map(str.casefold, names)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

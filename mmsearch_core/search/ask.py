@@ -116,9 +116,10 @@ def with_picture(
     replace: English, in which attributes are named.
     """
     said = {constraint.attribute: constraint for constraint in added.constraints} if added else {}
-    shown = {
-        name: Constraint(attribute=name, values=(value,)) for name, value in seen.attributes.items()
-    }
+    shown: dict[str, Constraint] = {}
+    for name, value in seen.attributes.items():
+        likely = seen.likelihoods.get(name, {})
+        shown[name] = Constraint(attribute=name, values=(value,), likelihoods=likely)
     wording = {
         language: _changed(text, seen, said)
         for language, text in seen.caption.items()

@@ -2,12 +2,16 @@
 
 from collections import defaultdict
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from itertools import islice
 
+from mmsearch_core.media import kind_of
+from mmsearch_core.media.document import DOCUMENT
 from mmsearch_core.ports.truth import Stores
 from mmsearch_core.records.commit import Known
 from mmsearch_core.records.ids import AssetId, PassageId, ProductId, SegmentId
 from mmsearch_core.records.query import StandardQuery
-from mmsearch_core.records.ranking import Candidate, Match
+from mmsearch_core.records.ranking import Candidate, Look, Match
 from mmsearch_core.records.target import Target
 from mmsearch_core.search.legs import (
     Found,
@@ -15,6 +19,22 @@ from mmsearch_core.search.legs import (
 from mmsearch_core.settings import Search
 
 Scored = tuple[Match, float]
+LOOKS = 8  # of a product, at most
+
+
+@dataclass(frozen=True, slots=True)
+class _Product:
+    """What the legs found of a product: its rank in each, and its best row there with what that
+    adds to its score; and what is seen of it."""
+
+    ranks: dict[str, int] = field(default_factory=dict)
+    best: list[Scored] = field(default_factory=list)
+    looks: dict[Look, None] = field(default_factory=dict)
+
+    @property
+    def fused(self) -> float:
+        """Reciprocal rank fusion."""
+        return sum(score for _, score in self.best)
 
 
 def fuse(
@@ -25,27 +45,23 @@ def fuse(
 
     Rows whose build is not live in the ledger are dropped. Ties by product id.
     """
-    ranks: dict[ProductId, dict[str, int]] = defaultdict(dict)
-    best: dict[ProductId, list[Scored]] = defaultdict(list)
+    products: dict[ProductId, _Product] = defaultdict(_Product)
     for leg, matches in found.items():
         place = 0
         for match in matches:
             asset = known.get(match.asset_id)
             if asset is None or asset.live_build != match.build:
                 continue
-            if leg not in ranks[asset.product_id]:
+            product = products[asset.product_id]
+            kind = kind_of(asset.key)
+            if kind != DOCUMENT.name:
+                product.looks[Look(pixels=match.pixels, kind=kind)] = None
+            if leg not in product.ranks:
                 place += 1
-                ranks[asset.product_id][leg] = place
-                best[asset.product_id].append((match, 1 / (settings.rrf_k + place)))
-    fused: dict[ProductId, float] = {}
-    for product, legs in ranks.items():
-        if legs:
-            fused[product] = sum(1 / (settings.rrf_k + rank) for rank in legs.values())
-    order = sorted(fused, key=lambda product: (-fused[product], product))[: settings.candidates]
-    return [
-        _candidate(query, product, evidence(best[product]), known, ranks[product], fused[product])
-        for product in order
-    ]
+                product.ranks[leg] = place
+                product.best.append((match, 1 / (settings.rrf_k + place)))
+    order = sorted(products, key=lambda name: (-products[name].fused, name))
+    return [_candidate(query, name, products[name], known) for name in order[: settings.candidates]]
 
 
 def evidence(found: Sequence[Scored]) -> Match:
@@ -87,16 +103,12 @@ def sellable(
 
 
 def _candidate(
-    query: StandardQuery,
-    product: ProductId,
-    match: Match,
-    known: Mapping[AssetId, Known],
-    ranks: Mapping[str, int],
-    fused: float,
+    query: StandardQuery, name: ProductId, product: _Product, known: Mapping[AssetId, Known]
 ) -> Candidate:
+    match = evidence(product.best)
     return Candidate(
         query_key=query.query_key,
-        product_id=product,
+        product_id=name,
         asset_id=match.asset_id,
         segment_id=match.segment_id,
         passage_id=match.passage_id,
@@ -105,6 +117,7 @@ def _candidate(
         where=match.where,
         pixels=match.pixels,
         text=match.text,
-        ranks=dict(sorted(ranks.items())),
-        fused=round(fused, 9),
+        ranks=dict(sorted(product.ranks.items())),
+        fused=round(product.fused, 9),
+        looks=tuple(islice(product.looks, LOOKS)),
     )

@@ -131,6 +131,7 @@ class Runtime(Targets):
                     stores=self.stores,
                     memo=memo,
                     model=self.vlm,
+                    grading=self.grading,
                     batch=4 * batch,  # a judgement is one token long
                     target=target,
                 )

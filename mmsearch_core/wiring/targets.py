@@ -48,6 +48,12 @@ class Targets(Parts):
         pixels = self.settings.models.page_pixels
         return describe.Asking(vocabulary=self.vocabulary, page_pixels=pixels)
 
+    @property
+    def grading(self) -> judge.Grading:
+        """What the settings say of grading products."""
+        least = self.settings.search.least_likely
+        return judge.Grading(vocabulary=self.vocabulary, least_likely=least)
+
     @cached_property
     def index_recipes(self) -> Recipes:
         """What decides the index, by kind of asset, then stage."""
@@ -68,7 +74,7 @@ class Targets(Parts):
         recipes = (
             standardize.recipe(self.vlm.name),
             retrieve.recipe(self.settings.search, self.clip.name, self.sbert.name),
-            judge.recipe(self.vlm.name),
+            judge.recipe(self.vlm.name, self.grading),
         )
         return {recipe.stage: recipe.recipe_id for recipe in recipes}
 

@@ -10,13 +10,14 @@ from mmsearch_core.cli.app import COMMANDS, app
 from mmsearch_core.errors import StageMissing
 from mmsearch_core.wiring.batches import Runtime
 from tests.line import commands_see
-from tests.nights import QUERIES, current, make_older, night, shop
+from tests.nights import QUERIES, current, forget_picture, make_older, night, shop
 
 
 @pytest.fixture
 def published(monkeypatch: pytest.MonkeyPatch) -> Runtime:
     """Two nights, which every command sees."""
     runtime = shop()
+    forget_picture(runtime, "black")
     night(runtime, "one")
     night(runtime, "two", QUERIES[:-1])
     commands_see(runtime, monkeypatch)

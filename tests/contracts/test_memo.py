@@ -9,7 +9,7 @@ from mmsearch_core.adapters.object_memo import ObjectMemo
 from mmsearch_core.adapters.redone_memo import RedoneMemo
 from mmsearch_core.adapters.s3_store import S3Store
 from mmsearch_core.parquet import dump
-from mmsearch_core.ports.stores import EDITION, Memo
+from mmsearch_core.ports.stores import Memo
 from mmsearch_core.records.ids import PairId, ProductId, QueryKey, RecipeId, SegmentId
 from mmsearch_core.records.ranking import Judgement, PairScore
 from mmsearch_core.testing.memory_memo import MemoryMemo
@@ -33,12 +33,7 @@ def memo(request: pytest.FixtureRequest) -> Memo:
 
 
 def said(pair: str, relevance: float) -> PairScore:
-    return PairScore(
-        pair_id=PairId(pair),
-        relevance=relevance,
-        judged_id=f"judged {pair}",
-        attributes={"color": "red"},
-    )
+    return PairScore(pair_id=PairId(pair), relevance=relevance, judged_id=f"judged {pair}")
 
 
 def test_the_first_answer_stays(memo: Memo) -> None:
@@ -55,13 +50,10 @@ def test_recipes_do_not_share_answers(memo: Memo) -> None:
 
 
 def test_a_score_comes_back_as_it_was_given(memo: Memo) -> None:
-    """With what the description said, and where there was no description, with that."""
-    undescribed = PairScore(pair_id=PairId("y"), relevance=0.25, judged_id="judged y")
-    memo.add_judgements(R1, "q", [said("x", 0.9), undescribed])
-    assert sorted(memo.judgements(R1, "q"), key=lambda score: score.pair_id) == [
-        said("x", 0.9),
-        undescribed,
-    ]
+    today = PairScore(pair_id=PairId("y"), relevance=0.25)
+    memo.add_judgements(R1, "q", [said("x", 0.9), today])
+    found = sorted(memo.judgements(R1, "q"), key=lambda score: score.pair_id)
+    assert found == [said("x", 0.9), today]
 
 
 def test_what_an_older_version_remembered_is_known() -> None:
@@ -87,16 +79,12 @@ def test_what_an_older_version_remembered_is_known() -> None:
     }
 
 
-def test_answers_that_are_made_anew_are_another_edition(memo: Memo) -> None:
-    """So that whoever remembers what was made of an answer knows that it may have changed."""
-    memo.put_many(R1, {"a": b"1"})
-    assert memo.get_many(R1, [EDITION]) == {}
-    editions = []
-    for answer in (b"2", b"3"):
-        assert RedoneMemo(memo).put_many(R1, {"a": answer}) == {"a": answer}
-        editions.append(memo.get_many(R1, [EDITION])[EDITION])
-    assert editions[0] != editions[1]
-    assert memo.get_many(R2, [EDITION]) == {}
+def test_answers_that_are_made_anew_take_the_place_of_the_old(memo: Memo) -> None:
+    memo.put_many(R1, {"a": b"1", "b": b"1"})
+    redone = RedoneMemo(memo)
+    assert redone.get_many(R1, ["a", "b"]) == {}
+    assert redone.put_many(R1, {"a": b"2"}) == {"a": b"2"}
+    assert memo.get_many(R1, ["a", "b"]) == {"a": b"2", "b": b"1"}
 
 
 def test_judgements_of_a_query_are_folded_and_the_first_stays(memo: Memo) -> None:

@@ -16,7 +16,7 @@ KEY = "pictures/p1/care.pdf"
 @pytest.fixture
 def shop() -> Runtime:
     """Two products with pictures; one has a document of three pages, one of which is a scan."""
-    runtime = fake_runtime(search={"min_hits": 0, "buckets": 16})
+    runtime = fake_runtime(search={"buckets": 16})
     feed(runtime, {"p1": "Lumen 1", "p2": "Lumen 2"})
     runtime.catalog.put("pictures/p1/1.jpg", picture("red"))
     runtime.catalog.put("pictures/p2/1.jpg", picture("blue"))

@@ -27,7 +27,7 @@ REQUEST = json.dumps({"run": "weekly"})
 def shop(servers: Any, tmp_path: Path) -> Runtime:
     """Two pictures indexed and a query published, with fake models on the real parts."""
     unique = str(time.time_ns())
-    runtime = fake_runtime(search={"min_hits": 0, "buckets": 4}, index={"alias": f"keep_{unique}"})
+    runtime = fake_runtime(search={"buckets": 4}, index={"alias": f"keep_{unique}"})
     catalog, work = (
         S3Store(bucket=f"{name}-{unique}", settings=servers.settings.store)
         for name in ("keep", "kept")

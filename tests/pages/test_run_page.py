@@ -51,7 +51,7 @@ class Page(HTMLParser):
 def shop() -> Runtime:
     """Two good pictures, one that is cut off, one that is no picture at all, under a name that
     attacks the page."""
-    runtime = fake_runtime(search={"min_hits": 0, "buckets": 16})
+    runtime = fake_runtime(search={"buckets": 16})
     feed(runtime, {"p1": "Lumen 1"})
     for number, color in enumerate(("red", "blue")):
         runtime.catalog.put(f"pictures/p1/{number}.jpg", picture(color, size=200))

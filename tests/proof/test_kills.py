@@ -21,7 +21,7 @@ Step = Callable[[Runtime], Any]
 def a_night() -> tuple[World, list[tuple[str, Step]], Shop]:
     """An index and results that are live, a night of changes of every kind, and the commands of
     that night."""
-    world = World(search={"min_hits": 0, "buckets": 4}, shards={"size": 100})
+    world = World(search={"buckets": 4}, shards={"size": 100})
     runtime = world.process()
     shop = Shop(runtime)
     shop.set_product("p4")

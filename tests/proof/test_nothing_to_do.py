@@ -38,9 +38,7 @@ def test_no_model_call_no_write_to_the_index_and_no_object_but_the_report(
 ) -> None:
     """With everything in it that could keep a catalog restless: a broken picture, one that waits,
     one withdrawn."""
-    settings = settings_for(
-        servers.settings, tmp_path, "nothing", search={"min_hits": 0, "buckets": 4}
-    )
+    settings = settings_for(servers.settings, tmp_path, "nothing", search={"buckets": 4})
     runtime = fresh(settings)
     shop = Shop(runtime)
     for number, color in enumerate(("red", "blue", "black")):

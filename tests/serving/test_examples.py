@@ -124,7 +124,7 @@ def javascript_reader(address: str) -> Iterator[LookUp]:
 @pytest.fixture(params=[python_reader, javascript_reader])
 def shop(request: pytest.FixtureRequest) -> Iterator[tuple[Runtime, LookUp]]:
     """A shop that has published nothing yet, and a reader of its bucket."""
-    runtime = fake_runtime(search={"min_hits": 0, "buckets": 16})
+    runtime = fake_runtime(search={"buckets": 16})
     for shade, (product, color) in enumerate({"p1": "red", "p2": "red", "p3": "green"}.items()):
         runtime.catalog.put(f"pictures/{product}/1.jpg", picture(color, shade=shade))
     feed(runtime, {"p1": "Lumen 1", "p2": "Lumen 2", "p3": "Lumen 3"})

@@ -14,12 +14,13 @@ from mmsearch_core.serving.results import Results
 from mmsearch_core.serving.withdrawn import Withdrawn
 from mmsearch_core.testing.memory_store import MemoryStore
 from mmsearch_core.wiring.batches import Runtime
-from tests.nights import current, make_older, night, products, shop
+from tests.nights import current, forget_picture, make_older, night, products, shop
 
 
 @pytest.fixture
 def published() -> Runtime:
     runtime = shop()
+    forget_picture(runtime, "black")
     night(runtime, "one")
     return runtime
 
@@ -34,11 +35,12 @@ def test_a_hit_has_its_relevance_where_it_was_judged_and_its_fused_score_everywh
 ) -> None:
     listed = Results(published.work).look_up("red dress", "en")
     assert listed
-    first, *others = listed.hits
-    assert first.verdict == "相关"
-    assert first.relevance is not None
-    assert 0.5 <= first.relevance <= 1
-    assert {(hit.verdict, hit.relevance) for hit in others} == {(None, None)}
+    *judged, last = listed.hits
+    assert {hit.verdict for hit in judged} == {"相关"}
+    relevances = [hit.relevance or 0 for hit in judged]
+    assert relevances == sorted(relevances, reverse=True)
+    assert 0.5 <= relevances[0] <= 1
+    assert (last.product_id, last.verdict, last.relevance) == ("p3", None, None)
     assert all(hit.fused is not None and 0 < hit.fused < 1 for hit in listed.hits)
 
 

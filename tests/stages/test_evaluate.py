@@ -20,7 +20,7 @@ COLORS = ("red", "green", "blue")
 @pytest.fixture(scope="module")
 def shop() -> Runtime:
     """Four products a color."""
-    runtime = fake_runtime(search={"min_hits": 0, "buckets": 16})
+    runtime = fake_runtime(search={"buckets": 16})
     for color in COLORS:
         for number in range(4):
             runtime.catalog.put(

@@ -161,7 +161,7 @@ def published() -> Runtime:
 
 
 def test_the_first_publication_asks_nobody_but_for_the_share_of_queries_with_results() -> None:
-    runtime = shop(min_hits=0)
+    runtime = shop(least_likely=0.2)
     report = task.work(runtime, judged(runtime, "one"))
     assert (report.ask, report.why) == (False, ())
     report = task.work(
@@ -229,7 +229,7 @@ def test_what_is_current_already_asks_nobody(published: Runtime) -> None:
 
 
 def test_lists_are_compared_whatever_the_number_of_buckets(published: Runtime) -> None:
-    with_more = with_knobs(published, search={"min_hits": 4, "buckets": 64})
+    with_more = with_knobs(published, search={"least_likely": 0, "buckets": 64})
     assert task.work(with_more, judged(with_more, "two", ["red dress"])).why == (
         "15 of 16 published lists would be gone",
     )

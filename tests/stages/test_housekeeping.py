@@ -27,7 +27,7 @@ from tests.videos.made import video
 @pytest.fixture
 def shop() -> Runtime:
     """Two pictures indexed, one query published."""
-    runtime = fake_runtime(search={"min_hits": 0, "buckets": 16}, housekeeping={"generations": 1})
+    runtime = fake_runtime(search={"buckets": 16}, housekeeping={"generations": 1})
     feed(runtime, {"p1": "Lumen 1", "p2": "Lumen 2"})
     runtime.catalog.put("pictures/p1/1.jpg", picture("red"))
     runtime.catalog.put("pictures/p2/1.jpg", picture("blue"))

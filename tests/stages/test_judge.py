@@ -1,10 +1,12 @@
-"""judge: what was judged is remembered as what was judged (a query, a picture, a text), in few
-writes, and is not asked again; one bad thing costs itself."""
+"""judge: what the vocabulary covers is graded without a call; what was asked is remembered as what
+was asked (a query, a picture, a text), in few writes, and is not asked again; one bad thing costs
+itself."""
 
 import json
 from collections import Counter
 from collections.abc import Sequence
-from dataclasses import replace
+from importlib.resources import files
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -12,28 +14,31 @@ import pytest
 from mmsearch_core.adapters.redone_memo import RedoneMemo
 from mmsearch_core.errors import BadRecord, EngineAway, UnusableAnswer
 from mmsearch_core.layout import pixels_key
-from mmsearch_core.ports.stores import EDITION
-from mmsearch_core.records.ids import QueryKey
-from mmsearch_core.records.query import Constraint, StandardQuery, query_key
+from mmsearch_core.records.ids import PairId, QueryKey
+from mmsearch_core.records.query import StandardQuery, query_key
 from mmsearch_core.records.question import Answer, Question
 from mmsearch_core.records.ranking import Candidate, Judgement, PairScore
 from mmsearch_core.records.report import Failure
 from mmsearch_core.shards.shard import Shard
-from mmsearch_core.stages.search import judge
+from mmsearch_core.stages.search import pair_scores
 from mmsearch_core.testing.fake_models import FakeVisionLanguageModel
 from mmsearch_core.wiring.batches import Runtime
 from tasks import mine
+from tests.documents.made import colored, pdf, text
 from tests.line import SEARCH, ask, do, fake_runtime, feed, index, picture, search
 
 QUERIES, PICTURES = 4, 8
 RED = "red dress"
+GRADED = {"buckets": 16}
+# by words that no query asks for
+ASKING = {"buckets": 16, "vocabulary": str(Path(__file__).with_name("other_words.yaml"))}
 
 
 @pytest.fixture
 def shop(monkeypatch: pytest.MonkeyPatch) -> tuple[Runtime, Counter[str]]:
     """More pairs than a batch has room for, and a count of the writes to each query's object of the
     memo."""
-    runtime = fake_runtime(search={"min_hits": 0, "buckets": 16}, models={"batch": 4})
+    runtime = fake_runtime(search=ASKING, models={"batch": 4})
     feed(runtime, {f"p{number}": f"Lumen {number}" for number in range(PICTURES)})
     for number in range(PICTURES):
         runtime.catalog.put(f"pictures/p{number}/1.jpg", picture("red", size=40 + 8 * number))
@@ -65,9 +70,11 @@ class Scores(FakeVisionLanguageModel):
         return [(self.score, 1 - self.score) for _ in questions]
 
 
-def small_shop(products: dict[str, str], *queries: str, **knobs: Any) -> Runtime:
+def small_shop(
+    products: dict[str, str], *queries: str, search: Any = None, **knobs: Any
+) -> Runtime:
     """One picture of the named color per product, indexed; queries are English."""
-    runtime = fake_runtime(search={"min_hits": 0, "buckets": 16}, **knobs)
+    runtime = fake_runtime(search=search or ASKING, **knobs)
     feed(runtime, {product: f"Lumen {product}" for product in products})
     for product, color in products.items():
         runtime.catalog.put(f"pictures/{product}/1.jpg", picture(color))
@@ -93,7 +100,9 @@ def judged(runtime: Runtime, run: str) -> tuple[dict[tuple[str, str], Judgement]
 
 
 def remembered(runtime: Runtime, text: str) -> list[PairScore]:
-    return runtime.memo.judgements(runtime.search_recipes["judge"], query_key(text, "en"))
+    return runtime.memo.judgements(
+        pair_scores.recipe(runtime.vlm.name).recipe_id, query_key(text, "en")
+    )
 
 
 def test_a_querys_object_is_written_once_however_many_batches_its_pairs_are_spread_over(
@@ -115,7 +124,7 @@ def test_scores_that_have_waited_for_long_are_remembered_on_the_way(
 ) -> None:
     """With a slow engine a death must not cost hours."""
     runtime, writes = shop
-    monkeypatch.setattr(judge, "FOLD_SECONDS", -1)
+    monkeypatch.setattr(pair_scores, "FOLD_SECONDS", -1)
     search(runtime)
     assert set(writes.values()) == {QUERIES * PICTURES // 16}
 
@@ -162,7 +171,7 @@ def test_a_night_in_which_nothing_changed_reads_no_description(
 
     monkeypatch.setattr(runtime.memo, "get_many", counted)
     search(runtime, "run-2")
-    assert read == [EDITION]
+    assert len(read) == len(set(read)) == PICTURES
 
 
 def test_products_that_share_a_picture_share_the_score_and_keep_their_names() -> None:
@@ -178,7 +187,7 @@ def test_products_that_share_a_picture_share_the_score_and_keep_their_names() ->
     assert len({said.segment_id for said in found.values()}) == 4
     assert len({said.pair_id for said in found.values()}) == 2
     assert failures == []
-    assert len({score.judged_id for score in remembered(runtime, RED)}) == 2
+    assert len({score.pair_id for score in remembered(runtime, RED)}) == 2
 
 
 @pytest.mark.parametrize("batch", [1, 16])
@@ -197,19 +206,19 @@ def test_equal_pairs_cost_one_call(batch: int) -> None:
     assert runtime.vlm.calls == before + 2 + 1  # type: ignore[attr-defined]
 
 
-def test_what_an_older_version_remembered_costs_no_call(monkeypatch: pytest.MonkeyPatch) -> None:
-    """It knows no pair as the index shows it: its descriptions are read once more, and never
-    again."""
+def test_what_an_older_version_remembered_costs_no_call() -> None:
+    """It kept a pair under two names."""
     runtime = small_shop({"p1": "red", "p2": "red", "p3": "blue"})
     first, _ = judged(runtime, "night-1")
-    old = [PairScore(pair_id=said.pair_id, relevance=said.relevance) for said in first.values()]
-    recipe = runtime.search_recipes["judge"]
+    old: list[PairScore] = []
+    for said in first.values():
+        shown = PairId(f"shown {said.product_id}")
+        old.append(PairScore(pair_id=shown, judged_id=said.pair_id, relevance=said.relevance))
+    recipe = pair_scores.recipe(runtime.vlm.name).recipe_id
     runtime.memo._judgements.clear()  # type: ignore[attr-defined]
     runtime.memo.add_judgements(recipe, query_key(RED, "en"), old)
     asked = runtime.vlm.calls  # type: ignore[attr-defined]
     assert judged(runtime, "night-2") == (first, [])
-    monkeypatch.setattr(judge, "to_description", None)
-    assert judged(runtime, "night-3") == (first, [])
     assert runtime.vlm.calls == asked  # type: ignore[attr-defined]
 
 
@@ -293,78 +302,106 @@ def test_every_product_with_lost_pixels_counts_as_changed() -> None:
     assert runtime.ledger.counts(runtime.target().target_id)["writing"] == 2
 
 
-def test_a_description_outweighs_the_model_where_it_contradicts_the_query_for_certain() -> None:
-    """The model's score is remembered as it was, so that another rule needs no call."""
-    runtime = small_shop({"p1": "red", "p2": "blue"})
+def test_what_the_vocabulary_covers_is_graded_without_a_call() -> None:
+    """From the likelihoods of the description; verdict and reason come from the same numbers."""
+    runtime = small_shop({"p1": "red", "p2": "blue"}, search=GRADED)
     scores = Scores(0.9)
     runtime = runtime.having(vlm=scores)
-    found, _ = judged(runtime, "night-1")
+    found, failures = judged(runtime, "night-1")
+    assert failures == []
     assert [(said.product_id, said.verdict, said.reason) for _, said in sorted(found.items())] == [
-        ("p1", "相关", "color is red"),
-        ("p2", "不相关", "color is blue, wanted red"),
+        ("p1", "相关", "color is red (0.91)"),
+        ("p2", "不相关", "color is blue (0.91), wanted red"),
     ]
-    assert found[RED, "p1"].relevance == 0.9
-    assert found[RED, "p2"].relevance < judge.RELEVANT
-    assert {score.relevance for score in remembered(runtime, RED)} == {0.9}
-    asked = list(scores.asked)
-    assert judged(runtime, "night-2") == (found, [])
-    assert scores.asked == asked
+    assert found[RED, "p1"].relevance == pytest.approx(0.91)
+    assert found[RED, "p2"].relevance == pytest.approx(0.01)
+    assert scores.asked == []
+    assert remembered(runtime, RED) == []
 
 
-def test_a_low_score_stays_as_it_is() -> None:
-    """Nothing but a contradiction is decided without the model."""
-    runtime = small_shop({"p1": "red", "p2": "blue"})
-    runtime = runtime.having(vlm=Scores(0.2))
+def test_graded_or_asked_a_product_that_is_not_described_is_asked_for() -> None:
+    """And one query may have both."""
+    runtime = small_shop({"p1": "red", "p2": "blue"}, search=GRADED)
+    first, _ = sorted(name for _, name in runtime.index.pixels(runtime.target().collection))
+    recipe = runtime.live_target().recipes["picture"]["describe"]
+    runtime.memo.forget(recipe, [first])
+    scores = Scores(0.7)
+    runtime = runtime.having(vlm=scores)
+    found, failures = judged(runtime, "night-1")
+    assert (len(found), failures) == (2, [])
+    assert len(scores.asked) == 1
+    assert sorted(said.reason == "not described" for said in found.values()) == [False, True]
+
+
+def test_a_product_that_is_found_by_a_page_is_graded_by_its_picture() -> None:
+    """One that has nothing but the page is asked for."""
+    runtime = small_shop({"p1": "red"}, search=GRADED)
+    feed(runtime, {"p1": "Lumen p1", "p2": "Lumen p2"})
+    for product in ("p1", "p2"):
+        page = pdf(text("red dress, red dress"), colored((30, 60, 200)))
+        runtime.catalog.put(f"pictures/{product}/care.pdf", page)
+    index(runtime, "index-2")
+    scores = Scores(0.7)
+    runtime = runtime.having(vlm=scores)
     found, _ = judged(runtime, "night-1")
-    assert {(said.relevance, said.verdict) for said in found.values()} == {(0.2, "不相关")}
+    assert found[RED, "p1"].reason == "color is red (0.91)"
+    assert found[RED, "p2"].relevance == 0.7
+    assert len(scores.asked) == 1
 
 
-@pytest.mark.parametrize(
-    ("color", "values", "exclude", "expected", "why"),
-    [
-        ("red", ("red",), False, False, "color is red"),
-        ("Red", ("red",), False, False, "color is Red"),
-        ("red", ("blue", "red"), False, False, "color is red"),
-        ("red", ("blue",), False, True, "color is red, wanted blue"),
-        ("red", ("red",), True, True, "color is red, wanted not red"),
-        ("red", ("blue",), True, False, "color is red"),
-        ("navy blue", ("blue",), False, False, "color is navy blue"),
-        ("navy blue", ("blue",), True, True, "color is navy blue, wanted not blue"),
-        ("blue", ("navy blue",), False, False, "color is blue"),
-        ("blue", ("navy blue",), True, False, "color is blue"),
-        ("t-shirt", ("shirt",), False, True, "color is t-shirt, wanted shirt"),
-        ("unknown", ("red",), False, False, "color is unknown, wanted red"),
-        ("", ("red",), False, False, "color is unknown, wanted red"),
-        ("", ("red",), True, False, "color is unknown"),
-    ],
-)
-def test_what_contradicts_a_constraint_for_certain(
-    color: str, values: tuple[str, ...], exclude: bool, expected: bool, why: str
-) -> None:
-    """A value that is named and is none of the wanted, or one of the excluded; what is not named is
-    unknown."""
-    attributes = {"color": color, "category": "dress"} if color else {"category": "dress"}
-    constraint = Constraint(attribute="color", values=values, exclude=exclude)
-    query = StandardQuery(
-        query_key=QueryKey("q"),
-        text="q",
-        locale="en",
-        wording={},
-        keywords={},
-        constraints=(constraint,),
-    )
-    assert judge.contradicts(attributes, constraint) is expected
-    assert judge.reason(query, attributes) == why
+def test_the_picture_that_fits_best_counts() -> None:
+    """An outfit has two garments; their attributes never add up."""
+    runtime = small_shop({"p1": "red", "p2": "blue"}, RED, "blue dress", search=GRADED)
+    runtime.catalog.put("pictures/p1/2.jpg", picture("blue"))
+    index(runtime, "index-2")
+    found, _ = judged(runtime, "night-1")
+    assert {key: said.verdict for key, said in found.items()} == {
+        (RED, "p1"): "相关",
+        (RED, "p2"): "不相关",
+        ("blue dress", "p1"): "相关",
+        ("blue dress", "p2"): "相关",
+    }
 
 
-def test_nothing_is_certain_of_a_product_that_is_not_described() -> None:
-    assert judge.reason(replace(_query(), constraints=()), None) == "not described"
-    assert not judge.contradicts({}, Constraint(attribute="color", values=("red",)))
+def test_another_picture_is_graded_otherwise() -> None:
+    """Nothing is known of a product but what its picture shows."""
+    runtime = small_shop({"p1": "red", "p2": "blue"}, search=GRADED)
+    before, _ = judged(runtime, "night-1")
+    for product, color in (("p1", "blue"), ("p2", "red")):
+        runtime.catalog.put(f"pictures/{product}/1.jpg", picture(color))
+    index(runtime, "index-2")
+    after, _ = judged(runtime, "night-2")
+    assert [before[RED, name].verdict for name in ("p1", "p2")] == ["相关", "不相关"]
+    assert [after[RED, name].verdict for name in ("p1", "p2")] == ["不相关", "相关"]
+
+
+def test_a_lost_picture_costs_no_judgement_that_needs_no_look_at_it() -> None:
+    runtime = small_shop({"p1": "red"}, search=GRADED)
+    (pixels,) = {pixels for _, pixels in runtime.index.pixels(runtime.target().collection)}
+    runtime.work.delete(pixels_key(pixels))
+    found, failures = judged(runtime, "night-1")
+    assert (found[RED, "p1"].verdict, failures) == ("相关", [])
+
+
+def test_a_word_that_is_added_asks_nothing_and_makes_no_picture_anew(tmp_path: Path) -> None:
+    """A new value does: the old likelihoods do not speak of it."""
+    said = files("mmsearch_core.vocabulary").joinpath("sample.yaml").read_text()
+    more_words = said.replace("[scarlet]", "[scarlet, crimson]")
+    more_values = said.replace("[scarlet]", "[scarlet]}\n      - {id: teal")
+    (tmp_path / "words.yaml").write_text(more_words)
+    (tmp_path / "values.yaml").write_text(more_values)
+    sample = fake_runtime()
+    word = fake_runtime(search={"vocabulary": str(tmp_path / "words.yaml")})
+    value = fake_runtime(search={"vocabulary": str(tmp_path / "values.yaml")})
+    assert word.index_recipes == sample.index_recipes
+    assert word.search_recipes["judge"] != sample.search_recipes["judge"]
+    assert value.index_recipes["picture"]["describe"] != sample.index_recipes["picture"]["describe"]
+    assert value.index_recipes["document"] == sample.index_recipes["document"]
 
 
 def test_a_product_that_is_not_described_is_judged_by_its_title_on_one_line() -> None:
     """A seller writes titles, and they may look like a question of ours."""
-    runtime = fake_runtime(search={"min_hits": 0, "buckets": 16})
+    runtime = fake_runtime(search=GRADED)
 
     class Blind(Scores):
         def answer(self, questions: Sequence[Question]) -> list[Answer | BadRecord]:

@@ -104,7 +104,7 @@ def test_a_night_that_only_learned_a_new_spelling_is_published(published: Runtim
 def test_a_pinned_query_keeps_its_own_list_where_it_was_merged_into_another() -> None:
     runtime = shop()
     pinned = with_knobs(
-        runtime, search={"min_hits": 4, "buckets": 16}, query_log={"pinned": ["reed dress"]}
+        runtime, search={"least_likely": 0, "buckets": 16}, query_log={"pinned": ["reed dress"]}
     )
     line = (
         b'{"time": "2026-11-20T11:00:00Z", "session": "x", "locale": "en", "query": "reed dress"}'

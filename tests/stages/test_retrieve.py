@@ -252,7 +252,7 @@ def test_no_call_asks_for_more_rows_than_an_answer_can_hold(
 @pytest.fixture
 def night() -> tuple[Runtime, str]:
     """Two products, and a shard of a night that is planned."""
-    runtime = fake_runtime(search={"min_hits": 0, "buckets": 16})
+    runtime = fake_runtime(search={"buckets": 16})
     feed(runtime, {"p1": "Lumen 1", "p2": "Lumen 2"})
     for product, color in {"p1": "red", "p2": "blue"}.items():
         runtime.catalog.put(f"pictures/{product}/1.jpg", picture(color))
@@ -310,7 +310,7 @@ def test_a_night_searches_the_index_of_its_plan_whatever_is_live_by_now(
     """Another index, of the same models, goes live meanwhile: with the old settings and with the
     new ones."""
     runtime, shard = night
-    other = with_knobs(runtime, search={"min_hits": 0, "buckets": 16}, decode={"quality": 80})
+    other = with_knobs(runtime, search={"buckets": 16}, decode={"quality": 80})
     planned = runtime.live_target()
     index(other, "other")
     assert other.live_target().collection != planned.collection

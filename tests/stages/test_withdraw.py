@@ -25,8 +25,13 @@ from tests.nights import QUERIES, Interrupted, judged, make_older, night, produc
 def published() -> Runtime:
     runtime = shop(churn=1)
     night(runtime, "one")
-    assert sorted(products(runtime, "red dress")) == ["p0", "p1", "p2", "p3"]
+    assert in_order(products(runtime, "red dress")) == ["p0", "p1", "p2", "p3"]
     return runtime
+
+
+def in_order(found: list[str] | None) -> list[str] | None:
+    """By name: products that are equally relevant stand in any order."""
+    return found and sorted(found)
 
 
 def write_feed(runtime: Runtime, **in_stock: bool) -> None:
@@ -57,13 +62,13 @@ def test_nothing_is_written_while_everything_is_for_sale(published: Runtime) -> 
 def test_what_is_sold_out_or_removed_is_left_out_at_once_and_comes_back(published: Runtime) -> None:
     write_feed(published, **{**ALL, "p2": False})
     compare.work(published, "run-2")
-    assert sorted(products(published, "red dress")) == ["p0", "p1", "p3"]
+    assert in_order(products(published, "red dress")) == ["p0", "p1", "p3"]
     write_feed(published, p0=True, p2=False, p3=True)
     index(published, "run-3")
-    assert sorted(products(published, "red dress")) == ["p0", "p3"]
+    assert in_order(products(published, "red dress")) == ["p0", "p3"]
     write_feed(published, **ALL)
     index(published, "run-4")
-    assert sorted(products(published, "red dress")) == ["p0", "p1", "p2", "p3"]
+    assert in_order(products(published, "red dress")) == ["p0", "p1", "p2", "p3"]
 
 
 def test_a_message_of_a_changed_feed_is_enough(published: Runtime) -> None:
@@ -76,7 +81,7 @@ def test_a_message_of_a_changed_feed_is_enough(published: Runtime) -> None:
     }
     feed.send(json.dumps({"Records": [record]}))
     drain.work(published, "run")
-    assert sorted(products(published, "red dress")) == ["p0", "p2", "p3"]
+    assert in_order(products(published, "red dress")) == ["p0", "p2", "p3"]
 
 
 def lose_product(runtime: Runtime, name: str) -> None:
@@ -97,7 +102,7 @@ def test_what_sold_out_while_the_night_was_judged_is_withdrawn_with_the_flip(
     batch = judged(published, "two", QUERIES[:-1])
     lose_product(published, "p0")
     publish.work(published, batch)
-    assert sorted(products(published, "red dress")) == ["p1", "p2", "p3"]
+    assert in_order(products(published, "red dress")) == ["p1", "p2", "p3"]
 
 
 def test_going_back_withdraws_what_was_sold_out_since(published: Runtime) -> None:
@@ -106,7 +111,7 @@ def test_going_back_withdraws_what_was_sold_out_since(published: Runtime) -> Non
     night(published, "two", QUERIES[:-1])
     assert read_withdrawn(published.work) == frozenset()
     going_back.work(published, json.dumps({"run": "back"}))
-    assert sorted(products(published, "red dress")) == ["p1", "p2", "p3"]
+    assert in_order(products(published, "red dress")) == ["p1", "p2", "p3"]
     rollback.release(published.work)
 
 
@@ -114,7 +119,7 @@ def test_a_generation_of_the_version_before_is_withdrawn_from_as_well(published:
     make_older(published)
     write_feed(published, **{**ALL, "p2": False})
     index(published, "run-2")
-    assert sorted(products(published, "red dress")) == ["p0", "p1", "p3"]
+    assert in_order(products(published, "red dress")) == ["p0", "p1", "p3"]
 
 
 @pytest.mark.parametrize("lost", ["a bucket file", "the manifest", "the schema"])

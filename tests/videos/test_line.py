@@ -17,7 +17,7 @@ CUT = video(("red", 2.0), ("blue", 3.0))
 @pytest.fixture
 def shop() -> Runtime:
     """Two products with pictures; one has a video of two shots."""
-    runtime = fake_runtime(search={"min_hits": 0, "buckets": 16})
+    runtime = fake_runtime(search={"buckets": 16})
     feed(runtime, {"p1": "Lumen 1", "p2": "Lumen 2"})
     runtime.catalog.put("pictures/p1/1.jpg", picture("green"))
     runtime.catalog.put("pictures/p2/1.jpg", picture("blue"))

@@ -22,8 +22,8 @@ from mmsearch_core.search.decide import decide
 from mmsearch_core.search.fusion import sellable
 from mmsearch_core.search.legs import Found
 from mmsearch_core.stages.index.switch import Measured, paired_randomization, remember
-from mmsearch_core.stages.search.judge import Pair
 from mmsearch_core.stages.search.judged_queries import JudgedQuery
+from mmsearch_core.stages.search.pair_scores import Pair
 
 log = structlog.get_logger()
 

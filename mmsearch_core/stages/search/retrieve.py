@@ -26,7 +26,7 @@ def recipe(settings: Search, clip: str, sbert: str) -> Recipe:
     knobs = ("per_leg", "deepest", "candidates", "rrf_k")
     return Recipe(
         stage="retrieve",
-        version=3,
+        version=4,
         model=f"{clip} {sbert}",
         settings={name: str(getattr(settings, name)) for name in knobs},
     )
