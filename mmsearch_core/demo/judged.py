@@ -1,7 +1,8 @@
 """Judged queries for the sample catalog, graded by what its pictures were drawn to show.
 
 Grade 2: the product fits the whole wish; 1: it is of the wanted category and misses one other
-attribute. Of an outfit the garment that fits best counts. Products out of stock are never relevant.
+attribute, but is nothing that the wish excludes. Of an outfit the garment that fits best counts.
+Products out of stock are never relevant.
 """
 
 from __future__ import annotations
@@ -74,10 +75,12 @@ def grade(looks: Looks, wish: Wish) -> int:
 
 
 def _grade(look: Look, wish: Wish) -> int:
-    missed = [c.attribute for c in wish.constraints if not Wish(constraints=(c,)).fits(look)]
+    missed = [each for each in wish.constraints if not Wish(constraints=(each,)).fits(look)]
     if not missed:
         return 2
-    return int(len(missed) == 1 and missed != ["category"] and len(wish.constraints) > 1)
+    if len(missed) > 1 or len(wish.constraints) == 1:
+        return 0
+    return int(missed[0].attribute != "category" and not missed[0].exclude)
 
 
 def plain(looks: Looks, rng: np.random.Generator) -> Iterator[Sample]:

@@ -21,11 +21,13 @@ Tier = Literal["fits", "near"]
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Grade:
     """``expected`` is the gain that is expected of the product, in shares of the largest there is.
-    ``fits`` and ``near`` are likelihoods; what is left is that of a product worth nothing."""
+    ``fits`` and ``near`` are likelihoods; what is left is that of a product worth nothing.
+    ``is_excluded`` says that the product more likely than not is what the query does not want."""
 
     expected: float
     fits: float
     near: float
+    is_excluded: bool
     reason: str
 
     @property
@@ -52,11 +54,16 @@ class Grader:
         if len(met) == 1:  # what misses the only constraint has nothing of what is wanted
             near = 0.0
         fits = math.prod(met)
+        unwanted = [
+            each.constraint.exclude and kept < 0.5
+            for each, kept in zip(self._wanted, met, strict=True)
+        ]
         reasons = [each.reason(known) for each, known in zip(self._wanted, weights, strict=True)]
         return Grade(
             expected=fits + near * self._near_is_worth,
             fits=fits,
             near=near,
+            is_excluded=any(unwanted),
             reason="; ".join(reasons),
         )
 

@@ -176,6 +176,15 @@ def test_grades_follow_the_wish(look: tuple[str, str, str], expected: int) -> No
     assert grade([seen, Look(**wanted)], wish) == 2
 
 
+def test_what_a_wish_excludes_is_worth_nothing() -> None:
+    dress = Constraint(attribute="category", values=("dress",))
+    not_red = Constraint(attribute="color", values=("red",), exclude=True)
+    wish = Wish(constraints=(dress, not_red))
+    red, blue = (Look(category="dress", color=color, pattern="plain") for color in ("red", "blue"))
+    assert [grade([look], wish) for look in (red, blue)] == [0, 2]
+    assert grade([red, blue], wish) == 2
+
+
 def test_every_category_has_sixty_photographs() -> None:
     assert garments().shape == (len(CATEGORIES), 60, 28, 28)
     assert all(band.any(axis=(1, 2)).all() for band in garments())

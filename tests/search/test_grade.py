@@ -51,6 +51,13 @@ def test_what_breaks_a_not_is_worth_nothing() -> None:
     assert found.near == 0
 
 
+def test_what_more_likely_than_not_is_unwanted_is_excluded() -> None:
+    """However little is asked of a product to be shown."""
+    assert grade((DRESS, NOT_RED), {"color": {"red": 0.51, "pink": 0.49}}, SAMPLE).is_excluded
+    assert not grade((DRESS, NOT_RED), {"color": {"red": 0.49, "pink": 0.51}}, SAMPLE).is_excluded
+    assert not grade((DRESS, RED), {"color": {"pink": 1.0}}, SAMPLE).is_excluded
+
+
 def test_what_misses_the_only_constraint_is_not_near() -> None:
     assert grade((RED,), {"color": {"blue": 1.0}}, SAMPLE).near == 0
 

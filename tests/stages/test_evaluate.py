@@ -61,6 +61,7 @@ def test_rows_go_from_chance_to_the_best(shop: Runtime, judged: Path) -> None:
     assert report.left_out == ()
     assert rows["all", "oracle"].means["ndcg@10"] == rows["all", "judged"].means["ndcg@10"] == 1
     assert rows["all", "random"].means["ndcg@10"] < 0.7
+    assert rows["all", "ceiling"].means["ndcg@10"] == 1
     assert rows["all", "fused"].means["recall@50"] == 1
     assert {group for group, _ in rows} == {
         "all",

@@ -103,6 +103,7 @@ def ranked(
         candidates = sellable(asked, only, line.stores, line.target, line.settings)
         rankings[row] = dict(zip(ids, map(_products, candidates), strict=True))
     rankings["judged"] = _judged(judged, asked, [each.candidates for each in retrieved], line)
+    rankings["ceiling"] = _best_of_candidates(judged, [each.candidates for each in retrieved])
     rankings["oracle"] = {query.asked.query_id: _best_first(query.grades) for query in judged}
     return rankings
 
@@ -114,6 +115,17 @@ def _of_legs(found: Found, names: Sequence[str]) -> Found:
 
 def _products(candidates: Sequence[Candidate]) -> Ranking:
     return [candidate.product_id for candidate in candidates]
+
+
+def _best_of_candidates(
+    judged: Sequence[JudgedQuery], candidates: Sequence[Sequence[Candidate]]
+) -> dict[str, Ranking]:
+    """What a judge without fault would make of the candidates, by query id."""
+    rankings: dict[str, Ranking] = {}
+    for query, some in zip(judged, candidates, strict=True):
+        grades = {name: query.grades.get(name, 0) for name in _products(some)}
+        rankings[query.asked.query_id] = _best_first(grades)
+    return rankings
 
 
 def _best_first(grades: Mapping[str, int]) -> Ranking:

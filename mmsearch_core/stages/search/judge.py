@@ -171,7 +171,8 @@ class Judge:
             return None
         seen = [self._described[look.pixels] for look in pair.candidate.looks]
         known = [each.likelihoods for each in seen if each and each.likelihoods]
-        return max(map(grader.grade, known), key=lambda graded: graded.expected, default=None)
+        grades = map(grader.grade, known)
+        return max(grades, key=lambda one: (not one.is_excluded, one.expected), default=None)
 
     def _grader(self, query: StandardQuery) -> Grader | None:
         """Made once for a query; None where the vocabulary does not cover it."""
@@ -182,7 +183,8 @@ class Judge:
         return self._graders[query.query_key]
 
     def _graded(self, pair: Pair, graded: Grade) -> Judgement:
-        shown = graded.fits + graded.near >= self._grading.least_likely
+        likely = graded.fits + graded.near >= self._grading.least_likely
+        shown = likely and not graded.is_excluded
         pair_id = digest("graded", self._name, pair.query.query_key, pair.candidate.product_id)
         return self._judgement(pair, pair_id, graded.expected, shown=shown, reason=graded.reason)
 
