@@ -34,6 +34,8 @@ MODELS = Path(__file__).parent / "models"
 MOST_RECORDS = 5_000  # a shard, all of which a stage may hold in memory
 MOST_SHARDS = 900  # a batch: Airflow maps over 1,024 at most (core.max_map_length)
 Share = Annotated[float, Field(ge=0, le=1)]
+LEGS = ("clip", "sbert", "bm25_en", "bm25_zh")
+Weight = Annotated[float, Field(ge=0, le=100)]
 
 
 class Section(BaseModel):
@@ -281,6 +283,8 @@ class Search(Section):
     # rows that it is asked for at most, where too many of the first cannot be shown
     deepest: int = Field(default=3200, gt=0, le=MOST_ROWS)
     candidates: int = Field(default=50, gt=0)
+    # of the legs in fusion: those that are not named weigh 1, and 0 leaves a leg out
+    weights: dict[str, Weight] = {}
     hits: int = Field(default=50, gt=0)
     # how likely a product has to be worth anything to a query, to be shown
     least_likely: Share = 0.2
@@ -296,6 +300,16 @@ class Search(Section):
     # there, and says so
     await_minutes: float = Field(default=120, ge=0, le=240)
     buckets: int = Field(default=256, ge=1, le=4096)
+
+    @field_validator("weights")
+    @classmethod
+    def _some_leg_counts(cls, weights: dict[str, float]) -> dict[str, float]:
+        unknown = sorted(weights.keys() - set(LEGS))
+        if unknown:
+            raise ValueError(f"there is no leg {unknown[0]}, only {', '.join(LEGS)}")
+        if all(weights.get(leg, 1.0) == 0 for leg in LEGS):
+            raise ValueError("some leg has to weigh more than 0")
+        return weights
 
 
 class Settings(BaseSettings):

@@ -95,6 +95,7 @@ def test_one_word_names_a_stage_everywhere() -> None:
         "result_lists",
         "search_page",
         "switch",
+        "tune",
     }
     assert stages >= STAGES
 

@@ -23,6 +23,7 @@ COMMANDS = {
     "clips": "moments",
     "tables": "cells",
     "evaluate": "measure",
+    "tune": "measure",
     "retire": "index",
     "rollback": "publication",
     "hold": "publication",

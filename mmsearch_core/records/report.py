@@ -300,6 +300,29 @@ class EvaluateReport:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class TuneReport:
+    """The weights of the legs that rank judged queries best. nDCG@10 of fusion ``before`` (with the
+    weights of the settings) and ``after``; ``held_out`` is that of weights which were found on the
+    other half of the queries, and ``p_value`` says whether its difference to ``before`` is
+    chance."""
+
+    index: str  # physical collection and ledger commit number
+    judged: str  # digest of the queries and their grades
+    queries: int
+    weights: Mapping[str, float]
+    before: float
+    after: float
+    held_out: float
+    p_value: float
+    stage: Literal["tune"] = "tune"
+
+    @property
+    def is_better(self) -> bool:
+        """Whether the weights are better than those of the settings, and that is no chance."""
+        return self.held_out > self.before and self.p_value < 0.05
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class RemovalReport:
     """What a stage of the upkeep removed, or in a dry run would have removed, by what it is."""
 

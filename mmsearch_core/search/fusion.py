@@ -37,16 +37,22 @@ class _Product:
         return sum(score for _, score in self.best)
 
 
+def _weighted(found: Found, settings: Search) -> dict[str, tuple[Sequence[Match], float]]:
+    """What each leg found, with its weight; legs without any are left out."""
+    weights = {leg: settings.weights.get(leg, 1.0) for leg in found}
+    return {leg: (found[leg], weight) for leg, weight in weights.items() if weight}
+
+
 def fuse(
     query: StandardQuery, found: Found, known: Mapping[AssetId, Known], settings: Search
 ) -> list[Candidate]:
-    """Reciprocal rank fusion over products: in each leg a product stands where its best live row
-    stands, and its evidence is the place that most of the legs found.
+    """Weighted reciprocal rank fusion over products: in each leg a product stands where its best
+    live row stands, and its evidence is the place that most of the legs found, by their weights.
 
     Rows whose build is not live in the ledger are dropped. Ties by product id.
     """
     products: dict[ProductId, _Product] = defaultdict(_Product)
-    for leg, matches in found.items():
+    for leg, (matches, weight) in _weighted(found, settings).items():
         place = 0
         for match in matches:
             asset = known.get(match.asset_id)
@@ -59,7 +65,7 @@ def fuse(
             if leg not in product.ranks:
                 place += 1
                 product.ranks[leg] = place
-                product.best.append((match, 1 / (settings.rrf_k + place)))
+                product.best.append((match, weight / (settings.rrf_k + place)))
     order = sorted(products, key=lambda name: (-products[name].fused, name))
     return [_candidate(query, name, products[name], known) for name in order[: settings.candidates]]
 
@@ -91,15 +97,20 @@ def sellable(
 ) -> list[list[Candidate]]:
     """Candidates of live rows of products that the feed has in stock; the ledger is asked once for
     all."""
+    known = for_sale(found, stores, target)
+    return [fuse(query, legs, known, settings) for query, legs in zip(queries, found, strict=True)]
+
+
+def for_sale(found: Sequence[Found], stores: Stores, target: Target) -> dict[AssetId, Known]:
+    """The assets among what was found whose products the feed has in stock."""
     assets = {match.asset_id for legs in found for matches in legs.values() for match in matches}
     known = stores.ledger.look_up(target.target_id, list(assets))
     products = stores.ledger.products(list({asset.product_id for asset in known.values()}))
-    known = {
+    return {
         name: asset
         for name, asset in known.items()
         if asset.product_id in products and products[asset.product_id].in_stock
     }
-    return [fuse(query, legs, known, settings) for query, legs in zip(queries, found, strict=True)]
 
 
 def _candidate(

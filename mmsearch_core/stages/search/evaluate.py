@@ -6,6 +6,7 @@ from __future__ import annotations
 import random
 from collections import defaultdict
 from collections.abc import Mapping, Sequence
+from typing import Any
 
 import structlog
 
@@ -17,7 +18,7 @@ from mmsearch_core.records.query import StandardQuery
 from mmsearch_core.records.ranking import Candidate, Judgement
 from mmsearch_core.records.report import EvaluateReport, Figures, Headroom
 from mmsearch_core.search.ask import Line, answers, normalised, standardized
-from mmsearch_core.search.candidates import retrieve
+from mmsearch_core.search.candidates import Retrieved, retrieve
 from mmsearch_core.search.decide import decide
 from mmsearch_core.search.fusion import sellable
 from mmsearch_core.search.legs import Found
@@ -29,6 +30,7 @@ log = structlog.get_logger()
 
 Ranking = Sequence[str]  # product ids, best first
 METRICS = ("ndcg@10", "map@10", "recall@50")
+ALIKE: dict[str, Any] = {"weights": {}}  # each leg by itself counts, whatever it weighs in fusion
 # which legs are fused in a row
 ROWS = {
     "clip": ("clip",),
@@ -93,19 +95,27 @@ def ranked(
 ) -> dict[str, dict[str, Ranking]]:
     """Rankings by row and query id; ``judged`` is what would be published."""
     asked = [queries[query.asked.query_id] for query in judged]
-    pictures = normalised([query.asked for query in judged], line)
-    legs = line.legs.for_queries(line.target.collection, asked, pictures)
-    retrieved = retrieve(asked, legs, line.stores, line.target, line.settings)
+    retrieved = found_for(judged, asked, line)
     ids = [query.asked.query_id for query in judged]
     rankings: dict[str, dict[str, Ranking]] = {"random": _random(judged, line)}
     for row, names in ROWS.items():
         only = [_of_legs(each.found, names) for each in retrieved]
-        candidates = sellable(asked, only, line.stores, line.target, line.settings)
+        settings = line.settings if row == "fused" else line.settings.model_copy(update=ALIKE)
+        candidates = sellable(asked, only, line.stores, line.target, settings)
         rankings[row] = dict(zip(ids, map(_products, candidates), strict=True))
     rankings["judged"] = _judged(judged, asked, [each.candidates for each in retrieved], line)
     rankings["ceiling"] = _best_of_candidates(judged, [each.candidates for each in retrieved])
     rankings["oracle"] = {query.asked.query_id: _best_first(query.grades) for query in judged}
     return rankings
+
+
+def found_for(
+    judged: Sequence[JudgedQuery], asked: Sequence[StandardQuery], line: Line
+) -> list[Retrieved]:
+    """What is retrieved for each query."""
+    pictures = normalised([query.asked for query in judged], line)
+    legs = line.legs.for_queries(line.target.collection, asked, pictures)
+    return retrieve(asked, legs, line.stores, line.target, line.settings)
 
 
 def _of_legs(found: Found, names: Sequence[str]) -> Found:
@@ -142,18 +152,26 @@ def score(
     from ir_measures import AP, R, nDCG
 
     names = dict(zip((nDCG @ 10, AP @ 10, R @ 50), METRICS, strict=True))
-    qrels, ranks = [], []
-    for query in judged:
-        for name, grade in query.grades.items():
-            qrels.append(ir_measures.Qrel(query.asked.query_id, name, grade))
+    ranks = []
     for query_id, ranking in rankings.items():
         for place, name in enumerate(ranking):
             ranks.append(ir_measures.ScoredDoc(query_id, name, -place))
     nothing = dict.fromkeys(rankings, 0.0)
     values: dict[str, dict[str, float]] = {name: dict(nothing) for name in METRICS}
-    for found in ir_measures.iter_calc(list(names), qrels, ranks):
+    for found in ir_measures.iter_calc(list(names), qrels_of(judged), ranks):
         values[names[found.measure]][found.query_id] = found.value
     return values
+
+
+def qrels_of(judged: Sequence[JudgedQuery]) -> list[Any]:
+    """The grades as ``ir_measures`` takes them."""
+    import ir_measures
+
+    qrels = []
+    for query in judged:
+        for name, grade in query.grades.items():
+            qrels.append(ir_measures.Qrel(query.asked.query_id, name, grade))
+    return qrels
 
 
 def groups(judged: Sequence[JudgedQuery]) -> dict[str, list[str]]:

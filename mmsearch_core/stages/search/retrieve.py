@@ -1,6 +1,7 @@
 """retrieve: a standard query becomes the products worth judging, from CLIP, SBERT and BM25 legs
 fused by rank."""
 
+import json
 from collections.abc import Sequence
 
 from mmsearch_core.media import Kinds
@@ -24,11 +25,15 @@ from mmsearch_core.stages.index import embed_image, embed_text
 def recipe(settings: Search, clip: str, sbert: str) -> Recipe:
     """What decides the candidates, given an index."""
     knobs = ("per_leg", "deepest", "candidates", "rrf_k")
+    weights = {leg: weight for leg, weight in sorted(settings.weights.items()) if weight != 1}
     return Recipe(
         stage="retrieve",
         version=4,
         model=f"{clip} {sbert}",
-        settings={name: str(getattr(settings, name)) for name in knobs},
+        settings={
+            **{name: str(getattr(settings, name)) for name in knobs},
+            "weights": json.dumps(weights),
+        },
     )
 
 
