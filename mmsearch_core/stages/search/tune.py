@@ -44,7 +44,8 @@ def run(judged: Sequence[JudgedQuery], line: Line) -> TuneReport:
     for found_on, measured_on in (halves, halves[::-1]):
         held_out |= tuning.ndcg(tuning.search(found_on), measured_on)
     after = tuning.ndcg(weights, tuning.ids)
-    values = [[figures[each] for each in tuning.ids] for figures in (held_out, before)]
+    others = [held_out[query_id] for query_id in tuning.ids]
+    as_set = [before[query_id] for query_id in tuning.ids]
     commit = line.stores.ledger.commit_number(line.target.target_id)
     report = TuneReport(
         index=f"{line.target.collection}@{commit}",
@@ -54,7 +55,7 @@ def run(judged: Sequence[JudgedQuery], line: Line) -> TuneReport:
         before=_mean(before),
         after=_mean(after),
         held_out=_mean(held_out),
-        p_value=round(paired_randomization(*values), DECIMALS),
+        p_value=round(paired_randomization(others, as_set), DECIMALS),
     )
     log.info("tune.done", weights=weights, before=report.before, held_out=report.held_out)
     return report
