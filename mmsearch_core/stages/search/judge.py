@@ -193,8 +193,10 @@ class Judge:
             return score
         described = self._described.get(reading.pair.candidate.pixels) is not None
         reason = "" if described else "not described"
-        shown = score >= RELEVANT
-        return [self._judgement(reading.pair, reading.judged_id, score, shown=shown, reason=reason)]
+        shown, relevance = score >= RELEVANT, round(score, DIGITS_OF_YES)
+        return [
+            self._judgement(reading.pair, reading.judged_id, relevance, shown=shown, reason=reason)
+        ]
 
     def _judgement(
         self, pair: Pair, pair_id: str, relevance: float, *, shown: bool, reason: str
