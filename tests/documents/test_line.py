@@ -72,7 +72,8 @@ def test_an_unchanged_document_costs_nothing(shop: Runtime) -> None:
 
 
 def test_a_page_is_evidence_of_its_product(shop: Runtime) -> None:
-    """A product is shown for what its document shows, with the page."""
+    """A product that has nothing else is shown for what its document shows, with the page."""
+    shop.catalog.delete("pictures/p1/1.jpg")
     index(shop)
     ask(shop, ("blue dress", "en"))
     search(shop)
@@ -111,3 +112,12 @@ def test_a_row_of_a_table_is_found_by_its_words_and_headers(shop: Runtime) -> No
     shop.catalog.put(KEY, pdf(text("Size chart")))
     index(shop, "run-2")
     assert "table_row" not in dict(map(reversed, places(shop)))  # type: ignore[arg-type]
+
+
+def test_a_product_is_what_its_pictures_show_whatever_its_pages_do(shop: Runtime) -> None:
+    index(shop)
+    ask(shop, ("blue dress", "en"))
+    search(shop)
+    listed = Results(shop.work).look_up("blue dress", "en")
+    assert listed
+    assert [hit.product_id for hit in listed.hits] == ["p2"]
