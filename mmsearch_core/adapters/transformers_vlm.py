@@ -76,13 +76,14 @@ class TransformersVLM:
         inputs = self._inputs(questions)
         grammars = [self._grammar(question) for question in questions]
         likeliest = _Likeliest()
+        # before the grammar: what it forbids was likely or not all the same
+        watching = [likeliest] if any(question.weighed for question in questions) else []
         with torch.inference_mode():
             made = self._model.generate(
                 **inputs,
                 max_new_tokens=questions[0].most_tokens or self._settings.max_new_tokens,
                 do_sample=False,
-                # before the grammar: what it forbids was likely or not all the same
-                logits_processor=[likeliest, LogitsProcessor(grammars)],
+                logits_processor=[*watching, LogitsProcessor(grammars)],
             )
         tokens = made[:, inputs["input_ids"].shape[1] :]
         texts = self._processor.tokenizer.batch_decode(tokens, skip_special_tokens=True)

@@ -33,7 +33,7 @@ class _Product:
 
     @property
     def fused(self) -> float:
-        """Reciprocal rank fusion."""
+        """The product's score in fusion, which is what its rows in all legs add."""
         return sum(score for _, score in self.best)
 
 

@@ -85,18 +85,20 @@ def test_what_is_refused_says_why(decoder: Decoder) -> None:
     assert all(str(answer).endswith(".") for answer in answers)
 
 
+def describing(color: str) -> Question:
+    """What is asked of a picture of this color."""
+    prompt = load("describe")
+    return Question(
+        system=prompt.system,
+        text=prompt.text(),
+        frames=(Frame(jpeg=picture(color, size=96)),),
+        schema=prompt.answer,
+    )
+
+
 def test_a_description_fits_its_schema(vlm: VisionLanguageModel) -> None:
     """Equal questions have equal answers."""
-    prompt = load("describe")
-    ask = [
-        Question(
-            system=prompt.system,
-            text=prompt.text(),
-            frames=(Frame(jpeg=picture(color, size=96)),),
-            schema=prompt.answer,
-        )
-        for color in ("red", "blue", "red")
-    ]
+    ask = [describing(color) for color in ("red", "blue", "red")]
     answers = vlm.answer(ask)
     assert answers[0] == answers[2]
     for answer in answers:
@@ -217,16 +219,7 @@ def test_the_values_of_closed_attributes_are_weighed_where_they_are_written(
 ) -> None:
     """By the same generation: the text is what it is without, and the likelihoods belong to it.
     A member that the answer does not have, or whose values nobody would write there, has none."""
-    prompt = load("describe")
-    plain = [
-        Question(
-            system=prompt.system,
-            text=prompt.text(),
-            frames=(Frame(jpeg=picture(color, size=96)),),
-            schema=prompt.answer,
-        )
-        for color in ("red", "blue")
-    ]
+    plain = [describing(color) for color in ("red", "blue")]
     weighed = {"color": COLORS, "material": ("wool", "silk")}
     answers = vlm.answer([replace(question, weighed=weighed) for question in plain])
     for answer, without in zip(answers, vlm.answer(plain), strict=True):

@@ -125,8 +125,8 @@ def spreadsheet(folder: Path, name: str) -> list[list[str]]:
     (path,) = folder.rglob(f"tests/resources/{name}.csv")
     with path.open(newline="") as file:
         rows = list(csv.reader(file))
-    filled = [place for place, column in enumerate(zip(*rows, strict=True)) if any(column)]
-    return [[row[place] for place in filled] for row in rows]
+    columns = [column for column in zip(*rows, strict=True) if any(column)]
+    return [list(row) for row in zip(*columns, strict=True)]
 
 
 def test_every_cell_is_what_their_authors_say(folder: Path, documents: dict[str, Path]) -> None:
